@@ -1,0 +1,243 @@
+"""The nouns of the project: prompts, frames, features, decoded masks, memories and results.
+
+Everything here is frozen data without behaviour beyond validation and trivial views. Names tell the kind of number:
+``*_logits`` is an unbounded float, ``*_prob`` and ``score`` lie in [0, 1], ``mask(s)`` is bool. ``N`` counts rows, one
+row per tracked object; ``S`` is the side of the square model input in pixels; ``h = w = S / 16``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sam2s.errors import InputError
+
+# --------------------------------------------------------------------------- prompts, in source pixels, (x, y)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Clicks on one object. ``xy``: (P, 2) float32 source pixels; ``labels``: (P,) int64, 1 = include, 0 = exclude."""
+
+    xy: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        xy = np.asarray(self.xy, dtype=np.float32).reshape(-1, 2)
+        labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
+        if len(xy) != len(labels) or len(xy) == 0:
+            raise InputError(f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0) a point")
+        if not np.isin(labels, (0, 1)).all():
+            raise InputError(f"points: labels must be 1 (include) or 0 (exclude), got {sorted(set(labels.tolist()))}")
+        if not np.isfinite(xy).all():
+            raise InputError("points: coordinates must be finite numbers")
+        object.__setattr__(self, "xy", xy)
+        object.__setattr__(self, "labels", labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """A box around one object. ``xyxy``: (4,) float32 source pixels, left, top, right, bottom."""
+
+    xyxy: np.ndarray
+
+    def __post_init__(self) -> None:
+        xyxy = np.asarray(self.xyxy, dtype=np.float32).reshape(-1)
+        if xyxy.shape != (4,) or not np.isfinite(xyxy).all() or xyxy[2] <= xyxy[0] or xyxy[3] <= xyxy[1]:
+            raise InputError(f"box: expected left, top, right, bottom with right > left and bottom > top, got {xyxy}")
+        object.__setattr__(self, "xyxy", xyxy)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """A given mask of one object: the answer on its frame. ``mask``: (H, W) bool at source size, not empty."""
+
+    mask: np.ndarray
+
+    def __post_init__(self) -> None:
+        mask = np.asarray(self.mask).astype(bool)
+        if mask.ndim != 2:
+            raise InputError(f"mask: expected a (height, width) array, got shape {mask.shape}")
+        if not mask.any():
+            raise InputError("mask: it is empty; draw the object, or leave the prompt out on this frame")
+        object.__setattr__(self, "mask", mask)
+
+
+Prompt = Points | Box | Mask
+"""One object's prompt on one frame. A box and clicks may be combined as a sequence ``[Box, Points]``."""
+
+
+# --------------------------------------------------------------------------- pictures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own timestamps, or None."""
+
+    index: int
+    time: float | None
+    image: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in source pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+# --------------------------------------------------------------------------- tensors between the model's verbs
+
+NounT = TypeVar("NounT")
+
+
+def take_rows(noun: NounT, index: Tensor | slice | Sequence[int]) -> NounT:
+    """The same tensor noun holding only the rows ``index`` of each of its tensors (None fields stay None)."""
+    if not isinstance(index, slice | Tensor):
+        index = torch.as_tensor(list(index), dtype=torch.long)
+    picked = {}
+    for spec in fields(noun):  # type: ignore[arg-type]
+        value = getattr(noun, spec.name)
+        if isinstance(value, Tensor):
+            picked[spec.name] = value[index.to(value.device) if isinstance(index, Tensor) else index]
+    return replace(noun, **picked)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """Image features of N frames (or of one frame repeated for N objects).
+
+    ``stride16`` (N, C, h, w); ``stride8`` (N, C/4, 2h, 2w) and ``stride4`` (N, C/8, 4h, 4w), already projected for the
+    mask decoder.
+    """
+
+    stride16: Tensor
+    stride8: Tensor
+    stride4: Tensor
+
+    def expand(self, n: int) -> Features:
+        """One frame's features seen by ``n`` objects, without copying."""
+        return Features(*(t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptBatch:
+    """Prompts of N rows in model pixels, all rows with the same number P of points (P = 0: nothing was clicked).
+
+    ``coords`` (N, P, 2) float, (x, y); ``labels`` (N, P) int64: 1 include, 0 exclude, 2 / 3 the first / second corner of
+    a box. ``mask_logits`` (N, 4h, 4w): the mask to be corrected, as a dense prompt, or None.
+    """
+
+    coords: Tensor
+    labels: Tensor
+    mask_logits: Tensor | None = None
+
+    @staticmethod
+    def none(n: int, device: torch.device | str = "cpu") -> PromptBatch:
+        """No prompt for ``n`` rows: a tracked frame."""
+        return PromptBatch(torch.zeros(n, 0, 2, device=device), torch.zeros(n, 0, dtype=torch.long, device=device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """What the mask decoder says of N rows on one frame; all M candidates (1 or 3) are kept for training.
+
+    ``mask_logits`` (N, 4h, 4w), the chosen candidate; ``iou`` (N,) its predicted IoU; ``object_logits`` (N,): > 0 means
+    present; ``pointer`` (N, C); ``candidate_logits`` (N, M, 4h, 4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64;
+    ``semantic`` (N, C) TSL's token x'_c, or None; ``input_logits`` (N, S, S): a given mask at input size, or None where
+    the memory encoder is to upsample ``mask_logits``.
+    """
+
+    mask_logits: Tensor
+    iou: Tensor
+    object_logits: Tensor
+    pointer: Tensor
+    candidate_logits: Tensor
+    candidate_ious: Tensor
+    chosen: Tensor
+    semantic: Tensor | None = None
+    input_logits: Tensor | None = None
+
+
+# --------------------------------------------------------------------------- memory
+
+RECENT_SLOTS = 6
+"""Temporal slots 0..5: a tracked frame of age a = 1..6 takes slot a - 1."""
+CONDITIONING_SLOT = 6
+"""Temporal slot of prompted frames (the seventh and last row of SAM 2's table)."""
+LONG_TERM_SLOT = 7
+"""Temporal slot of DiveMem's long-term memories; models without that embedding use the conditioning slot's."""
+
+
+class Source(Enum):
+    """Where a memory's mask came from."""
+
+    PROMPTED = "prompted"
+    TRACKED = "tracked"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """One remembered frame of one object.
+
+    ``time``: position on the tracking clock (the negated frame index when tracking in reverse); ``map`` (C_m, h, w);
+    ``pointer`` (C,); ``object_logit`` and ``iou``: the decoder's presence logit and predicted IoU; ``descriptor``
+    (C, h, w): the frame's stride-16 image feature, kept for the similarity rule of long-term memory.
+    """
+
+    time: int
+    source: Source
+    map: Tensor
+    pointer: Tensor
+    object_logit: float
+    iou: float
+    descriptor: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recollection:
+    """What one object recalls on one frame: maps with their temporal slot, pointers with their signed age in frames."""
+
+    maps: tuple[tuple[Memory, int], ...] = ()
+    pointers: tuple[tuple[Memory, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryBatch:
+    """Recollections of N rows, padded to a fixed number of slots K and pointers P.
+
+    ``maps`` (N, K, C_m, h, w); ``slots`` (N, K) int64; ``map_mask`` (N, K) bool, True = in use; ``pointers`` (N, P, C);
+    ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P) bool. A row with nothing in use is a first frame.
+    """
+
+    maps: Tensor
+    slots: Tensor
+    map_mask: Tensor
+    pointers: Tensor
+    ages: Tensor
+    pointer_mask: Tensor
+
+
+# --------------------------------------------------------------------------- results
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """The masks of one frame.
+
+    ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None; ``masks``
+    {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id: probability in [0, 1] that the
+    object is in view}; ``scores`` {id: presence x predicted IoU, in [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the
+    decoder's resolution.
+    """
+
+    index: int
+    time: float | None
+    masks: Mapping[int, np.ndarray] = field(default_factory=dict)
+    presence: Mapping[int, float] = field(default_factory=dict)
+    scores: Mapping[int, float] = field(default_factory=dict)
+    logits: Mapping[int, np.ndarray] = field(default_factory=dict)
