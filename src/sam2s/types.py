@@ -222,6 +222,33 @@ class MemoryBatch:
     pointer_mask: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryConfig:
+    """Which memory rule a model runs under, and its constants; saved with the weights as their default.
+
+    ``rule``: ``recent`` (SAM 2) or ``diverse`` (DiveMem, paper section 3.2). ``recent_maps`` and ``pointers`` bound the
+    recent memory, ``stride`` is the step in frames between recent maps older than the last. DiveMem: a frame is a
+    candidate when the object is present and its predicted IoU exceeds ``iou_threshold`` (gamma_iou); ``candidates``
+    (Delta) in a row fill the buffer; the queue holds ``long_term`` (N_l) memories, the first prompted frame among them;
+    ``similarity`` compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
+    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers`` admits pointers of prompted
+    frames that lie ahead on the clock (training does; inference does not). ``forget_on_correction`` drops what was tracked
+    before a corrected frame, so that memories of the mistake cannot outvote the correction.
+    """
+
+    rule: str = "recent"
+    recent_maps: int = RECENT_SLOTS
+    pointers: int = 16
+    stride: int = 1
+    iou_threshold: float = 0.95
+    candidates: int = 5
+    long_term: int = 4
+    similarity: str = "flat"
+    long_term_pointers: bool = False
+    future_pointers: bool = False
+    forget_on_correction: bool = False
+
+
 # --------------------------------------------------------------------------- results
 
 
