@@ -1,0 +1,52 @@
+# Targets: env (virtual environment), test (checks and the whole suite), check (lint, types, import contracts),
+# demo (track two instruments in a synthetic video, results under out/demo/), clean.
+#
+# Variables: PYTHON (an interpreter, 3.11 or later), VENV (where the environment goes), TORCH (the PyTorch requirement
+# that pip installs before everything else: a version or the path of a wheel; empty keeps the one already in VENV).
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV   ?= .venv
+TORCH  ?= torch==2.13.0
+
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help env test check demo clean
+
+help:
+	@echo "make env     build $(VENV) (once; again when pyproject.toml changes)"
+	@echo "make test    lint, types, import contracts, and the whole test suite"
+	@echo "make check   lint, types and import contracts only"
+	@echo "make demo    make a synthetic surgical video and track two instruments in it, into out/demo/"
+
+env: $(STAMP)
+
+# Rebuilt only when pyproject.toml changes. The stamp is written last, so that an interrupted build starts again.
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "sam2s needs Python 3.11 or later and found none on the path:" \
+		"install it, or name one with make env PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "sam2s needs Python 3.11 or later, and '$(PYTHON)' is not one:" \
+		"name another with make env PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "building the environment in $(VENV) (some minutes the first time)"
+	@rm -f $(STAMP)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(strip $(TORCH)),$(BIN)/python -m pip install --quiet '$(TORCH)')
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(STAMP)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest
+
+demo: $(STAMP)
+	$(BIN)/python -m sam2s.demo --out out/demo
+
+clean:
+	rm -rf $(VENV) out/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
