@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.geometry import points_to_model
@@ -90,17 +91,13 @@ def join_rows(groups: Sequence[tuple[Sequence[int], Decoded]], size: int) -> Dec
 
 
 def _with_input_logits(part: Decoded, size: int) -> Decoded:
-    from dataclasses import replace
-
     if part.input_logits is not None:
         return part
-    full = torch.nn.functional.interpolate(part.mask_logits[:, None], (size, size), mode="bilinear", align_corners=False)
+    full = F.interpolate(part.mask_logits[:, None], (size, size), mode="bilinear", align_corners=False)
     return replace(part, input_logits=full[:, 0])
 
 
 def _only_chosen(part: Decoded) -> Decoded:
-    from dataclasses import replace
-
     return replace(
         part,
         candidate_logits=part.mask_logits[:, None],

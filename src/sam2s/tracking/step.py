@@ -36,7 +36,7 @@ def observe_rows(
     fallback: bool = True,
 ) -> Decoded:
     """Recall and decode N rows, each with its own bank and time; ``features`` hold the N rows' frames."""
-    recalled = model.recall(features, recollect(policy, banks, now, fixed=not torch.is_grad_enabled()))
+    recalled = model.recall(features, recollect(policy, banks, now, fixed=False))
     return model.decode(recalled, prompts, fallback=fallback)
 
 
