@@ -1,10 +1,10 @@
 """The simulated user: where someone who knows the true mask would click, or draw a box.
 
-Training and benchmark ask the same user. The evaluation rule is SAM 2's (interactive segmentation's RITM rule): the first
-click lies at the centre of the object, each further one at the centre of the largest error region; a missed region gets
-a positive click, a false one a negative click. *Centre* is the pixel with the largest Euclidean distance to the outside
-of its region, where everything beyond the picture's border counts as outside. Training also draws clicks uniformly and
-shakes boxes, with a random generator that the caller gives.
+Training and benchmark ask the same user. The evaluation rule is SAM 2's (RITM's, of interactive segmentation): the
+first click lies at the centre of the object, each further one at the centre of the largest error region; a missed region
+gets a positive click, a false one a negative click. *Centre* is the pixel with the largest Euclidean distance to the
+outside of its region, where everything beyond the picture's border counts as outside. Training also draws clicks
+uniformly and shakes boxes, with a random generator that the caller gives.
 
 Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a pixel's index.
 Deterministic: of several equally good centres the first in reading order is taken.
@@ -47,9 +47,9 @@ def to_points(clicks: Sequence[Click]) -> Points:
 def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click:
     """The next click by the evaluation rule: at the centre of the largest error of ``predicted`` against ``mask``.
 
-    Without a prediction that is the object's own centre (the first click). When both errors reach equally deep the click
-    is negative, as in SAM 2. A perfect prediction leaves nothing to correct: the object's centre is confirmed, or, where
-    the object is absent, the centre of the background is clicked negative (SAM 2 would click negative on pixel (0, 0)).
+    Without a prediction that is the object's own centre (the first click). When both errors reach equally deep the
+    click is negative, as in SAM 2. A perfect prediction leaves nothing to correct: the object's centre is confirmed, or,
+    where the object is absent, the centre of the background clicked negative (SAM 2 would click negative on pixel (0, 0)).
     """
     missed, false = _errors(mask, predicted)
     miss_xy, miss_depth = _deepest(missed)
@@ -63,7 +63,7 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
 
 
 def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.Generator) -> Click:
-    """A click on an error pixel drawn uniformly (SAM 2's training); positive on a missed pixel, negative on a false one.
+    """A click on an error pixel drawn uniformly (SAM 2's training); positive if missed, negative if false.
 
     A perfect prediction is answered with a negative click on the background (a positive one if there is none).
     """
@@ -84,7 +84,9 @@ def box_around(mask: np.ndarray, rng: np.random.Generator | None = None, jitter:
     empty mask.
     """
     height, width = mask.shape
-    (top, bottom), (left, right) = (_extent(mask.any(axis=axis)) for axis in (1, 0))
+    if not mask.any():
+        raise InputError("box: the mask is empty, so there is nothing to draw a box around")
+    (top, bottom), (left, right) = _extents(mask)
     edges = np.array([left, top, right, bottom], np.float64)
     if rng is not None:
         reach = np.minimum([(right - left) * jitter, (bottom - top) * jitter], BOX_JITTER_LIMIT)
@@ -104,9 +106,9 @@ def _errors(mask: np.ndarray, predicted: np.ndarray | None) -> tuple[np.ndarray,
 def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     """((x, y), depth) of the region's centre; depth is its distance in pixels to the outside, 0 for an empty region.
 
-    The exact distance transform is slow on a whole picture, so a fast one narrows it down: the chessboard distance c and
-    the Euclidean distance e of a pixel satisfy c <= e <= sqrt(2) c, so only pixels with sqrt(2) c >= max(c) can win,
-    and their nearest outside pixel is less than sqrt(2) max(c) away.
+    The exact distance transform is slow on a whole picture, so a fast one narrows it down: the chessboard distance c
+    and the Euclidean distance e of a pixel satisfy c <= e <= sqrt(2) c, so only pixels with sqrt(2) c >= max(c) can
+    win, and their nearest outside pixel is at most sqrt(2) max(c) away.
     """
     if not region.any():
         return (0, 0), 0.0
@@ -115,19 +117,14 @@ def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     reach = float(np.sqrt(2.0)) * float(chessboard.max())
     contenders = chessboard * 2.0 >= reach - 1e-6
     margin = int(np.ceil(reach)) + 1
-    rows, cols = (
-        slice(max(first - margin, 0), last + margin + 1)
-        for first, last in (_extent(contenders.any(axis=1)), _extent(contenders.any(axis=0)))
-    )
+    rows, cols = (slice(max(first - margin, 0), last + margin + 1) for first, last in _extents(contenders))
     depth = ndimage.distance_transform_edt(padded[rows, cols])
     depth[~contenders[rows, cols]] = 0.0
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])
     return (x + cols.start - 1, y + rows.start - 1), float(depth[y, x])
 
 
-def _extent(occupied: np.ndarray) -> tuple[int, int]:
-    """First and last True of a bool vector."""
-    where = np.flatnonzero(occupied)
-    if len(where) == 0:
-        raise InputError("box: the mask is empty, so there is nothing to draw a box around")
-    return int(where[0]), int(where[-1])
+def _extents(region: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((first, last) row, (first, last) column) that a region touches; the region is not empty."""
+    rows, cols = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return (int(rows[0]), int(rows[-1])), (int(cols[0]), int(cols[-1]))

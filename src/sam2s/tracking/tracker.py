@@ -80,7 +80,7 @@ class Tracker:
         frame, state = self._arrive(frame)
         given = _as_sequences(prompts)
         if not given and not state.banks:
-            self.state = state
+            self.state = replace(state, clock=self._time(frame))
             return FrameResult(frame.index, frame.time)
         with torch.inference_mode(), self._autocast():
             features, seen = self._observe(frame, state, given, prior)
