@@ -1,9 +1,9 @@
 """The simulated user: where someone who knows the true mask would click, or draw a box.
 
 Training and benchmark ask the same user. The evaluation rule is SAM 2's (RITM's, of interactive segmentation): the
-first click lies at the centre of the object, each further one at the centre of the largest error region; a missed region
-gets a positive click, a false one a negative click. *Centre* is the pixel with the largest Euclidean distance to the
-outside of its region, where everything beyond the picture's border counts as outside. Training also draws clicks
+first click lies at the centre of the object, each further one at the centre of the largest error region; a missed
+region gets a positive click, a false one a negative click. *Centre* is the pixel with the largest Euclidean distance to
+the outside of its region, where everything beyond the picture's border counts as outside. Training also draws clicks
 uniformly and shakes boxes, with a random generator that the caller gives.
 
 Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a pixel's index.
@@ -48,8 +48,8 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
     """The next click by the evaluation rule: at the centre of the largest error of ``predicted`` against ``mask``.
 
     Without a prediction that is the object's own centre (the first click). When both errors reach equally deep the
-    click is negative, as in SAM 2. A perfect prediction leaves nothing to correct: the object's centre is confirmed, or,
-    where the object is absent, the centre of the background clicked negative (SAM 2 would click negative on pixel (0, 0)).
+    click is negative, as in SAM 2. A perfect prediction leaves nothing to correct: the object's centre is confirmed,
+    or, where the object is absent, the centre of the background is clicked negative (SAM 2: negative on pixel (0, 0)).
     """
     missed, false = _errors(mask, predicted)
     miss_xy, miss_depth = _deepest(missed)
