@@ -1,0 +1,102 @@
+"""SAM's mask decoder: four candidate masks with a predicted IoU each, and a score for the object being in view.
+
+Candidate 0 is meant for clear prompts, candidates 1 to 3 for ambiguous ones (one click, or tracking).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sam2s.model.two_way import TwoWayTransformer
+from sam2s.nn.blocks import MLP, LayerNorm2d
+from sam2s.types import Features
+
+MASKS = 4
+STABILITY_DELTA = 0.05
+STABILITY_THRESHOLD = 0.98
+PRESENT_BIAS = 2.0
+"""First bias of the presence head."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """M candidates of N rows: ``logits`` (N, M, 4h, 4w), ``ious`` (N, M) in [0, 1], ``tokens`` (N, M, C)."""
+
+    logits: Tensor
+    ious: Tensor
+    tokens: Tensor
+
+    def ambiguous(self) -> Candidates:
+        """The three candidates for ambiguous prompts."""
+        return Candidates(self.logits[:, 1:], self.ious[:, 1:], self.tokens[:, 1:])
+
+    def single(self) -> Candidates:
+        """The candidate for clear prompts."""
+        return Candidates(self.logits[:, :1], self.ious[:, :1], self.tokens[:, :1])
+
+    def single_or_best(self) -> Candidates:
+        """The single candidate; where its mask is unstable, the mask and IoU of the best ambiguous one (its token stays).
+        """
+        one, many = self.single(), self.ambiguous()
+        rows = torch.arange(len(self.ious), device=self.ious.device)
+        best = many.ious.argmax(dim=1)
+        stable = stability(one.logits[:, 0]) >= STABILITY_THRESHOLD
+        logits = torch.where(stable[:, None, None], one.logits[:, 0], many.logits[rows, best])
+        ious = torch.where(stable, one.ious[:, 0], many.ious[rows, best])
+        return Candidates(logits[:, None], ious[:, None], one.tokens)
+
+
+def stability(logits: Tensor) -> Tensor:
+    """(N, H, W) logits -> (N,): the IoU of the mask cut a little above and a little below zero; 1 for an empty mask."""
+    inner = (logits > STABILITY_DELTA).sum(dim=(1, 2))
+    outer = (logits > -STABILITY_DELTA).sum(dim=(1, 2))
+    return torch.where(outer > 0, inner / outer.clamp(min=1), 1.0)
+
+
+class MaskDecoder(nn.Module):
+    """``dim``: channels of image features and tokens."""
+
+    def __init__(self, dim: int, *, heads: int, mlp_dim: int, layers: int, iou_dim: int) -> None:
+        super().__init__()
+        self.object_token = nn.Parameter(torch.randn(1, dim))
+        self.iou_token = nn.Parameter(torch.randn(1, dim))
+        self.mask_tokens = nn.Parameter(torch.randn(MASKS, dim))
+        self.transformer = TwoWayTransformer(dim, heads, mlp_dim, layers)
+        self.upscale8 = nn.ConvTranspose2d(dim, dim // 4, kernel_size=2, stride=2)
+        self.upscale_norm = LayerNorm2d(dim // 4)
+        self.upscale4 = nn.ConvTranspose2d(dim // 4, dim // 8, kernel_size=2, stride=2)
+        self.activation = nn.GELU()
+        self.mask_heads = nn.ModuleList(MLP(dim, dim, dim, dim // 8) for _ in range(MASKS))
+        self.iou_head = MLP(dim, iou_dim, iou_dim, MASKS)
+        self.object_head = MLP(dim, dim, dim, 1)
+
+    def init_presence(self) -> None:
+        """Let every object count as present until training says otherwise, so that its mask gets gradients."""
+        nn.init.constant_(self.object_head.last.bias, PRESENT_BIAS)
+
+    def forward(
+        self, features: Features, prompt_tokens: Tensor, dense: Tensor, grid_code: Tensor
+    ) -> tuple[Candidates, Tensor]:
+        """All four candidates and the object logits (N,), > 0 = in view.
+
+        ``features``: N rows, memory already recalled; ``prompt_tokens`` (N, T, C); ``dense`` broadcasts to stride16;
+        ``grid_code`` (1, h * w, C). Mask logits are float32 whatever the precision of the layers.
+        """
+        image = features.stride16 + dense
+        own = torch.cat([self.object_token, self.iou_token, self.mask_tokens])
+        tokens = torch.cat([own.expand(len(image), -1, -1), prompt_tokens], dim=1)
+        tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), grid_code)
+        object_out, iou_out, mask_out = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + MASKS]
+        pixels = self._upscale(cells.transpose(1, 2).unflatten(2, image.shape[2:]), features)
+        weights = torch.stack([head(mask_out[:, i]) for i, head in enumerate(self.mask_heads)], dim=1)
+        logits = torch.einsum("nmc,nchw->nmhw", weights, pixels).float()
+        ious = self.iou_head(iou_out).float().sigmoid()
+        return Candidates(logits, ious, mask_out), self.object_head(object_out).float()[:, 0]
+
+    def _upscale(self, image: Tensor, features: Features) -> Tensor:
+        """(N, C, h, w) -> (N, C/8, 4h, 4w), taking in the finer levels of the image features on the way."""
+        image = self.activation(self.upscale_norm(self.upscale8(image) + features.stride8))
+        return self.activation(self.upscale4(image) + features.stride4)

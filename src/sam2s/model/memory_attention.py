@@ -1,0 +1,121 @@
+"""Conditioning a frame's features on what an object's memory holds: maps of remembered frames, then object pointers.
+
+Shapes are fixed: every row has the same number of map slots and pointers, and a key mask says which are in use.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sam2s.nn.attention import Attention
+from sam2s.nn.blocks import MLP
+from sam2s.nn.position import sine_grid, sine_time
+from sam2s.nn.rope import Rope, axial_rope
+from sam2s.types import MemoryBatch
+
+IMAGE_CODE_WEIGHT = 0.1
+"""Share of the sine position code that is added to the image features (SAM 2)."""
+
+
+class MemoryAttentionLayer(nn.Module):
+    """Self-attention, attention to the memory, perceptron; each on the normed input and added to it."""
+
+    def __init__(self, dim: int, memory_dim: int, mlp_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.self_attn = Attention(dim, 1, dropout=dropout)
+        self.norm2 = nn.LayerNorm(dim)
+        self.cross_attn = Attention(dim, 1, kv_dim=memory_dim, dropout=dropout)
+        self.norm3 = nn.LayerNorm(dim)
+        self.mlp = MLP(dim, mlp_dim, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, rope: Rope, rope_keys: int
+    ) -> Tensor:
+        """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the tokens and the first
+        ``rope_keys`` keys have a place in the picture."""
+        normed = self.norm1(x)
+        x = x + self.dropout(self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0])))
+        x = x + self.dropout(self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask))
+        return x + self.dropout(self.mlp(self.norm3(x)))
+
+
+class MemoryAttention(nn.Module):
+    """``slots``: rows of the table of temporal codes; a slot beyond it takes the last row. ``pointer_horizon``: the age
+    in frames that counts as one in the time code of pointers."""
+
+    def __init__(
+        self,
+        dim: int,
+        memory_dim: int,
+        *,
+        mlp_dim: int,
+        layers: int,
+        slots: int,
+        pointer_horizon: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.pointer_horizon = pointer_horizon
+        self.slot_embed = nn.Parameter(torch.empty(slots, memory_dim))
+        self.pointer_time_proj = nn.Linear(dim, memory_dim)
+        self.no_memory = nn.Parameter(torch.empty(dim))
+        self.layers = nn.ModuleList(MemoryAttentionLayer(dim, memory_dim, mlp_dim, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+        nn.init.trunc_normal_(self.slot_embed, std=0.02)
+        nn.init.trunc_normal_(self.no_memory, std=0.02)
+
+    def forward(self, image: Tensor, memory: MemoryBatch | None) -> Tensor:
+        """Stride-16 features (N, dim, h, w) -> the same shape, conditioned. A row that remembers nothing gets the
+        no-memory embedding instead; ``None`` says so of all rows."""
+        without = image + self.no_memory.view(1, -1, 1, 1)
+        if memory is None:
+            return without
+        used = self._used(memory, image.shape[2] * image.shape[3])
+        if not used.any():
+            return without
+        conditioned = self._attend(image, memory, used)
+        return torch.where(used.any(dim=1).view(-1, 1, 1, 1), conditioned, without)
+
+    def _attend(self, image: Tensor, memory: MemoryBatch, used: Tensor) -> Tensor:
+        rows, dim, height, width = image.shape
+        code = sine_grid(dim, height, width, image.device)
+        x = image.flatten(2).transpose(1, 2) + IMAGE_CODE_WEIGHT * code
+        values, codes = self._tokens(memory)
+        keys = values + codes
+        rope = axial_rope(dim, height, width, image.device)
+        rope_keys = memory.maps.shape[1] * height * width
+        mask = None if used.all() else _open_empty_rows(used)[:, None, None]
+        for layer in self.layers:
+            x = layer(x, keys, values, mask, rope, rope_keys)
+        return self.norm(x).transpose(1, 2).reshape(rows, dim, height, width)
+
+    def _tokens(self, memory: MemoryBatch) -> tuple[Tensor, Tensor]:
+        """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first, pointers last."""
+        rows, _, channels, height, width = memory.maps.shape
+        maps = memory.maps.flatten(3).transpose(2, 3)
+        place = sine_grid(channels, height, width, maps.device)
+        time = self.slot_embed[memory.slots.clamp(max=len(self.slot_embed) - 1)]
+        map_codes = place + time[:, :, None]
+        # A pointer is wider than a memory token: it is cut into several, which share one time code.
+        pointers = memory.pointers.unflatten(-1, (-1, channels)).flatten(1, 2)
+        ages = sine_time(memory.ages / self.pointer_horizon, memory.pointers.shape[-1])
+        age_codes = self.pointer_time_proj(ages).repeat_interleave(self._parts(memory), dim=1)
+        tokens = torch.cat([maps.flatten(1, 2), pointers.to(maps.dtype)], dim=1)
+        return tokens, torch.cat([map_codes.flatten(1, 2), age_codes], dim=1)
+
+    def _used(self, memory: MemoryBatch, cells: int) -> Tensor:
+        """(N, K * h * w + P * parts) bool, True where a memory token is in use."""
+        maps = memory.map_mask.repeat_interleave(cells, dim=1)
+        return torch.cat([maps, memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)], dim=1)
+
+    @staticmethod
+    def _parts(memory: MemoryBatch) -> int:
+        return memory.pointers.shape[-1] // memory.maps.shape[2]
+
+
+def _open_empty_rows(used: Tensor) -> Tensor:
+    """The mask with empty rows fully open: a softmax over nothing is NaN, and their result is not used anyway."""
+    return used | ~used.any(dim=1, keepdim=True)

@@ -1,0 +1,38 @@
+"""A frame's features and an object's mask -> the map by which the frame is remembered."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from sam2s.nn.blocks import ConvNeXtBlock, LayerNorm2d
+
+SHRINKS = 4
+"""Stride-2 convolutions from input size to stride 16."""
+
+
+class MemoryEncoder(nn.Module):
+    """``dim``: channels of the image features; ``out_dim``: of the map; ``layers``: ConvNeXt blocks that mix the two."""
+
+    def __init__(self, dim: int, out_dim: int, layers: int) -> None:
+        super().__init__()
+        self.mask_net = _mask_net(dim)
+        self.image_proj = nn.Conv2d(dim, dim, kernel_size=1)
+        self.blocks = nn.Sequential(*(ConvNeXtBlock(dim) for _ in range(layers)))
+        self.out_proj = nn.Conv2d(dim, out_dim, kernel_size=1)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Features (N, dim, h, w), not conditioned on memory, and mask (N, 16h, 16w) -> map (N, out_dim, h, w)."""
+        return self.out_proj(self.blocks(self.image_proj(image) + self.mask_net(mask[:, None])))
+
+
+def _mask_net(dim: int) -> nn.Sequential:
+    """Four steps, each halving the grid and taking four times the channels, then a projection to ``dim``."""
+    layers: list[nn.Module] = []
+    for step in range(SHRINKS):
+        channels = 4 ** (step + 1)
+        layers += [
+            nn.Conv2d(channels // 4, channels, kernel_size=3, stride=2, padding=1),
+            LayerNorm2d(channels),
+            nn.GELU(),
+        ]
+    return nn.Sequential(*layers, nn.Conv2d(4**SHRINKS, dim, kernel_size=1))

@@ -1,0 +1,135 @@
+"""The shapes of SAM2S models: SAM 2.1's four sizes and ``nano``, made for 256 px on a processor without a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from sam2s.errors import InputError, WeightsError
+from sam2s.types import MemoryConfig
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that fixes a model's tensors, its input size, and the memory rule it runs under by default.
+
+    ``image_size`` S is the default side of the input in pixels, a multiple of 32; any such size works.
+    ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global attention; side of the coarse position
+    code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``: DiveMem's
+    own temporal embedding for long-term memories. ``pointer_horizon``: pointer ages are divided by it, in frames.
+    ``drop_path`` and ``dropout`` act in training mode only.
+    """
+
+    name: str = "base_plus"
+    image_size: int = 1024
+    trunk_dim: int = 112
+    trunk_heads: int = 2
+    trunk_blocks: tuple[int, ...] = (2, 3, 16, 3)
+    trunk_windows: tuple[int, ...] = (8, 4, 14, 7)
+    trunk_global_blocks: tuple[int, ...] = (12, 16, 20)
+    trunk_position_grid: int = 14
+    drop_path: float = 0.0
+    dim: int = 256
+    decoder_layers: int = 2
+    decoder_heads: int = 8
+    decoder_mlp_dim: int = 2048
+    iou_head_dim: int = 256
+    memory_dim: int = 64
+    memory_encoder_layers: int = 2
+    memory_layers: int = 4
+    memory_mlp_dim: int = 2048
+    dropout: float = 0.1
+    pointer_horizon: int = 15
+    long_term_embedding: bool = False
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+
+    def __post_init__(self) -> None:
+        if self.image_size <= 0 or self.image_size % 32:
+            raise InputError(f"image size: got {self.image_size}, expected a positive multiple of 32")
+        if self.dim % self.memory_dim or self.dim % 8 or self.memory_dim % 4:
+            raise InputError(
+                f"model: dim {self.dim} must be a multiple of 8 and of memory_dim {self.memory_dim}, itself one of 4"
+            )
+        if len(self.trunk_blocks) != 4 or len(self.trunk_windows) != 4:
+            raise InputError("model: the trunk has four stages; give four block counts and four window sizes")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings, ready for JSON."""
+        plain = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> ModelConfig:
+        """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a ``WeightsError``."""
+        given = dict(values)
+        memory = _known(MemoryConfig, given.pop("memory", {}), "memory.")
+        given = _known(ModelConfig, given, "")
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        try:
+            return ModelConfig(**plain, memory=MemoryConfig(**memory))
+        except (TypeError, InputError) as error:
+            raise WeightsError(f"model configuration: {error}") from error
+
+
+def _known(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    names = {spec.name for spec in fields(kind)}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        listed = ", ".join(prefix + key for key in unknown)
+        raise WeightsError(f"model configuration: unknown entries {listed}; it may come from a newer version")
+    return dict(values)
+
+
+PRESETS: dict[str, ModelConfig] = {
+    "nano": ModelConfig(
+        name="nano",
+        image_size=256,
+        trunk_dim=48,
+        trunk_heads=1,
+        trunk_blocks=(1, 2, 5, 1),
+        trunk_windows=(8, 4, 16, 8),
+        trunk_global_blocks=(),
+        trunk_position_grid=8,
+        dim=128,
+        decoder_mlp_dim=512,
+        iou_head_dim=128,
+        memory_layers=2,
+        memory_mlp_dim=512,
+        dropout=0.0,
+        long_term_embedding=True,
+        memory=MemoryConfig(rule="diverse"),
+    ),
+    "tiny": ModelConfig(
+        name="tiny",
+        trunk_dim=96,
+        trunk_heads=1,
+        trunk_blocks=(1, 2, 7, 2),
+        trunk_global_blocks=(5, 7, 9),
+        trunk_position_grid=7,
+    ),
+    "small": ModelConfig(
+        name="small",
+        trunk_dim=96,
+        trunk_heads=1,
+        trunk_blocks=(1, 2, 11, 2),
+        trunk_global_blocks=(7, 10, 13),
+        trunk_position_grid=7,
+    ),
+    "base_plus": ModelConfig(),
+    "large": ModelConfig(
+        name="large",
+        trunk_dim=144,
+        trunk_blocks=(2, 6, 36, 4),
+        trunk_windows=(8, 4, 16, 8),
+        trunk_global_blocks=(23, 33, 43),
+        trunk_position_grid=7,
+    ),
+}
+
+
+def preset(name: str, **overrides: Any) -> ModelConfig:
+    """One of nano, tiny, small, base_plus, large, with some fields replaced; ``InputError`` for another name."""
+    if name not in PRESETS:
+        raise InputError(f"unknown model {name!r}; expected one of {', '.join(PRESETS)}")
+    return replace(PRESETS[name], **overrides)

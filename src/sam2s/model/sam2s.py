@@ -1,0 +1,173 @@
+"""SAM2S, the container: five verbs on N rows, a row being one object on one frame.
+
+No state, no frame index, no memory rule: the tracking loop decides what is remembered and recalled. Every verb is
+differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sam2s.errors import InputError
+from sam2s.model.hiera import Hiera
+from sam2s.model.image_encoder import ImageEncoder
+from sam2s.model.mask_decoder import Candidates, MaskDecoder
+from sam2s.model.memory_attention import MemoryAttention
+from sam2s.model.memory_encoder import MemoryEncoder
+from sam2s.model.presets import ModelConfig
+from sam2s.model.prompt_encoder import PromptEncoder
+from sam2s.nn.blocks import MLP, init_weights
+from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Decoded, Features, MemoryBatch, PromptBatch
+
+STRIDE = 16
+ABSENT_LOGIT = -1024.0
+"""Every mask logit of an object that is not in view."""
+GIVEN_LOGIT = 10.0
+"""Mask logits of a given mask are + and - this."""
+MEMORY_GAIN = 20.0
+MEMORY_OFFSET = -10.0
+"""The memory encoder sees a mask's probability times the gain plus the offset."""
+
+
+class SAM2S(nn.Module):
+    """The network. ``config``: its shape and default memory rule; ``image_size``: default side of the input, pixels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image_size = config.image_size
+        self.image_encoder = _image_encoder(config)
+        self.prompt_encoder = PromptEncoder(config.dim)
+        self.mask_decoder = MaskDecoder(
+            config.dim,
+            heads=config.decoder_heads,
+            mlp_dim=config.decoder_mlp_dim,
+            layers=config.decoder_layers,
+            iou_dim=config.iou_head_dim,
+        )
+        self.memory_encoder = MemoryEncoder(config.dim, config.memory_dim, config.memory_encoder_layers)
+        self.memory_attention = MemoryAttention(
+            config.dim,
+            config.memory_dim,
+            mlp_dim=config.memory_mlp_dim,
+            layers=config.memory_layers,
+            slots=1 + (LONG_TERM_SLOT if config.long_term_embedding else CONDITIONING_SLOT),
+            pointer_horizon=config.pointer_horizon,
+            dropout=config.dropout,
+        )
+        self.given_mask_proj = nn.Conv2d(1, 1, kernel_size=4, stride=4)
+        self.pointer_proj = MLP(config.dim, config.dim, config.dim, config.dim)
+        self.no_object_pointer = nn.Parameter(torch.empty(config.dim))
+        self.no_object_map = nn.Parameter(torch.empty(config.memory_dim))
+        self.apply(init_weights)
+        nn.init.trunc_normal_(self.no_object_pointer, std=0.02)
+        nn.init.trunc_normal_(self.no_object_map, std=0.02)
+        self.mask_decoder.init_presence()
+
+    def encode(self, image: Tensor) -> Features:
+        """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 -> features of B frames.
+
+        Raises ``InputError`` for another shape.
+        """
+        return self.image_encoder(image)
+
+    def recall(self, features: Features, memory: MemoryBatch | None) -> Features:
+        """Condition N rows on their memories; only ``stride16`` changes. Rows without memory (all rows where ``memory``
+        is None) get the no-memory embedding, as on a first frame."""
+        return replace(features, stride16=self.memory_attention(features.stride16, memory))
+
+    def decode(self, features: Features, prompts: PromptBatch, *, fallback: bool = True) -> Decoded:
+        """Masks of N rows from recalled features and prompts in model pixels.
+
+        Three candidates where there is at most one point (one click, or none), the one with the highest predicted IoU
+        chosen; else the single candidate, replaced by the best of the three where it is unstable and ``fallback`` holds
+        (inference). A row whose object is not in view has logits -1024 throughout and the no-object pointer.
+        """
+        candidates, object_logits = self._candidates(features, prompts)
+        if prompts.labels.shape[1] <= 1:
+            candidates = candidates.ambiguous()
+        else:
+            candidates = candidates.single_or_best() if fallback else candidates.single()
+        present = object_logits > 0
+        chosen = candidates.ious.argmax(dim=1)
+        rows = torch.arange(len(chosen), device=chosen.device)
+        logits = torch.where(present[:, None, None, None], candidates.logits, ABSENT_LOGIT)
+        return Decoded(
+            mask_logits=logits[rows, chosen],
+            iou=candidates.ious[rows, chosen],
+            object_logits=object_logits,
+            pointer=self._pointer(candidates.tokens[rows, chosen], present),
+            candidate_logits=logits,
+            candidate_ious=candidates.ious,
+            chosen=chosen,
+        )
+
+    def adopt(self, features: Features, mask: Tensor) -> Decoded:
+        """A given mask (N, S, S) float in {0, 1} is the answer of N rows: logits +-10, IoU 1, present where not empty.
+
+        Its pointer comes from a SAM pass over the unconditioned ``features`` with the mask as a dense prompt, single
+        candidate (Meta's code; transformers takes the pointer of the best of three candidates instead).
+        """
+        size = STRIDE * features.stride16.shape[2]
+        if mask.shape[1:] != (size, size):
+            raise InputError(f"given mask: got {tuple(mask.shape[1:])}, expected {(size, size)}, the size of the input")
+        full = (2.0 * mask - 1.0) * GIVEN_LOGIT
+        coarse = F.interpolate(full[:, None], size=size // 4, mode="bilinear", antialias=True)
+        prompts = replace(PromptBatch.none(len(mask), mask.device), mask_logits=self.given_mask_proj(mask[:, None])[:, 0])
+        candidates, object_logits = self._candidates(features, prompts)
+        present = mask.flatten(1).any(dim=1)
+        ones = torch.ones_like(candidates.ious[:, 0])
+        return Decoded(
+            mask_logits=coarse[:, 0],
+            iou=ones,
+            object_logits=torch.where(present, GIVEN_LOGIT, -GIVEN_LOGIT),
+            pointer=self._pointer(candidates.tokens[:, 0], present & (object_logits > 0)),
+            candidate_logits=coarse,
+            candidate_ious=ones[:, None],
+            chosen=torch.zeros_like(ones, dtype=torch.long),
+            input_logits=full,
+        )
+
+    def memorize(self, features: Features, decoded: Decoded, *, binarize: Tensor) -> Tensor:
+        """The maps (N, C_m, h, w) by which N rows are remembered. ``features``: the unconditioned ones of the frame.
+
+        ``binarize`` (N,) bool: the mask is made hard first, since a user saw and accepted it (inference only).
+        """
+        logits = decoded.input_logits
+        if logits is None:
+            size = STRIDE * features.stride16.shape[2]
+            logits = F.interpolate(decoded.mask_logits[:, None], size=size, mode="bilinear")[:, 0]
+        prob = torch.where(binarize[:, None, None], (logits > 0).to(logits.dtype), logits.sigmoid())
+        maps = self.memory_encoder(features.stride16, prob * MEMORY_GAIN + MEMORY_OFFSET)
+        absent = decoded.object_logits <= 0
+        return maps + absent.to(maps.dtype).view(-1, 1, 1, 1) * self.no_object_map.view(1, -1, 1, 1)
+
+    def _candidates(self, features: Features, prompts: PromptBatch) -> tuple[Candidates, Tensor]:
+        height, width = features.stride16.shape[2:]
+        tokens, dense = self.prompt_encoder(prompts, STRIDE * height)
+        return self.mask_decoder(features, tokens, dense, self.prompt_encoder.grid_code(height, width))
+
+    def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
+        return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)
+
+
+def build_model(config: ModelConfig) -> SAM2S:
+    """A model of this shape with random starting weights, in training mode."""
+    return SAM2S(config)
+
+
+def _image_encoder(config: ModelConfig) -> ImageEncoder:
+    trunk = Hiera(
+        width=config.trunk_dim,
+        heads=config.trunk_heads,
+        blocks=config.trunk_blocks,
+        windows=config.trunk_windows,
+        global_blocks=config.trunk_global_blocks,
+        position_grid=config.trunk_position_grid,
+        drop_path=config.drop_path,
+    )
+    return ImageEncoder(trunk, [config.trunk_dim * 2**stage for stage in range(4)], config.dim)
