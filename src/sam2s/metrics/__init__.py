@@ -1,0 +1,7 @@
+"""J, F and J&F by the DAVIS 2017 definition, on NumPy bool masks."""
+
+from sam2s.metrics.boundary import boundary_f
+from sam2s.metrics.protocol import Score, mean_score, score_frame, score_sequence
+from sam2s.metrics.region import jaccard
+
+__all__ = ["Score", "boundary_f", "jaccard", "mean_score", "score_frame", "score_sequence"]
