@@ -1,0 +1,71 @@
+"""The command line: parse, hand over, and turn errors into one line and an exit code.
+
+Only standard modules and the option types are imported here; each command's work is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+from sam2s.errors import Sam2sError
+
+DEBUG_SWITCH = "SAM2S_DEBUG"
+"""Environment variable: when set, errors come with their traceback."""
+INTERRUPTED = 130
+"""Exit code after Ctrl+C, as shells have it."""
+
+DESCRIPTION = """Segment and track anything in surgical video: prompt once, track throughout.
+
+An independent implementation of SAM2S (arXiv 2511.16618), for research use only."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code (0 done, 2 unusable input, 3 damaged source, 130 interrupted)."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv == ["--version"]:
+        from sam2s import __version__
+
+        print(f"sam2s {__version__}")
+        return 0
+    options = _parse(argv)
+    try:
+        return _handler(options)(options)
+    except Sam2sError as error:
+        if os.environ.get(DEBUG_SWITCH):
+            raise
+        print(f"sam2s: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("sam2s: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, a closed terminal) left; that is no fault to report.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    import tyro
+    from tyro.conf import subcommand
+
+    from sam2s.commands import options
+
+    choices = (options.Track, options.Benchmark, options.Evaluate, options.Synth, options.Train, options.Demo)
+    named = [Annotated[kind, subcommand(kind.__name__.lower(), prefix_name=False)] for kind in choices]
+    union = named[0]
+    for kind in named[1:]:
+        union = union | kind  # type: ignore[assignment]
+    return tyro.cli(union, prog="sam2s", description=DESCRIPTION, args=argv)  # type: ignore[call-overload]
+
+
+def _handler(options: Any) -> Callable[[Any], int]:
+    """``run`` of the module in ``sam2s.commands`` that is named like the command."""
+    return import_module(f"sam2s.commands.{type(options).__name__.lower()}").run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""What can be asked on the command line, as typed values. Imports nothing heavy, so that help answers at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+MemoryRule = Literal["auto", "recent", "diverse"]
+Precision = Literal["auto", "fp32", "bf16"]
+PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Track objects through a video, from clicks, boxes or masks on one frame.
+
+    Example: sam2s track op.mp4 --out out/op --click 1:640,400 --click 1:600,380,- --box 2:10,20,200,180
+
+    Writes one mask per object and frame, and tracks.json. Frames before --frame are skipped. Exit codes: 0 done,
+    2 the input cannot be used, 3 the video broke on the way (masks up to there are kept), 130 interrupted (also kept).
+    """
+
+    source: Positional[str]
+    """A video file, a folder of pictures, a URL, or a device FFmpeg can open."""
+    out: Path
+    """Folder for the results."""
+    click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-]")] = ()
+    """A click in source pixels on object ID (1, 2, ...): + on the object (the default), - beside it."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X0,Y0,X1,Y1")] = ()
+    """A box around object ID: left, top, right, bottom in source pixels."""
+    mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FILE")] = ()
+    """A picture of the source's size, not black where object ID is."""
+    frame: int = 0
+    """Number of the frame the prompts are on, counted from 0."""
+    model: str = "nano"
+    """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors or .pt file."""
+    memory: MemoryRule = "auto"
+    """recent (SAM 2's rule), diverse (DiveMem), or auto: the one that the model was made for."""
+    image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the model's square input in pixels, a multiple of 32; by default the model's own."""
+    format: Literal["sav", "davis"] = "sav"
+    """Masks as one folder per object (sav), or as one palette picture per frame (davis)."""
+    overlay: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Also write a video of the source with the masks drawn on it, e.g. overlay.mp4."""
+    device: str = "auto"
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, ..."""
+    precision: Precision = "auto"
+    """auto: bf16 on a GPU, fp32 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Score a model on annotated videos: prompt each object once, track to the end, measure J, F and J&F."""
+
+    data: Positional[Path]
+    """A folder in the masklet layout, or a DAVIS palette folder."""
+    model: str = "nano"
+    """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
+    memory: MemoryRule = "auto"
+    """recent (SAM 2's rule), diverse (DiveMem), or auto: the one that the model was made for."""
+    prompt: PromptKind = "3-click"
+    """What every object is prompted with, on the first annotated frame that shows it."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write all scores to this file."""
+    floors: bool = False
+    """Also score two rules that know nothing: the first mask held still, and carried by optical flow."""
+    image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the model's square input in pixels; by default the model's own."""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+    precision: Precision = "auto"
+    """auto: bf16 on a GPU, fp32 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Score masks on disk against true masks (J, F and J&F by the DAVIS 2017 definition)."""
+
+    pred: Path
+    """Folder with the predicted masks (masklet layout or DAVIS palette)."""
+    gt: Path
+    """Folder with the true masks, in either layout."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write all scores to this file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synth:
+    """Make synthetic surgical videos with exact masks, in the masklet layout."""
+
+    out: Positional[Path]
+    """Folder to make."""
+    videos: int = 10
+    """How many videos."""
+    frames: int = 150
+    """Frames of each video."""
+    size: int = 256
+    """Side of the square pictures in pixels."""
+    seed: int = 0
+    """The same seed gives the same videos."""
+    procedure: Annotated[str | None, arg(metavar="NAME")] = None
+    """Make only this procedure (see the README for their names); by default they take turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train a model by a recipe of sam2s.recipes."""
+
+    recipe: Positional[str]
+    """Name of the recipe, e.g. nano_synthetic."""
+    out: Path
+    """Folder for checkpoints, the log and the final weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Make a synthetic surgical video and track two instruments in it with the packaged model, one click each."""
+
+    out: Path = Path("out/demo")
+    """Folder for the results."""
+    model: str = "nano"
+    """The model to show."""
+    seed: int = 7
+    """Seed of the scene."""
+
+
+Command = Track | Benchmark | Evaluate | Synth | Train | Demo
