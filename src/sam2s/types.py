@@ -32,7 +32,9 @@ class Points:
         xy = np.asarray(self.xy, dtype=np.float32).reshape(-1, 2)
         labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
         if len(xy) != len(labels) or len(xy) == 0:
-            raise InputError(f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0) a point")
+            raise InputError(
+                f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0) a point"
+            )
         if not np.isin(labels, (0, 1)).all():
             raise InputError(f"points: labels must be 1 (include) or 0 (exclude), got {sorted(set(labels.tolist()))}")
         if not np.isfinite(xy).all():
@@ -78,7 +80,8 @@ Prompt = Points | Box | Mask
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own timestamps, or None."""
+    """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own timestamps, or
+    None."""
 
     index: int
     time: float | None
@@ -128,8 +131,8 @@ class Features:
 class PromptBatch:
     """Prompts of N rows in model pixels, all rows with the same number P of points (P = 0: nothing was clicked).
 
-    ``coords`` (N, P, 2) float, (x, y); ``labels`` (N, P) int64: 1 include, 0 exclude, 2 / 3 the first / second corner of
-    a box. ``mask_logits`` (N, 4h, 4w): the mask to be corrected, as a dense prompt, or None.
+    ``coords`` (N, P, 2) float, (x, y); ``labels`` (N, P) int64: 1 include, 0 exclude, 2 / 3 the first / second corner
+    of a box. ``mask_logits`` (N, 4h, 4w): the mask to be corrected, as a dense prompt, or None.
     """
 
     coords: Tensor
@@ -211,7 +214,8 @@ class MemoryBatch:
     """Recollections of N rows, padded to a fixed number of slots K and pointers P.
 
     ``maps`` (N, K, C_m, h, w); ``slots`` (N, K) int64; ``map_mask`` (N, K) bool, True = in use; ``pointers`` (N, P, C);
-    ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P) bool. A row with nothing in use is a first frame.
+    ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P) bool. A row with nothing in use is a first
+    frame.
     """
 
     maps: Tensor
@@ -231,9 +235,9 @@ class MemoryConfig:
     candidate when the object is present and its predicted IoU exceeds ``iou_threshold`` (gamma_iou); ``candidates``
     (Delta) in a row fill the buffer; the queue holds ``long_term`` (N_l) memories, the first prompted frame among them;
     ``similarity`` compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
-    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers`` admits pointers of prompted
-    frames that lie ahead on the clock (training does; inference does not). ``forget_on_correction`` drops what was tracked
-    before a corrected frame, so that memories of the mistake cannot outvote the correction.
+    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers`` admits pointers of
+    prompted frames that lie ahead on the clock (training does; inference does not). ``forget_on_correction`` drops
+    what was tracked before a corrected frame, so that memories of the mistake cannot outvote the correction.
     """
 
     rule: str = "recent"

@@ -13,7 +13,9 @@ from sam2s.memory.recent import Recent
 from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Memory, Source
 
 
-def memory(time: int, source: Source = Source.TRACKED, *, iou: float = 0.99, logit: float = 5.0, seed: int | None = None):
+def memory(
+    time: int, source: Source = Source.TRACKED, *, iou: float = 0.99, logit: float = 5.0, seed: int | None = None
+):
     generator = torch.Generator().manual_seed(time if seed is None else seed)
     feature = torch.randn(4, 2, 2, generator=generator)
     return Memory(time, source, torch.zeros(1), torch.zeros(1), logit, iou, feature)

@@ -1,7 +1,7 @@
 """The memory bank of one object: an immutable value, and the protocol of the rules that fill and read it.
 
-A bank holds no weights and knows no model. A rule (``Policy``) is two pure functions: ``admit`` decides what to keep and
-what to forget, ``select`` what one frame gets to see. Keeping an earlier bank is therefore all that undo needs.
+A bank holds no weights and knows no model. A rule (``Policy``) is two pure functions: ``admit`` decides what to keep
+and what to forget, ``select`` what one frame gets to see. Keeping an earlier bank is therefore all that undo needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ class Bank:
     """What is remembered of one object.
 
     ``prompted``: frames a user marked, by time, never evicted (DiveMem's l_0 is one of them). ``tracked``: the latest
-    tracked frames, by time. ``long_term``: the rest of DiveMem's queue, oldest first. ``candidates``: DiveMem's buffer B.
+    tracked frames, by time. ``long_term``: the rest of DiveMem's queue, oldest first. ``candidates``: DiveMem's
+    buffer B.
     """
 
     prompted: tuple[Memory, ...] = ()
@@ -56,6 +57,6 @@ class Policy(Protocol):
         ...
 
     def select(self, bank: Bank, now: int) -> Recollection:
-        """Read side: which maps in which temporal slot, and which pointers at which age, the frame at ``now`` recalls."""
+        """Read side: which maps in which temporal slot, and which pointers at which age, the frame at ``now``
+        recalls."""
         ...
-

@@ -1,8 +1,8 @@
 """DiveMem's inference rule: recent memory as in SAM 2, plus a short queue of diverse long-term memories.
 
 Paper section 3.2 (DiveMem, inference). A tracked frame is a candidate when the object is present and the predicted IoU
-exceeds gamma_iou; Delta candidates in a row fill the buffer B, a frame that fails empties it. From a full buffer the frame
-least similar to the newest long-term memory joins the queue,
+exceeds gamma_iou; Delta candidates in a row fill the buffer B, a frame that fails empties it. From a full buffer the
+frame least similar to the newest long-term memory joins the queue,
 
     b* = argmin over b in B of cos(E(b), E(l_k)),
 
@@ -25,7 +25,8 @@ from sam2s.types import LONG_TERM_SLOT, Memory, Recollection, Source
 
 @dataclass(frozen=True, slots=True)
 class Diverse:
-    """The rule ``diverse``. ``long_term`` is N_l, l_0 included; ``candidates`` is Delta; ``pooled`` compares mean features.
+    """The rule ``diverse``. ``long_term`` is N_l, l_0 included; ``candidates`` is Delta; ``pooled`` compares mean
+    features.
 
     Corrections (later prompted frames) stay for ever as conditioning memories, as in SAM 2, and do not count against
     N_l; the newest of them is what the next candidates are compared with when it is newer than the queue.

@@ -37,7 +37,8 @@ RULES: dict[str, Callable[[MemoryConfig], Policy]] = {"recent": _recent, "divers
 
 
 def make_policy(config: MemoryConfig) -> Policy:
-    """The rule named by ``config.rule`` with its constants; ``InputError`` for a name or constant that makes no sense."""
+    """The rule named by ``config.rule`` with its constants; ``InputError`` for a name or constant that makes no
+    sense."""
     if config.rule not in RULES:
         raise InputError(f"memory rule: unknown name {config.rule!r}; use one of {', '.join(sorted(RULES))}")
     if config.similarity not in ("flat", "pooled"):

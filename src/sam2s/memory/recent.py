@@ -1,8 +1,8 @@
 """SAM 2's memory rule: every prompted frame, the latest tracked maps, and the pointers of the latest frames.
 
-SAM 2 keeps every frame in a dict and looks up the few it needs; here only those that a later frame can still ask for are
-kept, so memory is constant, and the selection is the same, frame by frame (property-tested against the dict). Reverse
-tracking is the same rule on a negated clock.
+SAM 2 keeps every frame in a dict and looks up the few it needs; here only those that a later frame can still ask for
+are kept, so memory is constant, and the selection is the same, frame by frame (property-tested against the dict).
+Reverse tracking is the same rule on a negated clock.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sam2s.types import CONDITIONING_SLOT, RECENT_SLOTS, Memory, Recollection, S
 class Recent:
     """The rule ``recent``.
 
-    ``maps``: tracked maps recalled (6); ``pointers``: the pointer horizon in frames (16: ages 1 to 15 of tracked frames,
-    and one prompted frame); ``stride``: frames between tracked maps older than the last (1 to 8 in SAM 2).
+    ``maps``: tracked maps recalled (6); ``pointers``: the pointer horizon in frames (16: ages 1 to 15 of tracked
+    frames, and one prompted frame); ``stride``: frames between tracked maps older than the last (1 to 8 in SAM 2).
     """
 
     maps: int = RECENT_SLOTS

@@ -15,9 +15,7 @@ from sam2s.memory.bank import Bank, Capacity, Policy
 from sam2s.types import Box, Decoded, MemoryBatch, Points, Prompt, PromptBatch
 
 
-def recollect(
-    policy: Policy, banks: Sequence[Bank], now: Sequence[int], *, fixed: bool = True
-) -> MemoryBatch | None:
+def recollect(policy: Policy, banks: Sequence[Bank], now: Sequence[int], *, fixed: bool = True) -> MemoryBatch | None:
     """What each row's bank recalls at its own time, padded into one batch; None when no row remembers anything.
 
     ``fixed`` pads to the policy's capacity, so that shapes never change while a video runs; without it rows are only
@@ -47,7 +45,8 @@ def _pad(rows: list[list[tuple[Tensor, int]]], least: int) -> tuple[Tensor, Tens
 def prompt_batch(
     prompts: Sequence[Sequence[Prompt]], source: tuple[int, int], size: int, device: torch.device
 ) -> PromptBatch:
-    """Clicks and boxes of N rows with equally many points, source pixels -> model pixels; a box travels as two points."""
+    """Clicks and boxes of N rows with equally many points, source pixels -> model pixels; a box travels as two
+    points."""
     coords, labels = zip(*(_points_of(row) for row in prompts), strict=True)
     xy = points_to_model(np.stack(coords), source, size)
     return PromptBatch(torch.from_numpy(xy).to(device), torch.from_numpy(np.stack(labels)).to(device))
@@ -87,7 +86,7 @@ def join_rows(groups: Sequence[tuple[Sequence[int], Decoded]], size: int) -> Dec
     for spec in fields(Decoded):
         values = [getattr(part, spec.name) for part in parts]
         joined[spec.name] = None if values[0] is None else torch.cat(values)[order.to(values[0].device)]
-    return Decoded(**joined)
+    return Decoded(**joined)  # type: ignore[arg-type]
 
 
 def _with_input_logits(part: Decoded, size: int) -> Decoded:

@@ -36,8 +36,8 @@ class TrackState:
 class Observation:
     """What one frame shows, before anything is remembered; row i of ``decoded`` belongs to object ``ids[i]``.
 
-    ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by clicks or a box (their
-    mask is made hard before it is memorised, as SAM 2 does).
+    ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by clicks or a box
+    (their mask is made hard before it is memorised, as SAM 2 does).
     """
 
     ids: tuple[int, ...]

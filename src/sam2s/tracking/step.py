@@ -143,7 +143,8 @@ def step(
 
 
 def check_prompts(prompts: Mapping[int, Sequence[Prompt]], size: tuple[int, int]) -> None:
-    """``InputError`` for prompts outside a (height, width) picture, masks of another size, or senseless combinations."""
+    """``InputError`` for prompts outside a (height, width) picture, masks of another size, or senseless
+    combinations."""
     height, width = size
     for object_id, given in prompts.items():
         if not given:
@@ -192,10 +193,13 @@ class _Frame:
     def correct(
         self, ids: Sequence[int], prompts: Mapping[int, Sequence[Prompt]], prior: Mapping[int, Tensor]
     ) -> Decoded:
-        """Clicks and boxes: a first mask where nothing is known, else a correction of ``prior`` or of the tracked mask."""
+        """Clicks and boxes: a first mask where nothing is known, else a correction of ``prior`` or of the tracked
+        mask."""
         assert self.state.size is not None
         recalled = self.recall(ids)
-        batch = prompt_batch([prompts[i] for i in ids], self.state.size, self.model.image_size, recalled.stride16.device)
+        batch = prompt_batch(
+            [prompts[i] for i in ids], self.state.size, self.model.image_size, recalled.stride16.device
+        )
         known = [k for k, i in enumerate(ids) if i in prior or i in self.state.banks]
         fresh = [k for k in range(len(ids)) if k not in known]
         groups = []

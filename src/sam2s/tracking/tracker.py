@@ -1,7 +1,7 @@
 """The tracker users hold: a thin shell that keeps one ``TrackState`` between frames.
 
-``step`` is the whole interface of a live stream; ``run`` is ``step`` over a source. Both give the same masks, bit for bit,
-whether frames come from a file, a folder or a camera.
+``step`` is the whole interface of a live stream; ``run`` is ``step`` over a source. Both give the same masks, bit for
+bit, whether frames come from a file, a folder or a camera.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Tracker:
     """Prompt once, track throughout.
 
     ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full ``MemoryConfig``, a
-    ``Policy`` of your own, or None for the rule saved with the weights. ``precision``: ``fp32``, ``bf16`` (autocast), or
+    ``Policy`` of your own, or None for the rule saved with the weights. ``precision``: ``fp32``, ``bf16`` (autocast),
+    or
     ``auto``: bf16 on CUDA, fp32 elsewhere. ``reverse``: frames arrive last to first.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
@@ -139,7 +140,9 @@ class Tracker:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(f"frame {frame.index}: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
         if self.state.size not in (None, frame.size):
-            raise InputError(f"frame {frame.index}: its size changed from {self.state.size} to {frame.size} (height, width)")
+            raise InputError(
+                f"frame {frame.index}: its size changed from {self.state.size} to {frame.size} (height, width)"
+            )
         if self.state.clock is not None and self._time(frame) <= self.state.clock:
             raise InputError(f"frame {frame.index} was already passed; set tracker.state to an earlier one to go back")
         return frame, replace(self.state, size=frame.size)

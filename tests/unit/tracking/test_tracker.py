@@ -6,12 +6,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from conftest import build_tiny
 
 from sam2s.errors import InputError
 from sam2s.memory.recent import Recent
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Frame, Mask, MemoryConfig, Points
+from tiny import build_tiny
 
 CLICK = Points([[10, 24]], [1])
 BOX = Box([4, 16, 20, 32])
@@ -103,13 +103,11 @@ def test_objects_are_batched_and_independent(model, video):
 
 def test_one_call_of_each_verb_serves_all_objects(model, video, monkeypatch):
     tracker = Tracker(model)
-    tracker.step(video[0], {i: CLICK for i in range(5)})
+    tracker.step(video[0], dict.fromkeys(range(5), CLICK))
     calls = []
     for verb in ("encode", "recall", "decode", "memorize"):
         original = getattr(type(model), verb)
-        monkeypatch.setattr(
-            type(model), verb, lambda *a, _f=original, _v=verb, **k: (calls.append(_v), _f(*a, **k))[1]
-        )
+        monkeypatch.setattr(type(model), verb, lambda *a, _f=original, _v=verb, **k: (calls.append(_v), _f(*a, **k))[1])
     tracker.step(video[1])
     assert sorted(calls) == ["decode", "encode", "memorize", "recall"]
 
@@ -143,7 +141,10 @@ def test_frames_before_the_first_prompt_are_passed_over(model, video):
     results = list(Tracker(model).run(iter(video), {4: {1: CLICK}}, stop=9))
     assert [r.index for r in results] == [4, 5, 6, 7, 8]
     pushed = Tracker(model)
-    assert [len(pushed.step(f, {1: CLICK} if i == 4 else None).masks) for i, f in enumerate(video[:6])] == [0] * 4 + [1, 1]
+    assert [len(pushed.step(f, {1: CLICK} if i == 4 else None).masks) for i, f in enumerate(video[:6])] == [0] * 4 + [
+        1,
+        1,
+    ]
     assert pushed.state.clock == 5
 
 
@@ -221,7 +222,7 @@ def test_bf16_agrees_with_fp32(model, video):
 def test_memory_is_flat_over_600_frames(model, video):
     torch.manual_seed(0)
     tracker, process = Tracker(model), psutil.Process()
-    tracker.step(video[0], {i: CLICK for i in (1, 2, 3)})
+    tracker.step(video[0], dict.fromkeys((1, 2, 3), CLICK))
     sizes, held = [], []
     for i in range(1, 601):
         tracker.step(video[i % len(video)])
