@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
 import socket
 
 import pytest
 import torch
+
+# Before any test imports the hub's client, which reads its switches once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+for proxy in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[proxy]  # a proxy on this machine would carry a connection past the guard below
 
 torch.set_num_threads(1)
 

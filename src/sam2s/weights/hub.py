@@ -1,4 +1,4 @@
-"""Models by their Hugging Face id, through ``huggingface_hub``, whose cache, token and ``HF_HUB_OFFLINE`` are honoured."""
+"""Models by Hugging Face id, through ``huggingface_hub``: its cache, its token and ``HF_HUB_OFFLINE`` are honoured."""
 
 from __future__ import annotations
 
