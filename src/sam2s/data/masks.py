@@ -150,5 +150,3 @@ def merge_masks(masks: Mapping[int, np.ndarray]) -> tuple[np.ndarray, int]:
 def _check_plane(mask: np.ndarray) -> None:
     if np.ndim(mask) != 2:
         raise InputError(f"mask: expected a (height, width) array, got shape {np.shape(mask)}")
-
-

@@ -33,7 +33,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures directly inside ``folder`` in natural order; hidden files (``._x.jpg`` of macOS too) are left out."""
+    """The pictures directly inside ``folder`` in natural order, without hidden files (such as macOS's ``._x.jpg``)."""
     found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
     return sorted(found, key=lambda path: natural_key(path.name))
 
@@ -42,10 +42,13 @@ def read_rgb(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The picture as (H, W, 3) uint8 RGB, upright by its EXIF tag; transparency is dropped, 16 bit becomes 8.
 
     Raises:
-        InputError: no such file, more than ``max_pixels`` pixels, or a pixel format without a fixed range (float).
+        InputError: no such file, more than ``max_pixels`` pixels, several pictures in one TIFF, or a pixel format
+            without a fixed range (float).
         DamagedPicture: the file is not a picture, or is cut short.
     """
     with open_picture(path, max_pixels) as picture:
+        if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
+            raise InputError(f"{path}: holds {picture.n_frames} pictures; save each as a file of its own in a folder")
         if "exif" in picture.info:
             picture = ImageOps.exif_transpose(picture)
         return np.asarray(_to_rgb(picture, path))

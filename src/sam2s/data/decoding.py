@@ -1,0 +1,147 @@
+"""Decodes a video stream up to the first sign of damage, and yields every good frame before it.
+
+FFmpeg is made to play on: it conceals damage, drops frames it cannot decode, and ends a shortened file as if it were
+whole. A tracker needs the opposite, since a lost frame moves every later mask. The signs looked for: errors of demuxer
+and decoder, packets and frames that FFmpeg itself marks as corrupt, packets whose frame never came out, and a file
+shorter than it says it is. Damage that leaves a legal bitstream with other pixels in it cannot be seen by anyone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from pathlib import Path
+
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from sam2s.data.container import missing_bytes
+
+ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
+"""Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can be noticed. Their
+frame-parallel decoding is bit-equal, and reports errors in order."""
+CUTTABLE_FORMATS = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "flv", "rtsp", "hls", "rtp", "sdp"})
+"""Formats that may begin in the middle of a picture group: what cannot be decoded before the first frame is normal."""
+
+
+class FrameDecoder:
+    """Iterate once for the good frames in display order; then ``broken`` says why it ended early, or is None.
+
+    ``live``: a stream from a camera or server, which never ends for damage; damaged frames are left out.
+    ``path``: the file, to see whether it is cut short. ``broken_pts``: where the first lost frame belongs (in the
+    stream's time base), when known.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, *, path: Path | None, live: bool) -> None:
+        self._container, self._stream, self._path, self._live = container, stream, path, live
+        one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
+        stream.thread_type = "AUTO" if one_to_one and not live else "SLICE"
+        self._counts = one_to_one and not live
+        self._pending: list[int] = []
+        self._first_key: int | None = None
+        self._seen_key = self._seen_frame = False
+        self._packets = 0
+        self._safe_until: int | None = None
+        self.broken: str | None = None
+        self.broken_pts: int | None = None
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        for packet in self._demux():
+            for frame in self._decode(packet):
+                if self._is_good(frame):
+                    yield frame
+                elif not self._live:
+                    return
+            if self.broken:
+                break
+        yield from self._drain()
+
+    def _demux(self) -> Iterator[Packet]:
+        """Packets up to the end of the file, an error, or a packet that the demuxer marks as damaged."""
+        after: int | None = None
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size == 0:  # the end, or a "repeat the last picture" of AVI, which holds no frame
+                    continue
+                if packet.is_corrupt and not self._live:
+                    self._break("the file is cut short or damaged", packet)
+                    return
+                self._packets += 1
+                after = None if packet.dts is None else packet.dts + (packet.duration or 0)
+                yield packet
+        except (FFmpegError, ValueError) as error:
+            self.broken, self._safe_until = f"reading failed ({_reason(error)})", after
+            return
+        if self._is_short():
+            self.broken, self._safe_until = "the file is cut short", after
+
+    def _decode(self, packet: Packet) -> list[VideoFrame]:
+        self._note(packet)
+        try:
+            return self._stream.decode(packet)
+        except (FFmpegError, ValueError) as error:
+            if self._seen_key and not self._live:
+                self._break(f"decoding failed ({_reason(error)})", packet)
+            return []
+
+    def _note(self, packet: Packet) -> None:
+        """Remember which frames must come out: those from the first key frame on."""
+        if packet.is_keyframe and not self._seen_key:
+            self._seen_key, self._first_key = True, packet.pts
+        expected = self._counts and self._seen_key and not packet.is_discard and packet.pts is not None
+        if expected and (self._first_key is None or packet.pts >= self._first_key):
+            heapq.heappush(self._pending, packet.pts)
+
+    def _is_good(self, frame: VideoFrame) -> bool:
+        """Whether the frame is whole and the next in line; otherwise ``broken`` is set."""
+        if not self._seen_frame and self._container.format.name in CUTTABLE_FORMATS:
+            self._pending = [pts for pts in self._pending if frame.pts is None or pts >= frame.pts]
+            heapq.heapify(self._pending)
+        if frame.interlaced_frame:  # two packets may make one frame
+            self._counts, self._pending = False, []
+        if frame.is_corrupt:
+            return self._fail("the picture is damaged", frame.pts)
+        if self._pending and frame.pts is not None:
+            if self._pending[0] < frame.pts:
+                return self._fail("a frame could not be decoded", self._pending[0])
+            if self._pending[0] == frame.pts:
+                heapq.heappop(self._pending)
+        self._seen_frame = True
+        return True
+
+    def _drain(self) -> Iterator[VideoFrame]:
+        """The frames still inside the decoder. After a break only those that no missing frame can precede."""
+        try:
+            frames = self._stream.decode(None)
+        except (FFmpegError, ValueError) as error:
+            self.broken = self.broken or f"decoding failed ({_reason(error)})"
+            return
+        for frame in frames:
+            # A packet's frame is never shown before the packet is decoded: missing ones have a pts >= this dts.
+            unsafe = self._safe_until is not None and frame.pts is not None and frame.pts > self._safe_until
+            if (self.broken and unsafe) or not self._is_good(frame):
+                return
+            yield frame
+        if self._pending and not self.broken and not self._live:
+            self._fail(f"the last {len(self._pending)} frames could not be decoded", self._pending[0])
+
+    def _break(self, reason: str, packet: Packet) -> None:
+        self.broken, self._safe_until, self.broken_pts = reason, packet.dts, packet.pts
+
+    def _fail(self, reason: str, pts: int | None) -> bool:
+        if not self.broken and not self._live:
+            self.broken, self.broken_pts = reason, pts
+        return False
+
+    def _is_short(self) -> bool:
+        complete = self._stream.frames and self._packets >= self._stream.frames
+        if self._live or complete or self._path is None or not self._path.is_file():
+            return False
+        return missing_bytes(self._path) > 0
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)
