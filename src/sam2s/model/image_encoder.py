@@ -31,9 +31,7 @@ class ImageEncoder(nn.Module):
     def forward(self, image: Tensor) -> Features:
         """(B, 3, S, S) float, ImageNet mean and std removed -> features. S must be a multiple of 32."""
         _check_image(image)
-        fine4, fine8, mid16, top32 = (
-            lateral(x) for lateral, x in zip(self.laterals, self.trunk(image), strict=True)
-        )
+        fine4, fine8, mid16, top32 = (lateral(x) for lateral, x in zip(self.laterals, self.trunk(image), strict=True))
         return Features(
             stride16=mid16 + F.interpolate(top32, scale_factor=2.0, mode="nearest"),
             stride8=self.project8(fine8),

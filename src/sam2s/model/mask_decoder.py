@@ -38,8 +38,7 @@ class Candidates:
         return Candidates(self.logits[:, :1], self.ious[:, :1], self.tokens[:, :1])
 
     def single_or_best(self) -> Candidates:
-        """The single candidate; where its mask is unstable, the mask and IoU of the best ambiguous one (its token stays).
-        """
+        """The single candidate; where its mask is unstable, mask and IoU of the best ambiguous one (token stays)."""
         one, many = self.single(), self.ambiguous()
         rows = torch.arange(len(self.ious), device=self.ious.device)
         best = many.ious.argmax(dim=1)

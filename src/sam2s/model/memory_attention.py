@@ -94,7 +94,7 @@ class MemoryAttention(nn.Module):
 
     def _tokens(self, memory: MemoryBatch) -> tuple[Tensor, Tensor]:
         """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first, pointers last."""
-        rows, _, channels, height, width = memory.maps.shape
+        channels, height, width = memory.maps.shape[2:]
         maps = memory.maps.flatten(3).transpose(2, 3)
         place = sine_grid(channels, height, width, maps.device)
         time = self.slot_embed[memory.slots.clamp(max=len(self.slot_embed) - 1)]

@@ -11,7 +11,7 @@ SHRINKS = 4
 
 
 class MemoryEncoder(nn.Module):
-    """``dim``: channels of the image features; ``out_dim``: of the map; ``layers``: ConvNeXt blocks that mix the two."""
+    """``dim``: channels of the image features; ``out_dim``: of the map; ``layers``: ConvNeXt blocks that mix them."""
 
     def __init__(self, dim: int, out_dim: int, layers: int) -> None:
         super().__init__()

@@ -15,10 +15,10 @@ class ModelConfig:
     """Everything that fixes a model's tensors, its input size, and the memory rule it runs under by default.
 
     ``image_size`` S is the default side of the input in pixels, a multiple of 32; any such size works.
-    ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global attention; side of the coarse position
-    code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``: DiveMem's
-    own temporal embedding for long-term memories. ``pointer_horizon``: pointer ages are divided by it, in frames.
-    ``drop_path`` and ``dropout`` act in training mode only.
+    ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global attention; side of the coarse
+    position code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``:
+    DiveMem's own temporal embedding for long-term memories (paper section 3.2). ``pointer_horizon``: pointer ages are
+    divided by it, in frames. ``drop_path`` and ``dropout`` act in training mode only.
     """
 
     name: str = "base_plus"

@@ -117,7 +117,8 @@ class SAM2S(nn.Module):
             raise InputError(f"given mask: got {tuple(mask.shape[1:])}, expected {(size, size)}, the size of the input")
         full = (2.0 * mask - 1.0) * GIVEN_LOGIT
         coarse = F.interpolate(full[:, None], size=size // 4, mode="bilinear", antialias=True)
-        prompts = replace(PromptBatch.none(len(mask), mask.device), mask_logits=self.given_mask_proj(mask[:, None])[:, 0])
+        dense = self.given_mask_proj(mask[:, None])[:, 0]
+        prompts = replace(PromptBatch.none(len(mask), mask.device), mask_logits=dense)
         candidates, object_logits = self._candidates(features, prompts)
         present = mask.flatten(1).any(dim=1)
         ones = torch.ones_like(candidates.ious[:, 0])
