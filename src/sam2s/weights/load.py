@@ -28,7 +28,7 @@ PUBLISHED = tuple(f"facebook/sam2.1-hiera-{size}" for size in ("tiny", "small", 
 
 SAFE_TORCH = (2, 10)
 """The first torch whose ``weights_only=True`` has no known way round it (CVE-2025-32434, CVE-2026-24747)."""
-_META_PREFIX = "image_encoder.trunk."
+_META_PREFIX = "sam_mask_decoder."
 LISTED = 10
 """How many offending tensors an error names before it only counts them."""
 
@@ -77,7 +77,7 @@ def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     name, path = str(name_or_path), Path(name_or_path).expanduser()
     if name in PACKAGED:
         return _read_packaged(name)
-    if path.is_dir():
+    if name and path.is_dir():
         return _read_folder(path, name)
     if path.is_file():
         return _read_file(path, name)
@@ -86,7 +86,7 @@ def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     if hub.is_repo_id(name):
         return _read_folder(hub.fetch(name), name)
     raise WeightsError(
-        f"{name}: unknown model; use {', '.join((*PACKAGED, *PUBLISHED))}, "
+        f"{name or '(empty)'}: unknown model; use {', '.join((*PACKAGED, *PUBLISHED))}, "
         "or the path of a model folder, a .safetensors file or a .pt file"
     )
 
@@ -222,12 +222,15 @@ def _read_pt(path: Path, origin: str) -> tuple[dict[str, Tensor], None]:
 
 def _interpret(tensors: dict[str, Tensor], config: dict[str, Any] | None, origin: str) -> Checkpoint:
     """Tensors and config of any known format -> ours."""
-    if config is not None and "model_type" in config:
-        return Checkpoint(keymap.config_from_hf(config), keymap.hf_to_ours(tensors), origin)
-    if config is not None:
-        return Checkpoint(ModelConfig.from_dict(config), tensors, origin)
-    if any(name.startswith(_META_PREFIX) for name in tensors):
-        return Checkpoint(preset(keymap.preset_of_meta(tensors)), keymap.meta_to_ours(tensors), origin)
+    try:
+        if config is not None and "model_type" in config:
+            return Checkpoint(keymap.config_from_hf(config), keymap.hf_to_ours(tensors), origin)
+        if config is not None:
+            return Checkpoint(ModelConfig.from_dict(config), tensors, origin)
+        if any(name.startswith(_META_PREFIX) for name in tensors):
+            return Checkpoint(preset(keymap.preset_of_meta(tensors)), keymap.meta_to_ours(tensors), origin)
+    except WeightsError as error:
+        raise WeightsError(f"{origin}: {error}") from error
     raise WeightsError(
         f"{origin}: its {len(tensors)} tensors carry no config and are not named as Meta's SAM 2.1 names them; "
         f"give the folder that holds its {hub.CONFIG_FILE}"
