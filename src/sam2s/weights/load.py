@@ -20,6 +20,7 @@ from sam2s.errors import InputError, WeightsError
 from sam2s.model.presets import ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.weights import hub, keymap
+from sam2s.weights.hf_config import config_from_hf
 
 PACKAGED = ("nano",)
 """Models that ship inside the package."""
@@ -224,7 +225,7 @@ def _interpret(tensors: dict[str, Tensor], config: dict[str, Any] | None, origin
     """Tensors and config of any known format -> ours."""
     try:
         if config is not None and "model_type" in config:
-            return Checkpoint(keymap.config_from_hf(config), keymap.hf_to_ours(tensors), origin)
+            return Checkpoint(config_from_hf(config), keymap.hf_to_ours(tensors), origin)
         if config is not None:
             return Checkpoint(ModelConfig.from_dict(config), tensors, origin)
         if any(name.startswith(_META_PREFIX) for name in tensors):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,26 +14,7 @@ from huggingface_hub import constants
 from sam2s.errors import WeightsError
 from sam2s.weights import hub
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 NAME = "someone/model"
-
-
-def fill_cache(cache: Path, files: dict[str, bytes], repo_id: str = NAME) -> Path:
-    """A hub cache as ``huggingface_hub`` lays it out; gives the snapshot's folder."""
-    root = cache / f"models--{repo_id.replace('/', '--')}"
-    snapshot = root / "snapshots" / REVISION
-    snapshot.mkdir(parents=True)
-    (root / "refs").mkdir()
-    (root / "refs" / "main").write_text(REVISION)
-    for name, content in files.items():
-        (snapshot / name).write_bytes(content)
-    return snapshot
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    return tmp_path
 
 
 @pytest.mark.parametrize("name", ["facebook/sam2.1-hiera-tiny", "a/b", "Org_1/Model.v2-x"])
@@ -45,18 +27,18 @@ def test_no_hub_ids(name: str):
     assert not hub.is_repo_id(name)
 
 
-def test_a_cached_model_needs_no_network(cache: Path):
-    snapshot = fill_cache(cache, {"config.json": b"{}", "model.safetensors": b"x"})
+def test_a_cached_model_needs_no_network(fill_cache: Callable[[dict[str, bytes]], Path]):
+    snapshot = fill_cache({"config.json": b"{}", "model.safetensors": b"x"})
     assert hub.fetch(NAME) == snapshot
 
 
-def test_offline_without_a_copy(cache: Path):
+def test_offline_without_a_copy(fill_cache: Callable[[dict[str, bytes]], Path]):
     with pytest.raises(WeightsError, match=r"config.json is not in the local cache and HF_HUB_OFFLINE is set"):
         hub.fetch(NAME)
 
 
-def test_offline_with_half_a_copy(cache: Path):
-    fill_cache(cache, {"config.json": b"{}"})
+def test_offline_with_half_a_copy(fill_cache: Callable[[dict[str, bytes]], Path]):
+    fill_cache({"config.json": b"{}"})
     with pytest.raises(WeightsError, match=r"model.safetensors is not in the local cache"):
         hub.fetch(NAME)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from sam2s.model.presets import PRESETS, ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.types import MemoryConfig
 from sam2s.weights import load
-from sam2s.weights.keymap import ours_to_hf, ours_to_meta
+from sam2s.weights.hf_config import hf_config
+from sam2s.weights.keymap import hf_to_ours, ours_to_meta
 from sam2s.weights.load import load_model, pick_device, weights_hash
 from sam2s.weights.save import save_model
+
+FillCache = Callable[[dict[str, bytes]], Path]
 
 SMALL = preset(
     "nano",
@@ -333,6 +337,54 @@ def test_a_trunk_of_no_known_size(meta_model: SAM2S, tmp_path: Path):
     torch.save({"model": tensors}, tmp_path / "odd.pt")
     with pytest.raises(WeightsError, match=r"odd.pt: .*width 7"):
         load_model(tmp_path / "odd.pt")
+
+
+# ---------------------------------------------------------------- transformers' format and the hub's cache
+
+
+@pytest.fixture(scope="module")
+def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder written by transformers itself."""
+    from transformers import Sam2VideoConfig, Sam2VideoModel
+
+    torch.manual_seed(0)
+    config = ModelConfig.from_dict({**SMALL.to_dict(), "long_term_embedding": False, "memory": {}})
+    folder = tmp_path_factory.mktemp("hf")
+    model = Sam2VideoModel(Sam2VideoConfig(**hf_config(config)))
+    with torch.no_grad():  # freshly made, the two copies of the position code differ; in published weights they do not
+        code = model.prompt_encoder.shared_embedding.positional_embedding
+        model.shared_image_embedding.positional_embedding.copy_(code)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_folder_of_transformers(hf_folder: Path):
+    loaded = load_model(hf_folder, device="cpu")
+    assert loaded.config.memory.rule == "recent"
+    assert loaded.image_size == 64
+    theirs = hf_to_ours(load_file(hf_folder / "model.safetensors"))
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in loaded.state_dict().items())
+
+
+def test_a_hub_id_from_the_cache(hf_folder: Path, fill_cache: FillCache):
+    fill_cache({name: (hf_folder / name).read_bytes() for name in ("config.json", "model.safetensors")})
+    assert weights_hash("someone/model") == weights_hash(hf_folder)
+    assert load_model("someone/model", device="cpu", image_size=96).image_size == 96
+
+
+def test_our_own_format_from_the_hub(folder: Path, model: SAM2S, fill_cache: FillCache):
+    fill_cache({p.name: p.read_bytes() for p in folder.iterdir()})
+    assert same_weights(load_model("someone/model", device="cpu"), model)
+
+
+def test_another_kind_of_model_of_transformers(hf_folder: Path, tmp_path: Path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (tmp_path / "model.safetensors").write_bytes((hf_folder / "model.safetensors").read_bytes())
+    with pytest.raises(WeightsError, match=rf"{tmp_path}: config.json: model_type is 'bert'"):
+        load_model(tmp_path)
+
+
+# ---------------------------------------------------------------- files that would run code
 
 
 class Malicious:
