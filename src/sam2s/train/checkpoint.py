@@ -1,0 +1,59 @@
+"""Checkpoints of a run: everything that a later process needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sam2s.errors import InputError
+from sam2s.train.config import TrainConfig, from_json, to_json
+from sam2s.train.optim import MovingAverage
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, eq=False)
+class Running:
+    """The parts of a run that change while it trains."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage | None
+
+
+def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running) -> Path:
+    """Write ``folder/checkpoint.pt`` (temporary file, then rename); ``step`` steps are done."""
+    state = {
+        "config": to_json(config),
+        "step": step,
+        "model": running.model.state_dict(),
+        "optimizer": running.optimizer.state_dict(),
+        "average": None if running.average is None else running.average.state_dict(),
+    }
+    path = folder / CHECKPOINT
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+    return path
+
+
+def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
+    """Bring ``running`` to the state saved under ``folder`` and return the number of steps done.
+
+    InputError when there is no checkpoint, or when it was made by another configuration.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; start the run without resuming it")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if from_json(TrainConfig, state["config"]) != config:
+        raise InputError(f"{path}: was made by another configuration; resume with that one or choose another folder")
+    running.model.load_state_dict(state["model"])
+    running.optimizer.load_state_dict(state["optimizer"])
+    if running.average is not None:
+        running.average.load_state_dict(state["average"])
+    return int(state["step"])

@@ -1,0 +1,148 @@
+"""Everything that determines a training run, as frozen dataclasses that survive a round trip through JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sam2s.data.augment import AugmentConfig
+from sam2s.data.clips import ConsecutiveSampler
+from sam2s.errors import InputError
+from sam2s.train.losses import LossConfig
+from sam2s.train.optim import OptimConfig
+from sam2s.train.unroll import UserConfig
+from sam2s.types import MemoryConfig
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """Synthetic scenes made before the first step: ``videos`` of ``frames`` frames for each of ``procedures``.
+
+    Every procedure is made with its own seed, ``seed`` + its position in ``procedures``.
+    """
+
+    procedures: tuple[str, ...]
+    videos: int
+    frames: int
+    size: int
+    seed: int
+    split: str = "train"
+
+
+@dataclass(frozen=True)
+class FolderSet:
+    """A masklet folder of the user; ``weight`` times as likely per video as any other."""
+
+    root: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one clip length, picture size and user.
+
+    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips a step on each process; the learning
+    rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine.
+    """
+
+    name: str
+    steps: int
+    size: int
+    clips: int
+    lr: float
+    lr_end: float
+    warmup: int = 0
+    sampler: ConsecutiveSampler = field(default_factory=ConsecutiveSampler)
+    user: UserConfig = field(default_factory=UserConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """The quick look at held-out scenes: ``objects`` objects of ``videos`` videos a procedure, ``frames`` frames."""
+
+    data: SyntheticSet
+    videos: int = 6
+    frames: int = 24
+    objects: int = 2
+    every: int = 500
+    size: int = 256
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32`` or ``bf16``)."""
+
+    precision: str = "bf16"
+    log_every: int = 20
+    checkpoint_minutes: float = 3.0
+    overlay_every: int = 500
+    workers: int = 0
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run. ``model``: name of a preset, trained from scratch. Source of defaults: SAM 2's training."""
+
+    name: str
+    model: str
+    stages: tuple[Stage, ...]
+    synthetic: tuple[SyntheticSet, ...] = ()
+    folders: tuple[FolderSet, ...] = ()
+    validation: ValidationConfig | None = None
+    memory: MemoryConfig = field(default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True))
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[Stage, int]:
+        """The stage that ``step`` (0-based, over all stages) belongs to, and the step within it."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        raise InputError(f"training: the recipe has {self.steps} steps, there is no step {self.steps + step}")
+
+
+T = TypeVar("T")
+
+
+def to_json(config: Any) -> str:
+    """A config as JSON text, field by field."""
+    return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The config of type ``kind`` that `to_json` wrote; InputError names an unknown or missing field."""
+    return _build(kind, json.loads(text), kind.__name__)
+
+
+def _build(kind: Any, value: Any, path: str) -> Any:
+    """``value`` (plain JSON) as an instance of the annotation ``kind``; ``path`` names it in errors."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else _build(next(a for a in arguments if a is not type(None)), value, path)
+    if origin is tuple:
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(_build(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
+    if not dataclasses.is_dataclass(kind):
+        return kind(value)
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise InputError(f"config: {path} has no field {', '.join(unknown)}; it has {', '.join(sorted(hints))}")
+    try:
+        return kind(**{name: _build(hints[name], v, f"{path}.{name}") for name, v in value.items()})
+    except TypeError as error:
+        raise InputError(f"config: {path} is incomplete: {error}") from error

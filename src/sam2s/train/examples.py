@@ -1,0 +1,75 @@
+"""The stream of training batches: batch number k is a pure function of (seed, k, process), so a run resumes exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from sam2s.data.batch import ClipBatch, ClipSample, collate, load_clip
+from sam2s.data.clips import VideoIndex, index_video
+from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.errors import InputError
+from sam2s.train.config import Stage, TrainConfig
+
+TRIES = 100
+"""Videos asked in vain before the data are called unfit for a stage."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Indexed training videos and how likely each is drawn (sums to 1)."""
+
+    videos: tuple[MaskletVideo, ...]
+    indices: tuple[VideoIndex, ...]
+    chances: np.ndarray
+
+
+def open_pool(roots: Sequence[tuple[Path, float]], *, progress: bool = True) -> Pool:
+    """Open and index masklet folders, each with the weight of its videos; InputError when they hold no video."""
+    videos, weights = [], []
+    for root, weight in roots:
+        found = list(open_masklets(root).videos.values())
+        videos += found
+        weights += [weight] * len(found)
+    if not videos:
+        raise InputError(f"training data: no videos under {', '.join(str(root) for root, _ in roots) or 'no folder'}")
+    bar = tqdm(videos, desc="reading masks", unit="video", disable=not progress, delay=2)
+    indices = tuple(index_video(video.name, video) for video in bar)
+    return Pool(tuple(videos), indices, np.asarray(weights, float) / sum(weights))
+
+
+def generator(seed: int, step: int, rank: int = 0, purpose: int = 0) -> np.random.Generator:
+    """The random generator of one step of one process; ``purpose`` separates independent uses within the step."""
+    return np.random.default_rng([seed, step, rank, purpose])
+
+
+class Examples(Dataset):
+    """Item k is the batch of step ``first + k``."""
+
+    def __init__(self, pool: Pool, config: TrainConfig, first: int = 0, rank: int = 0) -> None:
+        self.pool, self.config, self.first, self.rank = pool, config, first, rank
+
+    def __len__(self) -> int:
+        return self.config.steps - self.first
+
+    def __getitem__(self, item: int) -> ClipBatch:
+        step = self.first + item
+        stage, _ = self.config.stage_at(step)
+        rng = generator(self.config.seed, step, self.rank)
+        return collate([self._draw(stage, rng) for _ in range(stage.clips)])
+
+    def _draw(self, stage: Stage, rng: np.random.Generator) -> ClipSample:
+        for _ in range(TRIES):
+            number = int(rng.choice(len(self.pool.videos), p=self.pool.chances))
+            clip = stage.sampler.sample(self.pool.indices[number], rng)
+            if clip is not None:
+                return load_clip(self.pool.videos[number], clip, stage.size, stage.augment, rng)
+        raise InputError(
+            f"stage {stage.name}: none of {TRIES} videos drawn has {stage.sampler.frames} frames with an object on the "
+            "first of them; train on shorter clips or on other videos"
+        )

@@ -1,0 +1,65 @@
+"""One training step's forward pass as a module, so that it can be wrapped (DDP, autocast) like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
+from operator import add
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sam2s.data.batch import ClipBatch
+from sam2s.memory.bank import Policy
+from sam2s.model.sam2s import SAM2S
+from sam2s.train.config import Stage
+from sam2s.train.losses import Losses, mask_losses
+from sam2s.train.unroll import Answer, draw_script, unroll
+
+
+class ClipLearner(nn.Module):
+    """Unrolls a batch and judges every answer. ``policy``: the memory rule during training."""
+
+    def __init__(self, model: SAM2S, policy: Policy) -> None:
+        super().__init__()
+        self.model = model
+        self.policy = policy
+
+    def forward(self, batch: ClipBatch, stage: Stage, rng: np.random.Generator) -> tuple[Losses, list[Answer]]:
+        """Losses averaged over rows and summed over answers (frames and clicks), as in SAM 2; and the answers."""
+        script = draw_script(stage.user, batch.frames, rng)
+        with plain_attention(batch.images.device):
+            features = self.model.encode(batch.images.flatten(0, 1))
+        answers = unroll(self.model, self.policy, batch, features, script, stage.user, rng)
+        # The losses are float32 work whatever the precision of the layers.
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return self._judge(batch, stage, answers), answers
+
+    def _judge(self, batch: ClipBatch, stage: Stage, answers: list[Answer]) -> Losses:
+        return reduce(
+            add,
+            (
+                mask_losses(a.decoded, batch.masks[a.frame], stage.loss, annotated=batch.annotated[a.frame])
+                for a in answers
+            ),
+        )
+
+
+@contextmanager
+def plain_attention(device: torch.device) -> Iterator[None]:
+    """On a CPU, attention as two matrix products: the fused kernel's bfloat16 backward pass is slower than its forward
+    pass gains, while plain products run on AMX (measured on windowed attention: 1.5 times as fast). Elsewhere nothing
+    changes. The flag sits under ``cuda`` but governs the plain path on every device."""
+    if device.type != "cpu":
+        yield
+        return
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)

@@ -1,0 +1,141 @@
+"""SAM 2's training losses on candidate masks, as plain functions of logits and targets.
+
+``N`` rows (one object on one frame), ``M`` candidate masks, ``h x w`` the resolution at which masks are compared.
+Of M candidates only the one with the smallest focal + dice loss is taught the mask; an absent object (empty target)
+teaches presence alone. Source: SAM 2, appendix on training, and its published fine-tuning configuration (focal 20,
+dice 1, IoU 1 as L1 on every candidate, object score 1 as plain cross-entropy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sam2s.types import Decoded
+
+LOGIT_LIMIT = 32.0
+"""Mask logits are clamped here before the loss: rows gated as absent carry -1024, which has no gradient anyway."""
+
+TargetTransform = Callable[[Tensor], Tensor]
+"""Hard target (N, h, w) in {0, 1} -> the target of the focal loss in [0, 1]: ARL's soft label takes this place."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights and constants of the mask losses.
+
+    ``stride``: input pixels per loss pixel. 1 compares upsampled logits with the mask at input size, as SAM 2 does; 4
+    compares at the decoder's own resolution, sixteen times fewer pixels, which is what a CPU can afford.
+    ``all_ious``: teach the IoU of every candidate (SAM 2's published configuration), not only of the best one.
+    """
+
+    focal: float = 20.0
+    dice: float = 1.0
+    iou: float = 1.0
+    presence: float = 1.0
+    alpha: float = 0.25
+    gamma: float = 2.0
+    all_ious: bool = True
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """Unweighted loss terms, each a scalar tensor; ``total`` is the weighted sum that is minimised."""
+
+    total: Tensor
+    focal: Tensor
+    dice: Tensor
+    iou: Tensor
+    presence: Tensor
+
+    def __add__(self, other: Losses) -> Losses:
+        pairs = zip(self.terms().values(), other.terms().values(), strict=True)
+        return Losses(*(a + b for a, b in pairs))
+
+    def terms(self) -> dict[str, Tensor]:
+        """The terms by name, ``total`` first, in the order of the fields."""
+        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence")}
+
+
+def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Focal loss of (N, M, h, w) logits against a (N, M, h, w) target in [0, 1], averaged over pixels: (N, M).
+
+    Written as |y - p| ** gamma x cross-entropy, which is the usual form for hard targets and the generalised focal
+    loss for soft ones.
+    """
+    prob = logits.sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    balance = alpha * target + (1 - alpha) * (1 - target)
+    return (balance * (target - prob).abs().pow(gamma) * entropy).mean(dim=(-2, -1))
+
+
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - soft Dice of (N, M, h, w) logits and target, with SAM 2's +1 in both counts: (N, M)."""
+    prob = logits.sigmoid()
+    overlap = 2 * (prob * target).sum(dim=(-2, -1))
+    return 1 - (overlap + 1) / (prob.sum(dim=(-2, -1)) + target.sum(dim=(-2, -1)) + 1)
+
+
+def true_iou(logits: Tensor, target: Tensor) -> Tensor:
+    """Jaccard index of (logits > 0) and (target > 0.5), both (N, M, h, w): (N, M), 0 where both are empty."""
+    predicted, wanted = logits > 0, target > 0.5
+    union = (predicted | wanted).sum(dim=(-2, -1)).clamp(min=1)
+    return (predicted & wanted).sum(dim=(-2, -1)) / union
+
+
+def at_loss_resolution(decoded: Decoded, target: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Candidate logits (N, M, h, w) and the hard target (N, h, w) on the loss grid of ``stride`` input pixels.
+
+    ``target`` (N, S, S) bool. A loss pixel belongs to the object when at least half of its input pixels do.
+    """
+    size = (target.shape[-2] // stride, target.shape[-1] // stride)
+    logits = decoded.candidate_logits.float()
+    if logits.shape[-2:] != size:
+        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    hard = target.float()
+    if stride > 1:
+        hard = (F.avg_pool2d(hard[:, None], stride)[:, 0] >= 0.5).float()
+    return logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT), hard
+
+
+def mask_losses(
+    decoded: Decoded,
+    target: Tensor,
+    config: LossConfig,
+    *,
+    annotated: Tensor | None = None,
+    soften: TargetTransform | None = None,
+) -> Losses:
+    """SAM 2's losses of one decoding, averaged over all N rows.
+
+    ``target`` (N, S, S) bool, all False where the object is absent; ``annotated`` (N,) bool, rows without annotation
+    add nothing (they still count in the average, so a row weighs the same in every clip).
+    """
+    logits, hard = at_loss_resolution(decoded, target, config.stride)
+    known = torch.ones(len(target), dtype=torch.bool, device=target.device) if annotated is None else annotated
+    present = target.flatten(1).any(dim=1)
+    taught = (known & present).float()
+
+    every = hard[:, None].expand_as(logits)
+    wanted = every if soften is None else soften(hard)[:, None].expand_as(logits)
+    focal = focal_loss(logits, wanted, config.alpha, config.gamma)
+    dice = dice_loss(logits, every)
+    best = (config.focal * focal + config.dice * dice).argmin(dim=1, keepdim=True)
+    error = (decoded.candidate_ious.float() - true_iou(logits, every)).abs()
+    iou = error.mean(dim=1) if config.all_ious else error.gather(1, best)[:, 0]
+    presence = F.binary_cross_entropy_with_logits(decoded.object_logits.float(), present.float(), reduction="none")
+
+    terms = (
+        (focal.gather(1, best)[:, 0] * taught).mean(),
+        (dice.gather(1, best)[:, 0] * taught).mean(),
+        (iou * taught).mean(),
+        (presence * known.float()).mean(),
+    )
+    weights = (config.focal, config.dice, config.iou, config.presence)
+    total = torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum()
+    return Losses(total, *terms)

@@ -1,0 +1,108 @@
+"""AdamW with parameter groups, the learning-rate schedule, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+TRUNK_BLOCK = re.compile(r"(?:^|\.)trunk\.blocks\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and what surrounds it.
+
+    ``layer_decay``: a trunk block's learning rate is multiplied by it once for every block above (1: all alike; SAM 2
+    fine-tunes with 0.9). ``clip``: largest gradient norm. ``ema``: decay of the moving average of the weights, which is
+    what is validated and shipped; 0 turns it off. ``ema_warmup``: early on the decay is
+    (1 + step) / (ema_warmup + step).
+    """
+
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    layer_decay: float = 1.0
+    clip: float = 0.1
+    ema: float = 0.999
+    ema_warmup: float = 10.0
+
+
+def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see `set_lr`)."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    blocks = [int(found[1]) for name, _ in model.named_parameters() if (found := TRUNK_BLOCK.search(name))]
+    depth = max(blocks, default=-1) + 1
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decay = config.weight_decay if _decays(name, parameter) else 0.0
+            scale = _lr_scale(name, depth, config.layer_decay)
+            groups.setdefault((decay, scale), []).append(parameter)
+    listed = [{"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()]
+    return torch.optim.AdamW(listed, lr=0.0, betas=config.betas, fused=True)
+
+
+def _decays(name: str, parameter: Tensor) -> bool:
+    """Matrices and kernels decay; biases, norms, layer scales and embeddings do not."""
+    return parameter.ndim >= 2 and "embed" not in name.rsplit(".", 1)[-1] and not name.endswith("_embedding")
+
+
+def _lr_scale(name: str, depth: int, decay: float) -> float:
+    found = TRUNK_BLOCK.search(name)
+    if found:
+        return decay ** (depth - int(found[1]))
+    return decay ** (depth + 1) if "trunk.patch_embed" in name else 1.0
+
+
+def learning_rate(step: int, steps: int, lr: float, lr_end: float, warmup: int) -> float:
+    """Linear warm-up over ``warmup`` steps to ``lr``, then half a cosine that arrives at ``lr_end`` after ``steps``."""
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return lr_end + 0.5 * (lr - lr_end) * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group ``lr`` times its scale."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_scale"]
+
+
+class MovingAverage:
+    """Exponential moving average of a model's trainable parameters, kept in float32 by name."""
+
+    def __init__(self, model: nn.Module, decay: float, warmup: float) -> None:
+        self.decay, self.warmup = decay, warmup
+        self.steps = 0
+        self.weights = {name: p.detach().float().clone() for name, p in _trainable(model)}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move towards the model's present weights."""
+        decay = min(self.decay, (1 + self.steps) / (self.warmup + self.steps))
+        self.steps += 1
+        current = [p.detach().float() for _, p in _trainable(model)]
+        torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
+
+    def state_dict(self) -> dict[str, object]:
+        """What `load_state_dict` needs to go on."""
+        return {"steps": self.steps, "weights": self.weights}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a saved state."""
+        self.steps = int(state["steps"])
+        for name, value in state["weights"].items():
+            self.weights[name].copy_(value)
+
+    @torch.no_grad()
+    def copy_to(self, model: nn.Module) -> None:
+        """Write the averaged weights into ``model``."""
+        for name, parameter in _trainable(model):
+            parameter.copy_(self.weights[name])
+
+
+def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, p) for name, p in model.named_parameters() if p.requires_grad)

@@ -1,0 +1,131 @@
+"""A quick look at held-out videos during training: click quality on the first frame, and tracking from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sam2s.data.batch import ClipSample, load_clip
+from sam2s.data.clips import Clip, VideoIndex, index_video
+from sam2s.data.masklets import open_masklets
+from sam2s.memory.bank import Bank, Policy
+from sam2s.model.sam2s import SAM2S
+from sam2s.tracking.annotator import center_click, to_points
+from sam2s.tracking.rows import recollect
+from sam2s.tracking.step import PRIOR_LIMIT, commit_rows
+from sam2s.train.config import ValidationConfig
+from sam2s.types import Decoded, Features, PromptBatch
+
+CLICKS = 3
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Means over objects, in percent.
+
+    ``j_1`` and ``j_3``: Jaccard index on the first frame after one and three clicks; ``j_track``: on the later frames,
+    tracked from the three clicks; ``j_still``: the true first mask held still, the floor; ``presence``: share of later
+    frames on which presence is told rightly; ``iou_gap``: mean absolute error of the predicted IoU where present.
+    """
+
+    j_1: float
+    j_3: float
+    j_track: float
+    j_still: float
+    presence: float
+    iou_gap: float
+
+
+def load_validation(roots: Sequence[Path], config: ValidationConfig) -> list[ClipSample]:
+    """The validation clips of every folder, in memory: the first frames from which objects can be prompted."""
+    samples = []
+    for root in roots:
+        for name, video in list(open_masklets(root).videos.items())[: config.videos]:
+            clip = _first_clip(index_video(name, video), config)
+            if clip is not None:
+                samples.append(load_clip(video, clip, config.size, None, np.random.default_rng(0)))
+    return samples
+
+
+def _first_clip(index: VideoIndex, config: ValidationConfig) -> Clip | None:
+    large = index.areas >= 0.002 * index.pixels
+    for first in range(index.frames - config.frames + 1):
+        rows = np.flatnonzero(large[:, first])[: config.objects]
+        if len(rows):
+            frames = tuple(range(first, first + config.frames))
+            return Clip(index.name, frames, tuple(range(config.frames)), tuple(index.object_ids[r] for r in rows))
+    return None
+
+
+@torch.no_grad()
+def validate(model: SAM2S, policy: Policy, samples: list[ClipSample], device: torch.device) -> Validation:
+    """Track every sample with ``model`` (left in the mode it was in)."""
+    was_training = model.training
+    model.eval()
+    scores = np.concatenate([_track(model, policy, sample, device) for sample in samples])
+    model.train(was_training)
+    return Validation(*(100 * scores.mean(axis=0)).round(2).tolist())
+
+
+def _track(model: SAM2S, policy: Policy, sample: ClipSample, device: torch.device) -> np.ndarray:
+    """The figures of `Validation` for each object of one clip: (O, 6)."""
+    masks = sample.masks.to(device)
+    frames, rows = masks.shape[:2]
+    banks = [Bank()] * rows
+    jaccards, presence, gaps = [], [], []
+    for t in range(frames):
+        features = model.encode(sample.images[t : t + 1].to(device)).expand(rows)
+        if t == 0:
+            decoded, first = _click(model, features, masks[0])
+        else:
+            decoded = model.decode(
+                model.recall(features, recollect(policy, banks, [t] * rows)), PromptBatch.none(rows, device)
+            )
+            jaccards.append(_jaccard(_binary(decoded, masks), masks[t]))
+            present = masks[t].flatten(1).any(1)
+            presence.append(((decoded.object_logits > 0) == present).float())
+            gaps.append((decoded.iou.float() - jaccards[-1]).abs() * present)
+        banks = commit_rows(
+            model, policy, banks, [t] * rows, features, decoded,
+            prompted=[t == 0] * rows, binarize=torch.full((rows,), t == 0, device=device),
+        )  # fmt: skip
+    still = [_jaccard(masks[0], masks[t]) for t in range(1, frames)]
+    later = [torch.stack(part).mean(0) for part in (jaccards, still, presence, gaps)]
+    return torch.stack([*first, *later], dim=1).cpu().numpy()
+
+
+def _click(model: SAM2S, features: Features, masks: Tensor) -> tuple[Decoded, list[Tensor]]:
+    """Three clicks by the evaluation rule; the last answer, and the Jaccard indices after one and after three."""
+    rows = len(masks)
+    recalled = model.recall(features, None)
+    truths = masks.cpu().numpy()
+    clicks: list[list] = [[] for _ in range(rows)]
+    binary, prior, scores = None, None, []
+    for _ in range(CLICKS):
+        for row in range(rows):
+            clicks[row].append(center_click(truths[row], None if binary is None else binary[row].cpu().numpy()))
+        points = [to_points(c) for c in clicks]
+        coords = torch.from_numpy(np.stack([p.xy for p in points])).to(masks.device)
+        labels = torch.from_numpy(np.stack([p.labels for p in points])).to(masks.device)
+        decoded = model.decode(recalled, PromptBatch(coords, labels, prior))
+        binary, prior = _binary(decoded, masks), decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
+        scores.append(_jaccard(binary, masks))
+    return decoded, [scores[0], scores[-1]]
+
+
+def _binary(decoded: Decoded, masks: Tensor) -> Tensor:
+    full = F.interpolate(decoded.mask_logits[:, None].float(), masks.shape[-2:], mode="bilinear", align_corners=False)
+    return full[:, 0] > 0
+
+
+def _jaccard(predicted: Tensor, truth: Tensor) -> Tensor:
+    """(N, S, S) bool twice -> (N,) float; 1 where both are empty (the DAVIS rule)."""
+    both = (predicted & truth).flatten(1).sum(1).float()
+    either = (predicted | truth).flatten(1).sum(1).float()
+    return torch.where(either > 0, both / either.clamp(min=1), torch.ones_like(both))
