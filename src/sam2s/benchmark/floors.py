@@ -1,0 +1,84 @@
+"""Floors: rules that know nothing of objects. A tracker that does not clearly beat them has shown nothing.
+
+Both are given the true first mask, more than a prompted model gets. ``HeldStill`` never moves it. ``CarriedByFlow``
+moves it along dense optical flow (OpenCV's DIS, medium preset) from each frame to the next. Neither can lose or find
+again an object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from sam2s.errors import InputError
+
+
+class Floor(Protocol):
+    """``advance`` to each frame in turn, then ``add`` the objects that start on it."""
+
+    def add(self, object_id: int, mask: np.ndarray) -> None:
+        """Start an object with its true mask, (H, W) bool, on the frame last advanced to."""
+
+    def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        """Masks {id: (H, W) bool} of the objects added so far on the next frame, (H, W, 3) uint8 RGB."""
+
+
+class HeldStill:
+    """The first mask, unchanged."""
+
+    def __init__(self) -> None:
+        self._masks: dict[int, np.ndarray] = {}
+
+    def add(self, object_id: int, mask: np.ndarray) -> None:
+        self._masks[object_id] = mask
+
+    def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        return dict(self._masks)
+
+
+class CarriedByFlow:
+    """The first mask, warped backwards by the flow from each frame to the one before.
+
+    A pixel takes the mask value, interpolated, of where the flow says it came from; beyond the border there is no
+    object. Values stay fractional from frame to frame, which keeps small objects longer than cutting each time.
+    """
+
+    def __init__(self) -> None:
+        self._cv2 = _import_cv2()
+        self._flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._soft: dict[int, np.ndarray] = {}
+        self._before: np.ndarray | None = None
+
+    def add(self, object_id: int, mask: np.ndarray) -> None:
+        self._soft[object_id] = mask.astype(np.float32)
+
+    def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        grey = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
+        if self._soft and self._before is not None:
+            came_from = _grid(*grey.shape) + self._flow.calc(grey, self._before, None)
+            self._soft = {i: self._warp(soft, came_from) for i, soft in self._soft.items()}
+        self._before = grey
+        return {i: soft > 0.5 for i, soft in self._soft.items()}
+
+    def _warp(self, soft: np.ndarray, came_from: np.ndarray) -> np.ndarray:
+        cv2 = self._cv2
+        return cv2.remap(soft, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+
+
+def make_floors() -> dict[str, Floor]:
+    """Both floors, fresh for one video. Raises InputError where OpenCV is not installed."""
+    return {"still": HeldStill(), "flow": CarriedByFlow()}
+
+
+def _grid(height: int, width: int) -> np.ndarray:
+    """(H, W, 2) float32: every pixel's own (x, y)."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+
+
+def _import_cv2() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise InputError("floors: optical flow needs OpenCV; pip install 'sam2s[synth]' or leave floors out") from error
+    return cv2

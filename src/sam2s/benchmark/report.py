@@ -1,0 +1,66 @@
+"""Result files side by side, as a Markdown table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sam2s.benchmark.run import FORMAT, BenchmarkResult
+from sam2s.errors import InputError
+
+FLOOR_NAMES = {"still": "floor: first mask held still", "flow": "floor: first mask carried by optical flow"}
+
+
+def read_result(path: Path | str) -> dict[str, Any]:
+    """A result file of ``run_benchmark``. Raises InputError when it is not one."""
+    path = Path(path)
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        raise InputError(f"{path}: not a benchmark result ({FORMAT}); make one with sam2s benchmark --json")
+    return result
+
+
+def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> str:
+    """J&F in percent: a row per result, and per floor (once per data set), a column per subset, then mean and frames/s.
+
+    Results are ``BenchmarkResult`` or what ``read_result`` gives. A subset that a result lacks is a dash.
+    """
+    entries = [r.to_json() if isinstance(r, BenchmarkResult) else r for r in results]
+    rows = [(_label(entry), entry, entry["fps"]) for entry in entries]
+    floors = {
+        (name, entry["protocol"]["data"]): (FLOOR_NAMES.get(name, name), floor, None)
+        for entry in entries
+        for name, floor in entry["floors"].items()
+    }
+    rows.extend(floors.values())
+    subsets = list(dict.fromkeys(name for _, entry, _ in rows for name in entry["subsets"]))
+    lines = [_line(["", *subsets, "mean J&F", "J", "F", "frames/s"]), _line([":--", *["--:"] * (len(subsets) + 4)])]
+    for label, entry, fps in rows:
+        mean = entry["mean"] or {}
+        cells = [_jf(entry["subsets"].get(name)) for name in subsets]
+        numbers = [_number(mean.get(key)) for key in ("jf", "j", "f")]
+        lines.append(_line([label, *cells, *numbers, _number(fps, 1)]))
+    return "\n".join(lines) + "\n"
+
+
+def _label(entry: Mapping[str, Any]) -> str:
+    memory = entry["model"].get("memory")
+    rule = memory.get("rule") if isinstance(memory, Mapping) else memory
+    return ", ".join(str(part) for part in (entry["model"].get("name"), rule, entry["protocol"]["prompt"]) if part)
+
+
+def _jf(score: Mapping[str, float] | None) -> str:
+    return _number(None if score is None else score["jf"])
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

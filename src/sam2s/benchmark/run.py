@@ -1,0 +1,204 @@
+"""Score a tracker on a folder of annotated videos (rules in ``protocol``), and write what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from sam2s.benchmark.floors import make_floors
+from sam2s.benchmark.journal import Journal
+from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
+from sam2s.benchmark.provenance import provenance
+from sam2s.benchmark.scoreboard import Scoreboard, percent
+from sam2s.benchmark.video import MODEL, VideoScores, run_video
+from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.errors import InputError
+from sam2s.memory.bank import Policy
+from sam2s.metrics import Score
+from sam2s.model.sam2s import SAM2S
+from sam2s.tracking.tracker import Precision, Tracker
+from sam2s.types import MemoryConfig
+from sam2s.weights.load import load_model, weights_hash
+
+FORMAT = "sam2s-benchmark-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. ``prompt``: see ``protocol``; ``floors``: score the two floors on the same frames; ``videos``: names
+    to run, () for all; ``json``: the result file, which also makes an interrupted run resumable; ``masks``: a folder
+    for the model's masks, in a layout that ``evaluate`` reads; ``progress``: show a bar."""
+
+    prompt: PromptKind = "3-click"
+    floors: bool = False
+    videos: tuple[str, ...] = ()
+    json: Path | None = None
+    masks: Path | None = None
+    progress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A tracker and what the result says of it (name, weights' sha256, image size, memory rule, device...)."""
+
+    tracker: TrackerLike
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkResult:
+    """Scores of the model and, on request, of the floors, with all that is needed to get them again."""
+
+    videos: tuple[VideoScores, ...]
+    protocol: Mapping[str, Any]
+    model: Mapping[str, Any]
+    provenance: Mapping[str, Any] = field(default_factory=provenance)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """``model``, then the floors that were run."""
+        return tuple(dict.fromkeys([MODEL, *(name for v in self.videos for name in v.methods)]))
+
+    def board(self, method: str = MODEL) -> Scoreboard:
+        """All objects as one method scored them."""
+        return Scoreboard(tuple(o for v in self.videos for o in v.methods.get(method, ())))
+
+    @property
+    def prompted(self) -> Score | None:
+        """The model's masks on the prompted frames, which ``board`` leaves out: how well it understood the prompts."""
+        return Scoreboard(tuple(o for v in self.videos for o in v.prompted)).mean
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Frames end to end: read and decode the picture, resize, track all objects, masks at source size."""
+        seconds = sum(v.seconds for v in self.videos)
+        return sum(v.frames for v in self.videos) / seconds if seconds else None
+
+    @property
+    def object_frames_per_second(self) -> float | None:
+        """The same, counting every object of every frame."""
+        seconds = sum(v.seconds for v in self.videos)
+        return sum(v.object_frames for v in self.videos) / seconds if seconds else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The result file: the model's means at the top level, in percent; the floors' under ``floors``."""
+        return {
+            "format": FORMAT,
+            "unit": "percent",
+            "model": dict(self.model),
+            "protocol": dict(self.protocol),
+            **self.board().to_json(),
+            "prompted_frames": percent(self.prompted),
+            "fps": self.frames_per_second,
+            "object_fps": self.object_frames_per_second,
+            "floors": {name: self.board(name).to_json() for name in self.methods if name != MODEL},
+            "skipped": {v.video: list(v.skipped) for v in self.videos if v.skipped},
+            "provenance": dict(self.provenance),
+        }
+
+
+def open_contestant(
+    model: SAM2S | str | os.PathLike[str],
+    *,
+    memory: str | MemoryConfig | Policy | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    image_size: int | None = None,
+) -> Contestant:
+    """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with the weights."""
+    name = model.config.name if isinstance(model, SAM2S) else str(model)
+    loaded = model if isinstance(model, SAM2S) else load_model(model, device=device, image_size=image_size)
+    tracker = Tracker(loaded, memory, precision=precision)
+    return Contestant(
+        tracker,
+        {
+            "name": name,
+            "sha256": weights_hash(loaded),
+            "image_size": loaded.image_size,
+            "memory": _describe(memory, loaded),
+            "device": str(tracker.device),
+            "precision": precision,
+        },
+    )
+
+
+def run_benchmark(root: Path | str, contestant: Contestant, options: Options | None = None) -> BenchmarkResult:
+    """Score a contestant on a masklet, DAVIS, YouTube-VOS or SA-V folder.
+
+    Deterministic: no random number is drawn. Raises InputError for data that cannot be used, an unknown prompt kind, or
+    when no object can be scored; finished videos are then kept beside ``options.json`` for the next attempt.
+    """
+    options = options or Options()
+    check_kind(options.prompt)
+    if options.floors:
+        make_floors()  # a missing library is told of now, not after the first video
+    folder = open_masklets(root)
+    videos = _chosen(folder.videos, options.videos)
+    protocol = {
+        "data": Path(root).name,
+        "prompt": options.prompt,
+        "prompt_frame": "first annotated frame that shows the object",
+        "scored": "annotated frames after the prompted one, source resolution",
+        "mean": "over objects of a subset (source x kind), then over subsets",
+        "seed": None,
+    }
+    # Which data: names and ids, so that a result cannot be resumed on another folder.
+    contents = {video.name: sorted(video.info.objects) for video in videos}
+    run = {"model": dict(contestant.about), "protocol": protocol, "floors": options.floors, "videos": contents}
+    journal = Journal(options.json, run)
+    with tqdm(
+        total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True
+    ) as bar:
+        for video in videos:
+            if video.name not in journal.finished:
+                bar.set_description(video.name)
+                journal.add(_run_one(video, contestant.tracker, options, Path(root).name, bar))
+            else:
+                bar.total -= len(video)
+                bar.refresh()
+    result = BenchmarkResult(tuple(journal.finished[v.name] for v in videos), protocol, contestant.about)
+    if result.board().mean is None:
+        raise InputError(f"{root}: nothing to score; no object has an annotated frame after its first")
+    journal.close(result.to_json())
+    return result
+
+
+def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source: str, bar: Any) -> VideoScores:
+    target = None if options.masks is None else options.masks / "Annotations" / video.name
+    begun = bar.n
+    scores = run_video(
+        video,
+        tracker,
+        options.prompt,
+        source=source,
+        floors=options.floors,
+        masks=target,
+        on_frame=bar.update,
+    )
+    bar.total -= len(video) - (bar.n - begun)  # frames before the first prompt and after the last annotation
+    return scores
+
+
+def _chosen(videos: Mapping[str, MaskletVideo], names: Sequence[str]) -> list[MaskletVideo]:
+    unknown = sorted(set(names) - set(videos))
+    if unknown:
+        raise InputError(f"no such video: {', '.join(unknown)}; there are {_some(videos)}")
+    return [videos[name] for name in (names or videos)]
+
+
+def _some(names: Iterable[str], most: int = 10) -> str:
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def _describe(memory: str | MemoryConfig | Policy | None, model: SAM2S) -> Any:
+    """The memory rule as JSON: its name and constants, or the class of a policy of the caller's own."""
+    config = model.config.memory if memory is None else memory
+    if isinstance(config, str):
+        return {**asdict(model.config.memory), "rule": config}
+    return asdict(config) if isinstance(config, MemoryConfig) else {"rule": type(config).__name__}
