@@ -52,13 +52,15 @@ class Clip:
     """One training example before its pixels are read.
 
     ``frames``: frame numbers in the order in which they are tracked; ``times``: their positions on the tracking clock;
-    ``objects``: ids, all present on the first frame.
+    ``objects``: ids, all present on the first frame; ``long_term``: how many frames after the first are DiveMem's
+    long-term memories.
     """
 
     video: str
     frames: tuple[int, ...]
     times: tuple[int, ...]
     objects: tuple[int, ...]
+    long_term: int = 0
 
     def __str__(self) -> str:
         return f"{self.video} frames {','.join(map(str, self.frames))} objects {','.join(map(str, self.objects))}"

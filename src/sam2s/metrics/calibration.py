@@ -1,9 +1,9 @@
 """Calibration: does a predicted probability of 0.7 mean that seven of ten such pixels belong to the object?
 
 Counts are kept per bin of predicted probability, so curves of frames, objects and videos add up, and the expected
-calibration error (ECE, Naeini et al. 2015) of any set is the count-weighted gap between confidence and frequency. Over a
-whole picture nearly every pixel is trivially certain; ``boundary_band`` restricts the count to where annotators disagree
-(paper section 3.4).
+calibration error (ECE, Naeini et al. 2015) of any set is the count-weighted gap between confidence and frequency.
+Over a whole picture nearly every pixel is trivially certain; ``boundary_band`` restricts the count to where
+annotators disagree (paper section 3.4).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ BINS = 15
 class Reliability:
     """A reliability curve as sums per bin of predicted probability, all arrays (bins,) float64.
 
-    ``count``: pixels; ``confidence``: sum of their predicted probabilities; ``positive``: how many belong to the object.
+    ``count``: pixels; ``confidence``: sum of their predicted probabilities; ``positive``: how many belong to the
+    object.
     """
 
     count: np.ndarray
