@@ -348,7 +348,8 @@ def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
     torch.manual_seed(0)
-    config = ModelConfig.from_dict({**SMALL.to_dict(), "long_term_embedding": False, "memory": {}})
+    wide = {"dim": 64, "memory_dim": 64}  # transformers has memories of 64 channels, whatever its config says
+    config = ModelConfig.from_dict({**SMALL.to_dict(), **wide, "long_term_embedding": False, "memory": {}})
     folder = tmp_path_factory.mktemp("hf")
     model = Sam2VideoModel(Sam2VideoConfig(**hf_config(config)))
     with torch.no_grad():  # freshly made, the two copies of the position code differ; in published weights they do not
