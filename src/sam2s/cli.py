@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"sam2s {__version__}")
         return 0
-    options = _parse(argv)
     try:
+        options = _parse(argv)
         return _handler(options)(options)
     except Sam2sError as error:
         if os.environ.get(DEBUG_SWITCH):
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str]) -> Any:
     import tyro
-    from tyro.conf import subcommand
+    from tyro.conf import FlagCreatePairsOff, subcommand
 
     from sam2s.commands import options
 
@@ -59,7 +59,8 @@ def _parse(argv: Sequence[str]) -> Any:
     union = named[0]
     for kind in named[1:]:
         union = union | kind  # type: ignore[assignment]
-    return tyro.cli(union, prog="sam2s", description=DESCRIPTION, args=argv)  # type: ignore[call-overload]
+    config = (FlagCreatePairsOff,)
+    return tyro.cli(union, prog="sam2s", description=DESCRIPTION, args=argv, config=config)  # type: ignore[call-overload]
 
 
 def _handler(options: Any) -> Callable[[Any], int]:

@@ -65,6 +65,10 @@ class Benchmark:
     """What every object is prompted with, on the first annotated frame that shows it."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
+    masks: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Also keep the model's masks here, for sam2s evaluate."""
+    video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Score only this video."""
     floors: bool = False
     """Also score two rules that know nothing: the first mask held still, and carried by optical flow."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
@@ -83,6 +87,10 @@ class Evaluate:
     """Folder with the predicted masks (masklet layout or DAVIS palette)."""
     gt: Path
     """Folder with the true masks, in either layout."""
+    skip_first: bool = False
+    """Leave out each object's frames up to the first that shows it (the prompted one)."""
+    skip_last: bool = False
+    """Leave out each video's last annotated frame, as DAVIS does."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
 

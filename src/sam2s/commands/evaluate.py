@@ -1,0 +1,29 @@
+"""``sam2s evaluate``: score masks on disk against true masks."""
+
+from __future__ import annotations
+
+import sys
+
+from sam2s.benchmark.evaluate import evaluate_folders
+from sam2s.commands.options import Evaluate
+
+
+def run(options: Evaluate) -> int:
+    """Score, and print the mean; everything else goes to ``--json``."""
+    result = evaluate_folders(
+        options.pred,
+        options.gt,
+        skip_first=options.skip_first,
+        skip_last=options.skip_last,
+        json=options.json,
+        progress=sys.stderr.isatty(),
+    )
+    mean = result.board.mean
+    assert mean is not None, "evaluate_folders refuses to score nothing"
+    print(f"J&F {100 * mean.jf:.2f}  J {100 * mean.j:.2f}  F {100 * mean.f:.2f}  ({mean.frames} masks scored)")
+    absent = sum(result.missing.values())
+    if absent:
+        print(f"{absent} masks were not predicted and count as empty")
+    if options.json is not None:
+        print(f"all scores: {options.json}")
+    return 0
