@@ -55,6 +55,11 @@ class ClipBatch:
         """N, the number of tracked (clip, object) pairs."""
         return len(self.clip_of_row)
 
+    @property
+    def long_term(self) -> int:
+        """How many frames after the first are DiveMem's long-term memories; the same for all clips."""
+        return self.clips[0].long_term
+
     def now(self, step: int) -> list[int]:
         """Clock position of every row at frame ``step`` of its clip."""
         return [self.times[clip][step] for clip in self.clip_of_row.tolist()]

@@ -69,6 +69,11 @@ class Clip:
 class ClipSampler(Protocol):
     """Draws a clip from a video, or None when the video cannot give one."""
 
+    @property
+    def frames(self) -> int:
+        """Frames of a clip."""
+        ...
+
     def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None: ...
 
 

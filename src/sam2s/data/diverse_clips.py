@@ -1,8 +1,9 @@
 """DiveMem's clip sampler: a clip that shows the network what long-term memory is (paper section 3.2, training).
 
-Eight frames: one conditioning and two long-term frames from anywhere in the video, then five consecutive ones, so that a
-frame of minutes ago, another view and another light become things that a memory may look like. Half of the clips are
-drawn so, half by SAM 2's sampler; which one is drawn for a whole batch at a time, since its rows share one script.
+Eight frames: one conditioning and two long-term frames from anywhere in the video, then five consecutive ones, so
+that a frame of minutes ago, another view and another light become things that a memory may look like. Half of the
+clips are drawn so, half by SAM 2's sampler; which one is drawn for a whole batch at a time, since its rows share one
+script.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from sam2s.data.clips import Clip, VideoIndex
 
 @dataclass(frozen=True)
 class DiverseSampler:
-    """``long_term`` + 1 frames at random over the whole video, the first of them the conditioning frame, then ``recent``
-    consecutive ones with a random stride up to ``max_stride``, reversed in time with probability ``reverse``.
+    """``long_term`` + 1 frames at random over the whole video, the first of them the conditioning frame, then
+    ``recent`` consecutive ones with a random stride up to ``max_stride``, reversed in time with probability
+    ``reverse``.
 
     Objects are drawn among those that cover at least ``min_area`` (share of the picture) of the conditioning frame; on
     every other frame they may be absent. Times are source frame numbers over the stride (negated when reversed), so the

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sam2s.data.augment import AugmentConfig
 from sam2s.data.clips import ConsecutiveSampler
+from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.errors import InputError
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
@@ -46,7 +47,8 @@ class Stage:
     """A stretch of training with one clip length, picture size and user.
 
     ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips a step on each process; the learning
-    rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine.
+    rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
+    steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5).
     """
 
     name: str
@@ -57,6 +59,8 @@ class Stage:
     lr_end: float
     warmup: int = 0
     sampler: ConsecutiveSampler = field(default_factory=ConsecutiveSampler)
+    diverse: float = 0.0
+    diverse_sampler: DiverseSampler = field(default_factory=DiverseSampler)
     user: UserConfig = field(default_factory=UserConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)

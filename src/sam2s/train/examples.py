@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from sam2s.data.batch import ClipBatch, ClipSample, collate, load_clip
-from sam2s.data.clips import VideoIndex, index_video
+from sam2s.data.clips import ClipSampler, VideoIndex, index_video
 from sam2s.data.masklets import MaskletVideo, open_masklets
 from sam2s.errors import InputError
 from sam2s.train.config import Stage, TrainConfig
@@ -61,15 +61,17 @@ class Examples(Dataset):
         step = self.first + item
         stage, _ = self.config.stage_at(step)
         rng = generator(self.config.seed, step, self.rank)
-        return collate([self._draw(stage, rng) for _ in range(stage.clips)])
+        # One sampler a step: the rows of a batch share one script and one kind of memory.
+        sampler: ClipSampler = stage.diverse_sampler if rng.random() < stage.diverse else stage.sampler
+        return collate([self._draw(stage, sampler, rng) for _ in range(stage.clips)])
 
-    def _draw(self, stage: Stage, rng: np.random.Generator) -> ClipSample:
+    def _draw(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:
         for _ in range(TRIES):
             number = int(rng.choice(len(self.pool.videos), p=self.pool.chances))
-            clip = stage.sampler.sample(self.pool.indices[number], rng)
+            clip = sampler.sample(self.pool.indices[number], rng)
             if clip is not None:
                 return load_clip(self.pool.videos[number], clip, stage.size, stage.augment, rng)
         raise InputError(
-            f"stage {stage.name}: none of {TRIES} videos drawn has {stage.sampler.frames} frames with an object on the "
+            f"stage {stage.name}: none of {TRIES} videos drawn has {sampler.frames} frames with an object on the "
             "first of them; train on shorter clips or on other videos"
         )

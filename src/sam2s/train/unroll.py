@@ -18,7 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.data.batch import ClipBatch
+from sam2s.errors import InputError
 from sam2s.memory.bank import Bank, Policy
+from sam2s.memory.diverse import Diverse
+from sam2s.memory.recent import Recent
+from sam2s.memory.rehearsal import Rehearsal
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import Click, box_around, center_click, random_click
 from sam2s.tracking.rows import recollect
@@ -101,7 +105,7 @@ def unroll(
     ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has no `Answer`. ``rng``
     places the clicks.
     """
-    rollout = _Rollout(model, policy, batch, features, config, rng)
+    rollout = _Rollout(model, _clip_policy(policy, batch, script), batch, features, config, rng)
     *earlier, last = script.order(batch.frames)
     banks = [Bank()] * batch.rows
     for frame in earlier:
@@ -109,6 +113,18 @@ def unroll(
         banks = rollout.commit(frame, banks, decoded, script)
     rollout.observe(last, banks, script)  # nobody recalls the last frame
     return rollout.answers
+
+
+def _clip_policy(policy: Policy, batch: ClipBatch, script: Script) -> Policy:
+    """The memory rule of one clip: on DiveMem's clips, those far frames that nobody touched are long-term memories."""
+    if not batch.long_term:
+        return policy
+    touched = {*script.prompts, *script.corrections}
+    far = sum(frame not in touched for frame in range(1, 1 + batch.long_term))
+    recent = policy.recent if isinstance(policy, Diverse) else policy
+    if not isinstance(recent, Recent):
+        raise InputError(f"training: DiveMem's clips need the rule recent or diverse, got {type(policy).__name__}")
+    return Rehearsal(recent, far)
 
 
 @dataclass
