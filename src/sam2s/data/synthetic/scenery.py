@@ -1,0 +1,16 @@
+"""Scenery of any procedure: picks the stage, paints it, lights it."""
+
+from __future__ import annotations
+
+from sam2s.data.synthetic.cavity import paint_cavity
+from sam2s.data.synthetic.noise import Rng
+from sam2s.data.synthetic.procedures import Procedure
+from sam2s.data.synthetic.world import Grade, World, light_canvas
+
+
+def paint_scenery(
+    rng: Rng, procedure: Procedure, shape: tuple[int, int], unit: float, grade: Grade
+) -> tuple[World, dict[int, str]]:
+    """The lit world of a scene and the class name of every object id that is part of it."""
+    canvas, names = paint_cavity(rng, procedure, shape, unit)
+    return light_canvas(rng, canvas, grade), names
