@@ -9,13 +9,15 @@ shorter than it says it is. Damage that leaves a legal bitstream with other pixe
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from sam2s.data.container import missing_bytes
@@ -23,8 +25,13 @@ from sam2s.data.container import missing_bytes
 ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
 """Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can be noticed. Their
 frame-parallel decoding is bit-equal, and reports errors in order."""
+TIMED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv"})
+"""Formats that state the presentation time of every packet (AVI does not)."""
 CUTTABLE_FORMATS = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "flv", "rtsp", "hls", "rtp", "sdp"})
-"""Formats that may begin in the middle of a picture group: what cannot be decoded before the first frame is normal."""
+"""Formats that may begin in the middle of a picture group, where what cannot be decoded before the first frame is
+normal, and that may end anywhere without a sign of it."""
+MAX_HELD = 16
+"""Frames held back at most: the deepest reordering of the codecs above."""
 
 
 class FrameDecoder:
@@ -39,21 +46,37 @@ class FrameDecoder:
         self._container, self._stream, self._path, self._live = container, stream, path, live
         one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
         stream.thread_type = "AUTO" if one_to_one and not live else "SLICE"
-        self._counts = one_to_one and not live
-        self._pending: list[int] = []
+        self._cuttable = container.format.name in CUTTABLE_FORMATS
+        self._timed = container.format.name in TIMED_FORMATS
+        self._counts = one_to_one and not live and self._timed
+        self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
         self._first_key: int | None = None
         self._seen_key = self._seen_frame = False
         self._packets = 0
         self._safe_until: int | None = None
+        self._rhythm = Rhythm()
         self.broken: str | None = None
         self.broken_pts: int | None = None
 
     def __iter__(self) -> Iterator[VideoFrame]:
+        """A B-frame leans on a frame that is shown after it, so it is held until that one has proved to be whole."""
+        held: deque[VideoFrame] = deque()
+        for frame in self._checked_frames():
+            if frame is None:
+                return  # a damaged picture came out: those held may have been made from it
+            held.append(frame)
+            while held and (self._live or frame.pict_type != PictureType.B or len(held) > MAX_HELD):
+                yield held.popleft()
+        yield from held
+
+    def _checked_frames(self) -> Iterator[VideoFrame | None]:
+        """Good frames in display order; None at the end when the last thing to come out was a damaged picture."""
         for packet in self._demux():
             for frame in self._decode(packet):
                 if self._is_good(frame):
                     yield frame
                 elif not self._live:
+                    yield None
                     return
             if self.broken:
                 break
@@ -73,9 +96,9 @@ class FrameDecoder:
                 after = None if packet.dts is None else packet.dts + (packet.duration or 0)
                 yield packet
         except (FFmpegError, ValueError) as error:
-            self.broken, self._safe_until = f"reading failed ({_reason(error)})", after
+            self.broken, self._safe_until = f"reading failed ({reason_of(error)})", after
             return
-        if self._is_short():
+        if self._is_short(after):
             self.broken, self._safe_until = "the file is cut short", after
 
     def _decode(self, packet: Packet) -> list[VideoFrame]:
@@ -84,7 +107,7 @@ class FrameDecoder:
             return self._stream.decode(packet)
         except (FFmpegError, ValueError) as error:
             if self._seen_key and not self._live:
-                self._break(f"decoding failed ({_reason(error)})", packet)
+                self._break(f"decoding failed ({reason_of(error)})", packet)
             return []
 
     def _note(self, packet: Packet) -> None:
@@ -97,11 +120,10 @@ class FrameDecoder:
 
     def _is_good(self, frame: VideoFrame) -> bool:
         """Whether the frame is whole and the next in line; otherwise ``broken`` is set."""
-        if not self._seen_frame and self._container.format.name in CUTTABLE_FORMATS:
-            self._pending = [pts for pts in self._pending if frame.pts is None or pts >= frame.pts]
-            heapq.heapify(self._pending)
         if frame.interlaced_frame:  # two packets may make one frame
             self._counts, self._pending = False, []
+        if not self._seen_frame and self._cuttable and frame.pts is not None:
+            self._pending = sorted(pts for pts in self._pending if pts >= frame.pts)
         if frame.is_corrupt:
             return self._fail("the picture is damaged", frame.pts)
         if self._pending and frame.pts is not None:
@@ -109,24 +131,38 @@ class FrameDecoder:
                 return self._fail("a frame could not be decoded", self._pending[0])
             if self._pending[0] == frame.pts:
                 heapq.heappop(self._pending)
+        self._rhythm.note(frame.pts)
         self._seen_frame = True
         return True
 
-    def _drain(self) -> Iterator[VideoFrame]:
+    def _drain(self) -> Iterator[VideoFrame | None]:
         """The frames still inside the decoder. After a break only those that no missing frame can precede."""
         try:
             frames = self._stream.decode(None)
         except (FFmpegError, ValueError) as error:
-            self.broken = self.broken or f"decoding failed ({_reason(error)})"
+            self.broken = self.broken or f"decoding failed ({reason_of(error)})"
             return
         for frame in frames:
-            # A packet's frame is never shown before the packet is decoded: missing ones have a pts >= this dts.
-            unsafe = self._safe_until is not None and frame.pts is not None and frame.pts > self._safe_until
-            if (self.broken and unsafe) or not self._is_good(frame):
+            if not self._is_safe(frame.pts):
+                return
+            if not self._is_good(frame):
+                yield None
                 return
             yield frame
         if self._pending and not self.broken and not self._live:
             self._fail(f"the last {len(self._pending)} frames could not be decoded", self._pending[0])
+
+    def _is_safe(self, pts: int | None) -> bool:
+        """Whether no lost frame belongs before this one, now that no more packets come."""
+        if self.broken and not self._timed and self._stream.codec_context.has_b_frames:
+            return False
+        if pts is None:
+            return True
+        if self._cuttable and not self._live and self._rhythm.skips(pts):
+            self._fail("the file is cut short", None)
+            return False
+        # A frame is never shown before its packet is decoded, so lost ones have a pts >= the dts where reading broke.
+        return not (self.broken and self._safe_until is not None and pts > self._safe_until)
 
     def _break(self, reason: str, packet: Packet) -> None:
         self.broken, self._safe_until, self.broken_pts = reason, packet.dts, packet.pts
@@ -136,12 +172,42 @@ class FrameDecoder:
             self.broken, self.broken_pts = reason, pts
         return False
 
-    def _is_short(self) -> bool:
+    def _is_short(self, after: int | None) -> bool:
+        """Whether the file says that it should go on. ``after``: the end of the last packet by its timestamps."""
         complete = self._stream.frames and self._packets >= self._stream.frames
         if self._live or complete or self._path is None or not self._path.is_file():
             return False
-        return missing_bytes(self._path) > 0
+        stated, base = stated_end(self._stream.metadata), self._stream.time_base
+        ends_early = stated is not None and after is not None and base is not None and after * base < stated - 1
+        return ends_early or missing_bytes(self._path) > 0
 
 
-def _reason(error: BaseException) -> str:
+class Rhythm:
+    """The steps between timestamps, to notice a skipped frame in a stream that has been even so far."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._shortest = self._longest = self._steps = 0
+
+    def note(self, pts: int | None) -> None:
+        if pts is not None and self._last is not None:
+            step = pts - self._last
+            self._shortest = min(step, self._shortest) if self._steps else step
+            self._longest = max(step, self._longest)
+            self._steps += 1
+        self._last = pts
+
+    def skips(self, pts: int) -> bool:
+        even = self._steps >= 2 and self._longest <= 1.2 * self._shortest
+        return even and self._last is not None and pts - self._last > 1.5 * self._longest
+
+
+def stated_end(metadata: Mapping[str, str]) -> float | None:
+    """Seconds at which a Matroska track ends by its DURATION tag (``00:01:02.345``), if it has one."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", metadata.get("DURATION", ""))
+    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
+
+
+def reason_of(error: BaseException) -> str:
+    """FFmpeg's own words for an error, without the address that PyAV adds."""
     return getattr(error, "strerror", None) or str(error)

@@ -17,13 +17,13 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from sam2s.data.decoding import FrameDecoder
+from sam2s.data.decoding import FrameDecoder, reason_of
 from sam2s.data.pictures import MAX_PIXELS, check_pixels
 from sam2s.errors import DamagedSource, InputError
 from sam2s.types import Frame
 
 DEFAULT_STREAM, ATTACHED_PICTURE = 0x1, 0x400
-"""FFmpeg's disposition bits (PyAV 14 does not name them in ``av.stream``)."""
+"""FFmpeg's disposition bits."""
 URL_TIMEOUT = (30.0, 30.0)
 """Seconds to wait for a server to answer, and for each read."""
 
@@ -108,6 +108,8 @@ class VideoFrames:
         try:
             stream = _video_stream(container, self.name)
             codec = stream.codec_context
+            if codec is None:  # typed as never None, but it is for codecs that this FFmpeg does not know
+                raise InputError(f"{self.name}: its video codec is not known to this FFmpeg; convert it to H.264 first")
             check_pixels(codec.height, codec.width, self._max_pixels, self.name)
         except InputError:
             self._release(container)
@@ -135,7 +137,7 @@ class VideoFrames:
         index, time, shown = 0, None, None
         for picture in decoder:
             check_pixels(picture.height, picture.width, self._max_pixels, f"{self.name}, frame {index}")
-            time, size = _seconds(picture.pts, stream), _shown_size(picture)
+            time, size = self._time(index, picture.pts, stream), _shown_size(picture)
             shown = shown or size
             if size != shown:
                 decoder.broken = f"the picture changes from {_text(shown)} to {_text(size)} pixels"
@@ -152,10 +154,18 @@ class VideoFrames:
     def _damage(self, decoder: FrameDecoder, stream: VideoStream, index: int, last: float | None) -> DamagedSource:
         """The report of a break before frame ``index``, at the time of the lost frame as far as it is known."""
         after = None if last is None else last + (1 / self.fps if self.fps else 0.0)
-        lost = _seconds(decoder.broken_pts, stream)
+        lost = None if self._is_even(stream) else _seconds(decoder.broken_pts, stream)
         time = after if lost is None else lost
         at = "" if time is None else f" ({time:.3f} s)"
         return DamagedSource(f"{self.name}: broken at frame {index}{at}: {decoder.broken}", index, time)
+
+
+    def _time(self, index: int, pts: int | None, stream: VideoStream) -> float | None:
+        return index / self.fps if self.fps and self._is_even(stream) else _seconds(pts, stream)
+
+    def _is_even(self, stream: VideoStream) -> bool:
+        """AVI has one fixed rate and no presentation times: with B-frames FFmpeg makes up some that jump about."""
+        return stream.container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
 def to_rgb(picture: VideoFrame) -> np.ndarray:
@@ -209,7 +219,7 @@ def _open_container(
     try:
         return av.open(target, "r", format=device, options=options, metadata_errors="replace", **extra)
     except (FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         if path is not None:
             raise InputError(
                 f"{name}: cannot be opened as a video ({reason}); it is not a video, or is damaged or cut short "
@@ -220,12 +230,18 @@ def _open_container(
 
 def _video_stream(container: InputContainer, name: str) -> VideoStream:
     """The container's main video stream; a cover picture of a sound file is none."""
-    streams = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
+    streams = [s for s in container.streams.video if not _disposition(s) & ATTACHED_PICTURE]
     if not streams:
         kinds = sorted({s.type for s in container.streams}) or ["no"]
         raise InputError(f"{name}: no video stream (it holds {', '.join(kinds)} streams only)")
-    default = [s for s in streams if int(s.disposition) & DEFAULT_STREAM]
+    default = [s for s in streams if _disposition(s) & DEFAULT_STREAM]
     return (default or streams)[0]
+
+
+def _disposition(stream: VideoStream) -> int:
+    """A flag set since PyAV 15, nothing before."""
+    disposition = getattr(stream, "disposition", 0)
+    return int(getattr(disposition, "value", disposition))
 
 
 def _stated_count(container: InputContainer, stream: VideoStream, fps: float | None) -> int | None:
@@ -235,7 +251,9 @@ def _stated_count(container: InputContainer, stream: VideoStream, fps: float | N
     if stream.duration and stream.time_base and fps:
         return max(1, round(float(stream.duration * stream.time_base) * fps))
     if container.duration and fps:
-        return max(1, round(container.duration / av.time_base * fps))
+        # Matroska states the end of the video, the others its length.
+        start = container.start_time if container.format.name.startswith("matroska") else 0
+        return max(1, round((container.duration - (start or 0)) / av.time_base * fps))
     return None
 
 
