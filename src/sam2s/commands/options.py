@@ -110,7 +110,11 @@ class Synth:
     seed: int = 0
     """The same seed gives the same videos."""
     procedure: Annotated[str | None, arg(metavar="NAME")] = None
-    """Make only this procedure (see the README for their names); by default they take turns."""
+    """Make only this procedure, e.g. cholecystectomy; by default they are mixed."""
+    split: Literal["train", "val", "test"] = "train"
+    """What the videos are for; train leaves out the procedure that is held out for the others."""
+    workers: int = 1
+    """Processes that make videos at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +122,13 @@ class Train:
     """Train a model by a recipe of sam2s.recipes."""
 
     recipe: Positional[str]
-    """Name of the recipe, e.g. nano_synthetic."""
+    """Name of the recipe, such as nano."""
     out: Path
-    """Folder for checkpoints, the log and the final weights."""
+    """Folder for checkpoints, the log and the final weights (in OUT/model)."""
+    data: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder for the synthetic videos of the recipe, made once; by default OUT/data."""
+    resume: bool = False
+    """Go on from the checkpoint in OUT."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,25 @@
+"""``sam2s synth``: make synthetic surgical videos."""
+
+from __future__ import annotations
+
+import sys
+
+from sam2s.commands.options import Synth
+from sam2s.data.synthetic import synthesize
+
+
+def run(options: Synth) -> int:
+    """Make the videos that the folder does not hold yet."""
+    names = synthesize(
+        options.out,
+        videos=options.videos,
+        frames=options.frames,
+        size=options.size,
+        seed=options.seed,
+        procedure=options.procedure,
+        split=options.split,
+        progress=sys.stderr.isatty(),
+        workers=options.workers,
+    )
+    print(f"{len(names)} videos of {options.frames} frames: {options.out}")
+    return 0
