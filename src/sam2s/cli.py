@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from sam2s.errors import Sam2sError
 
@@ -54,8 +54,7 @@ def _parse(argv: Sequence[str]) -> Any:
 
     from sam2s.commands import options
 
-    choices = (options.Track, options.Benchmark, options.Evaluate, options.Synth, options.Train, options.Demo)
-    named = [Annotated[kind, subcommand(kind.__name__.lower(), prefix_name=False)] for kind in choices]
+    named = [Annotated[kind, subcommand(kind.__name__.lower())] for kind in get_args(options.Command)]
     union = named[0]
     for kind in named[1:]:
         union = union | kind  # type: ignore[assignment]
