@@ -108,7 +108,7 @@ def plan_camera(
     shape, size = (world.ids.shape[0], world.ids.shape[1]), spec.size
     homes = _homes(rng, world, objects, size)
     keys = [Key(0, 0, homes[0])]
-    aways: dict[int, tuple[Window, ...]] = {i: () for i in objects}
+    aways: dict[int, tuple[Window, ...]] = dict.fromkeys(objects, ())
     spoken: list[Window] = []
     for object_id in objects:
         for window in plan_absences(rng, spec.frames, spec.absence, spec.absences / max(len(objects), 1)):

@@ -6,7 +6,7 @@ import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
 from sam2s.data.synthetic.materials import MATERIALS, Material, vary
-from sam2s.data.synthetic.noise import Rng, fbm, ridged, smoothstep
+from sam2s.data.synthetic.noise import Rng, f32, fbm, ridged, smoothstep
 from sam2s.data.synthetic.painting import (
     Canvas,
     Texture,
@@ -91,8 +91,8 @@ def _lay_gauze(rng: Rng, canvas: Canvas) -> None:
     pitch = np.float32(2 * np.pi / max(0.022 * unit, 3))
     woven = 0.5 + 0.25 * np.sin((x + warp) * pitch) + 0.25 * np.sin((y - warp) * pitch)
     stain = smoothstep(0.2, 1.6, fbm(rng, canvas.shape, 0.2 * unit, 4))[..., None]
-    white = np.float32([0.93, 0.90, 0.86]) * (0.7 + 0.3 * woven)[..., None]
-    albedo = white + (np.float32([0.55, 0.10, 0.09]) - white) * stain * np.float32(rng.uniform(0.2, 0.95))
+    white = f32([0.93, 0.90, 0.86]) * (0.7 + 0.3 * woven)[..., None]
+    albedo = white + (f32([0.55, 0.10, 0.09]) - white) * stain * np.float32(rng.uniform(0.2, 0.95))
     relief = 0.002 * woven + 0.025 * np.abs(fbm(rng, canvas.shape, 0.15 * unit, 3))
     contact_shadow(canvas, alpha, 0.4)
     texture = Texture(albedo.astype(np.float32), relief, np.full(canvas.shape, 0.05, np.float32))
@@ -102,7 +102,7 @@ def _lay_gauze(rng: Rng, canvas: Canvas) -> None:
 def spill_blood(rng: Rng, canvas: Canvas, chance: float = 0.5) -> None:
     """Thin stains painted in now, and the field along which a pool may rise later (``Canvas.blood``)."""
     unit = canvas.unit
-    red = np.float32([rng.uniform(0.32, 0.6), rng.uniform(0.02, 0.07), rng.uniform(0.02, 0.06)])
+    red = f32([rng.uniform(0.32, 0.6), rng.uniform(0.02, 0.07), rng.uniform(0.02, 0.06)])
     if rng.random() < chance:
         stain = smoothstep(rng.uniform(0.5, 1.4), 2.4, fbm(rng, canvas.shape, rng.uniform(0.1, 0.4) * unit, 5, 0.6))
         canvas.albedo += (red - canvas.albedo) * stain[..., None] * np.float32(rng.uniform(0.3, 0.8))

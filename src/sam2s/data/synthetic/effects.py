@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.data.synthetic.cv import cv2
 from sam2s.data.synthetic.curves import Event, Wave, level, plan_events, wave
-from sam2s.data.synthetic.noise import Rng, fbm, smooth_noise
+from sam2s.data.synthetic.cv import cv2
+from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise
 from sam2s.data.synthetic.procedures import Procedure
 from sam2s.data.synthetic.spec import SceneSpec
 
@@ -120,7 +120,7 @@ def add_haze(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndar
     if max(smoke, fog) < 0.02:
         return image
     h, w = image.shape[:2]
-    turn = np.float32([[1, 0, 40 * np.sin(t / 37) + 64], [0, 1, (t * 0.9) % 512 - 64]])
+    turn = f32([[1, 0, 40 * np.sin(t / 37) + 64], [0, 1, (t * 0.9) % 512 - 64]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     swathe = cv2.warpAffine(lens.haze, turn, (96, 96), flags=flags, borderMode=cv2.BORDER_REFLECT)
     table = np.clip(255 * fog + smoke * 1.7 * np.arange(256), 0, 255 * MOST_HAZE).astype(np.uint8)

@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
 
 Rng = np.random.Generator
+
+
+def f32(values: Sequence[Any] | np.ndarray | float) -> np.ndarray:
+    """``values`` as a float32 array."""
+    return np.asarray(values, np.float32)
 
 
 def smooth_noise(rng: Rng, shape: tuple[int, int], cell: float, stretch: float = 1.0) -> np.ndarray:
@@ -19,7 +27,7 @@ def smooth_noise(rng: Rng, shape: tuple[int, int], cell: float, stretch: float =
     grid = rng.standard_normal((rows, cols), dtype=np.float32)
     scale_x, scale_y = 1.0 / (cell * stretch), 1.0 / cell
     offset_x, offset_y = rng.uniform(0.5, 1.5, 2)
-    matrix = np.float32([[scale_x, 0, offset_x], [0, scale_y, offset_y]])
+    matrix = f32([[scale_x, 0, offset_x], [0, scale_y, offset_y]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(grid, matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
 from sam2s.data.synthetic.materials import Material
-from sam2s.data.synthetic.noise import Rng, fbm, lobules, smooth_noise, smoothstep, streaks
+from sam2s.data.synthetic.noise import Rng, f32, fbm, lobules, smooth_noise, smoothstep, streaks
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def blank(shape: tuple[int, int], unit: float) -> Canvas:
 def weave(rng: Rng, shape: tuple[int, int], unit: float, material: Material) -> Texture:
     """Lay out ``material`` over ``shape`` pixels."""
     mix = smoothstep(-1.6, 1.6, fbm(rng, shape, max(material.mottle * unit, 4), 5, 0.55))
-    dark, light = np.float32(material.dark), np.float32(material.light)
+    dark, light = f32(material.dark), f32(material.light)
     albedo = dark + (light - dark) * mix[..., None]
     relief = fbm(rng, shape, max(material.bump_cell * unit, 3), 3) * np.float32(0.009 * material.bumps)
     if material.lobes > 0.005:
@@ -82,7 +82,7 @@ def draw_vessels(rng: Rng, albedo: np.ndarray, unit: float, material: Material) 
         _branch(rng, ink, start, rng.uniform(0, 2 * np.pi), unit * rng.uniform(0.003, 0.011), 3, unit)
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.002 * unit, 0.5))
     strength = (ink.astype(np.float32) * np.float32(rng.uniform(0.35, 0.75) / 255))[..., None]
-    albedo += (np.float32(material.vessel_colour) - albedo) * strength
+    albedo += (f32(material.vessel_colour) - albedo) * strength
 
 
 def _branch(rng: Rng, ink: np.ndarray, at: np.ndarray, angle: float, width: float, depth: int, unit: float) -> None:
@@ -121,7 +121,7 @@ def blob_field(rng: Rng, shape: tuple[int, int], centre: np.ndarray, radii: np.n
     """A wobbly ellipse as a field: 1 at the centre, 0 on the outline, negative outside. ``radii``, ``centre``: pixels."""
     angle = rng.uniform(0, np.pi)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    dx, dy = x - f32(centre[0]), y - f32(centre[1])
     u = (dx * np.cos(angle) + dy * np.sin(angle)) / np.float32(radii[0])
     v = (-dx * np.sin(angle) + dy * np.cos(angle)) / np.float32(radii[1])
     wobble = smooth_noise(rng, shape, float(radii.mean())) + 0.4 * smooth_noise(rng, shape, float(radii.mean()) * 0.4)

@@ -8,8 +8,7 @@ import numpy as np
 
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.synthetic.camera import plan_camera
-from sam2s.data.synthetic.curves import Window, level, plan_absences, plan_events, wave
-from sam2s.data.synthetic.cv import cv2
+from sam2s.data.synthetic.curves import Window, plan_absences
 from sam2s.data.synthetic.designs import make_design
 from sam2s.data.synthetic.effects import add_haze, blur, develop, illuminate, make_lens, make_weather
 from sam2s.data.synthetic.noise import Rng
@@ -17,7 +16,7 @@ from sam2s.data.synthetic.procedures import Procedure, find_procedure
 from sam2s.data.synthetic.scenery import paint_scenery
 from sam2s.data.synthetic.spec import SceneSpec
 from sam2s.data.synthetic.sprites import Wear
-from sam2s.data.synthetic.tools import Pose, Tool, make_tool
+from sam2s.data.synthetic.tools import Tool, make_tool
 from sam2s.data.synthetic.view import Tissue, cast_shadows, make_tissue
 from sam2s.data.synthetic.world import random_grade
 from sam2s.data.vocabulary import kind_of
@@ -48,7 +47,7 @@ class Scene:
         self._tissue: Tissue = make_tissue(streams[2], world, spec)
         wear = Wear(_lamp_direction(streams[3]), _bloodiness(streams[3]), _tint(world.colour), grade.exposure * 0.9)
         segments = self._camera.segment(spec.frames) + 1
-        self._tools = _outfit(streams[3], spec, procedure, len(names) + 1, segments, wear)
+        self._tools = _outfit(streams[3], spec, procedure, max(names, default=0) + 1, segments, wear)
         self._lens = make_lens(streams[4], spec, procedure)
         self._weather = make_weather(streams[5], spec, procedure)
         classes = {**names, **{tool.object_id: tool.class_name for tool in self._tools}}

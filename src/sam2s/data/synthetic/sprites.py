@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
-from sam2s.data.synthetic.noise import Rng, fbm, smooth_noise, smoothstep
+from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 
 SUPERSAMPLE = 3
 PAD = 2
@@ -111,14 +111,14 @@ def _surface(
     nx, ny = -gx * nz, -gy * nz
     brushed = smooth_noise(rng, shape, 2.0, 12.0)
     base, metal, shine = _finishes(part, x)
-    light = np.float32(wear.light)
+    light = f32(wear.light)
     facing = np.clip(nx * light[0] + ny * light[1] + nz * light[2], 0, 1)
     phase, bands = rng.uniform(0, 2 * np.pi), rng.uniform(3.5, 6.5)
     mirror = 0.5 + 0.36 * np.sin(bands * (ny + 0.5 * nx) + phase + 0.25 * brushed)
     grey = (0.22 + 0.75 * facing) * (1 - metal) + (0.18 + 0.5 * mirror + 0.45 * facing) * metal
-    colour = base * (grey * (1 + 0.04 * brushed))[..., None] * np.float32(wear.exposure)
-    colour = colour * (1 - 0.5 * metal[..., None]) + 0.5 * metal[..., None] * colour * np.float32(wear.tint)
-    half = light + np.float32([0, 0, 1])
+    colour = base * (grey * (1 + 0.04 * brushed))[..., None] * f32(wear.exposure)
+    colour = colour * (1 - 0.5 * metal[..., None]) + 0.5 * metal[..., None] * colour * f32(wear.tint)
+    half = light + f32([0, 0, 1])
     half /= np.linalg.norm(half)
     glint = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, 1) ** 42
     return colour + (glint * shine * np.clip(0.8 + 0.25 * brushed, 0, 1.4))[..., None]
@@ -126,7 +126,7 @@ def _surface(
 
 def _finishes(part: Part, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colour (1, w, 3), metal and shine (1, w) along the part."""
-    rows = np.float32([[*part.finish.colour, part.finish.metal, part.finish.shine]]).repeat(len(x), 0)
+    rows = f32([[*part.finish.colour, part.finish.metal, part.finish.shine]]).repeat(len(x), 0)
     for band in part.bands:
         rows[(x >= band.start) & (x < band.stop)] = (*band.finish.colour, band.finish.metal, band.finish.shine)
     return rows[None, :, :3], rows[None, :, 3], rows[None, :, 4]
@@ -137,7 +137,7 @@ def _stain(rng: Rng, colour: np.ndarray, x: np.ndarray, scale: float, amount: fl
     field = fbm(rng, colour.shape[:2], max(1.2 * scale, 4), 4, 0.6)
     near = np.exp(-np.abs(x - 1.0) / 3.0).astype(np.float32)[None, :]
     alpha = smoothstep(0.4, 1.2, field + 1.4 * amount * near - 0.4)[..., None] * np.float32(0.85)
-    return colour + (np.float32([0.42, 0.05, 0.05]) * (0.4 + colour) - colour) * alpha
+    return colour + (f32([0.42, 0.05, 0.05]) * (0.4 + colour) - colour) * alpha
 
 
 def draw(image: np.ndarray, owner: np.ndarray, sprite: Sprite, matrix: np.ndarray, object_id: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sam2s.data.synthetic.curves import Event, Wave, level, plan_events, wave
 from sam2s.data.synthetic.cv import cv2
-from sam2s.data.synthetic.noise import Rng, smooth_noise
+from sam2s.data.synthetic.noise import Rng, f32, smooth_noise
 from sam2s.data.synthetic.spec import SceneSpec
 from sam2s.data.synthetic.world import World
 
@@ -56,11 +56,11 @@ class Tissue:
         ys, xs = np.meshgrid(np.linspace(0, h - 1, GRID), np.linspace(0, w - 1, GRID), indexing="ij")
         at = (np.stack([xs, ys], -1) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
         canvas = self.world.ids.shape
-        cell = at / np.float32([canvas[1] / (GRID - 1), canvas[0] / (GRID - 1)])
-        flow = np.tensordot(np.float32([p(t) for p in self.pulses]), self.modes, 1)
+        cell = at / f32([canvas[1] / (GRID - 1), canvas[0] / (GRID - 1)])
+        flow = np.tensordot(f32([p(t) for p in self.pulses]), self.modes, 1)
         moved = cv2.remap(flow, cell, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         near = cv2.remap(self.world.depth, cell * np.float32(47 / (GRID - 1)), None, cv2.INTER_LINEAR)
-        sway = np.float32([self.sway[0](t), self.sway[1](t)]) * np.float32(self.parallax)
+        sway = f32([self.sway[0](t), self.sway[1](t)]) * np.float32(self.parallax)
         at = at + moved + near[..., None] * sway
         for index, tip in enumerate(tips):
             at -= self._tugged(t, index, xs - tip[0], ys - tip[1])
@@ -103,7 +103,7 @@ class Tissue:
 def _spread(at: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Interpolate positions on the grid's corners to every pixel."""
     h, w = size
-    zoom = np.float32([[(GRID - 1) / (w - 1), 0, 0], [0, (GRID - 1) / (h - 1), 0]])
+    zoom = f32([[(GRID - 1) / (w - 1), 0, 0], [0, (GRID - 1) / (h - 1), 0]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(at, zoom, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
@@ -112,7 +112,7 @@ def make_tissue(rng: Rng, world: World, spec: SceneSpec) -> Tissue:
     """Draw how the tissue of a scene moves, bleeds and glistens."""
     unit, fps = world.unit, spec.fps
     fields = [[smooth_noise(rng, (GRID, GRID), GRID / 3.2) for _ in range(2)] for _ in range(MODES)]
-    modes = np.float32(fields).transpose(0, 2, 3, 1) * np.float32(0.018 * unit)
+    modes = f32(fields).transpose(0, 2, 3, 1) * np.float32(0.018 * unit)
     breath = fps / rng.uniform(0.2, 0.4)
     heart = fps / rng.uniform(0.9, 1.5)
     pulses = (

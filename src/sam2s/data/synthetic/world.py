@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
-from sam2s.data.synthetic.noise import Rng, fbm, smooth_noise
+from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise
 from sam2s.data.synthetic.painting import Canvas
 
 
@@ -37,9 +37,9 @@ class Grade:
         """Graded copy of linear-ish (..., 3) float32 colour in [0, 1]."""
         x = np.clip(colour * np.float32(self.exposure), 0, 4)
         x = x / np.maximum(1, 0.72 + 0.28 * x)
-        grey = x @ np.float32([0.3, 0.59, 0.11])
+        grey = x @ f32([0.3, 0.59, 0.11])
         x = grey[..., None] + (x - grey[..., None]) * np.float32(self.saturation)
-        return np.clip(x * np.float32(self.gain), 0, 1) ** np.float32(self.gamma)
+        return np.clip(x * f32(self.gain), 0, 1) ** f32(self.gamma)
 
 
 def random_grade(rng: Rng) -> Grade:
@@ -71,7 +71,7 @@ def light_canvas(rng: Rng, canvas: Canvas, grade: Grade) -> World:
     hollow = np.clip((cv2.GaussianBlur(canvas.height, (0, 0), 0.07 * unit) - canvas.height) * 6, 0, 0.55)
     far = cv2.resize(smooth_noise(rng, (max(h // 8, 4), max(w // 8, 4)), unit / 8), (w, h)) * np.float32(0.10)
     shade = (0.24 + 0.84 * facing) * (1 - hollow) * (1 + far)
-    tinted = np.clip(shade, 0.02, 2)[..., None] ** np.float32([0.92, 1.1, 1.14])
+    tinted = np.clip(shade, 0.02, 2)[..., None] ** f32([0.92, 1.1, 1.14])
     colour = grade.apply(canvas.albedo * tinted)
     return assemble(rng, canvas, colour, nx, ny)
 
