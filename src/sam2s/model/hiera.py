@@ -77,8 +77,9 @@ class HieraBlock(nn.Module):
 class Hiera(nn.Module):
     """The trunk. ``width`` and ``heads`` double from stage to stage; ``blocks`` and ``windows`` have one entry a stage.
 
-    The first block of a stage still works in the windows of the stage before. ``position_grid`` is the size of the
+    The first block of a stage still works in the windows of the stage before. ``position_grid`` is the side of the
     coarse learned position code, resized to the picture; a second one repeats in every window of the first stage.
+    ``drop_path`` grows from zero at the first block to its value at the last.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Hiera(nn.Module):
         nn.init.trunc_normal_(self.pos_embed_window, std=0.02)
 
         self.stage_ends = tuple(end - 1 for end in accumulate(blocks))
-        rates = torch.linspace(0, drop_path, sum(blocks)).tolist()
+        last = max(sum(blocks) - 1, 1)
         self.blocks = nn.ModuleList()
         for stage, count in enumerate(blocks):
             for position in range(count):
@@ -114,7 +115,7 @@ class Hiera(nn.Module):
                         heads * 2**stage,
                         window=0 if index in global_blocks else window,
                         pool=first,
-                        drop_path=rates[index],
+                        drop_path=drop_path * index / last,
                     )
                 )
 
