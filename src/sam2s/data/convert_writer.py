@@ -1,0 +1,200 @@
+"""Writes converted videos: like ``MaskletWriter``, but pictures may be linked or copied and identities come late.
+
+Besides ``masklets.json`` it keeps ``sources.json``, which readers of masklets do not need::
+
+    {"sources": {title: {"reader", "frames", "options", "licence", "get", "without_objects": [video]}},
+     "videos": {name: {"source", "recording", "ids": "source" | "derived", "labelled": [class],
+                       "frames": {frame: {"source_frame", "time_s"}}}}}
+
+Both are written every few seconds and at the end. A hidden marker says that a conversion is under way, so that what a
+crash left behind is known to be ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sam2s.data.masklet_info import CATALOGUE, VideoInfo, info_to_json, read_catalogue
+from sam2s.data.masks import write_binary_mask
+from sam2s.errors import InputError
+
+SOURCES = "sources.json"
+MARKER = ".converting"
+PARTS = ("JPEGImages", "Annotations")
+FLUSH_SECONDS = 5.0
+
+
+class ConvertedFolder:
+    """The two catalogues of a folder under conversion.
+
+    Raises InputError when ``sources.json`` says that ``settings`` of this source were others before.
+    """
+
+    def __init__(self, root: Path, title: str, settings: Mapping[str, Any]) -> None:
+        self.root = root
+        self._title = title
+        self._infos = read_catalogue(root) or {}
+        self._provenance = read_provenance(root)
+        self._videos = {name: json.dumps(entry) for name, entry in self._provenance["videos"].items()}
+        self._resumed = (root / MARKER).exists()
+        self._flushed = time.monotonic()
+        self._dirty = False
+        self._begin(title, settings)
+
+    def _begin(self, title: str, settings: Mapping[str, Any]) -> None:
+        before = self._provenance["sources"].get(title)
+        self._empty: list[str] = [] if before is None else list(before.get("without_objects", []))
+        if before is not None:
+            changed = [key for key in ("reader", "frames", "options") if before.get(key) != settings[key]]
+            if changed:
+                key = changed[0]
+                raise InputError(
+                    f"{self.root}: {title} was converted there with {key}={before.get(key)!r}, now it is "
+                    f"{settings[key]!r}; use another folder, or the same settings to go on"
+                )
+        self._provenance["sources"][title] = dict(settings) | {"without_objects": self._empty}
+
+    def done(self, name: str) -> bool:
+        """Whether the video needs no work: it is listed, or known to hold no object."""
+        return name in self._infos or name in self._empty
+
+    def begin(self) -> None:
+        """Mark the folder as under conversion."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / MARKER).touch()
+
+    def claim(self, name: str) -> Path:
+        """An empty hidden folder for the video, after what a crash left of it is removed."""
+        hidden = self.root / f".{name}.part"
+        taken = [path for path in (self.root / part / name for part in PARTS) if path.exists()]
+        if taken and not self._resumed:
+            raise InputError(f"{taken[0]}: is there already, but {CATALOGUE} does not list it; move it away first")
+        for path in (*taken, hidden):
+            if path.exists():
+                shutil.rmtree(path)
+        for part in PARTS:
+            (hidden / part).mkdir(parents=True)
+        return hidden
+
+    def add(self, name: str, info: VideoInfo, provenance: Mapping[str, Any]) -> None:
+        """Move the finished video from its hidden folder to its place and list it."""
+        hidden = self.root / f".{name}.part"
+        for part in PARTS:
+            (self.root / part).mkdir(exist_ok=True)
+            os.replace(hidden / part, self.root / part / name)
+        hidden.rmdir()
+        self._infos[name] = info
+        self._videos[name] = json.dumps(provenance)
+        self._touch()
+
+    def drop(self, name: str, *, empty: bool) -> None:
+        """Remove the hidden folder of a video. ``empty``: it holds no object and need not be tried again."""
+        shutil.rmtree(self.root / f".{name}.part", ignore_errors=True)
+        if empty:
+            self._empty.append(name)
+            self._touch()
+
+    def end(self, *, complete: bool) -> None:
+        """Write what is new; ``complete`` takes the marker away."""
+        if self._dirty:
+            self._flush()
+        if complete:
+            (self.root / MARKER).unlink(missing_ok=True)
+
+    def _touch(self) -> None:
+        self._dirty = True
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        lines = ",\n".join(f"  {json.dumps(name)}: {text}" for name, text in self._videos.items())
+        sources = json.dumps(self._provenance["sources"], indent=1)
+        # Provenance first: whatever masklets.json lists is then described.
+        _write_text(self.root / SOURCES, f'{{"sources": {sources},\n "videos": {{\n{lines}\n }}}}\n')
+        catalogue = {"videos": {name: info_to_json(info) for name, info in self._infos.items()}}
+        _write_text(self.root / CATALOGUE, json.dumps(catalogue, indent=1) + "\n")
+        self._dirty, self._flushed = False, time.monotonic()
+
+
+class VideoFolder:
+    """One video in its hidden folder: pictures, masks, and at the end the all-zero masks of absent objects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: list[str] = []
+        self._written: dict[int, set[str]] = {}
+        self._size = (0, 0)
+
+    def link(self, name: str, picture: Path) -> Path:
+        """The picture as a symbolic link."""
+        target = self._target(name, picture.suffix.lower())
+        target.symlink_to(picture.resolve())
+        return target
+
+    def copy(self, name: str, picture: Path) -> Path:
+        """The picture byte for byte."""
+        target = self._target(name, picture.suffix.lower())
+        shutil.copyfile(picture, target)
+        return target
+
+    def encode(self, name: str, pixels: np.ndarray, quality: int = 95) -> Path:
+        """(H, W, 3) uint8 as a JPEG."""
+        target = self._target(name, ".jpg")
+        Image.fromarray(pixels).save(target, quality=quality)
+        return target
+
+    def _target(self, name: str, suffix: str) -> Path:
+        return self.folder / "JPEGImages" / f"{name}{suffix}"
+
+    def add(self, name: str, size: tuple[int, int], masks: Mapping[int, np.ndarray]) -> None:
+        """The masks of the frame ``name``, whose picture is there already; objects left out are absent on it."""
+        self._names.append(name)
+        self._size = size
+        for object_id, mask in masks.items():
+            folder = self.folder / "Annotations" / f"{object_id:03d}"
+            if object_id not in self._written:
+                folder.mkdir()
+                self._written[object_id] = set()
+            write_binary_mask(folder / f"{name}.png", mask)
+            self._written[object_id].add(name)
+
+    def fill(self) -> None:
+        """Write the all-zero masks: every object on every frame on which it was not seen."""
+        blank = self.folder / "blank.png"
+        write_binary_mask(blank, np.zeros(self._size, dtype=bool))
+        content = blank.read_bytes()
+        blank.unlink()
+        for object_id, there in self._written.items():
+            folder = self.folder / "Annotations" / f"{object_id:03d}"
+            for name in self._names:
+                if name not in there:
+                    (folder / f"{name}.png").write_bytes(content)
+
+
+def read_provenance(root: Path) -> dict[str, Any]:
+    """The content of ``sources.json``, or an empty one of the same form. Raises InputError when it is damaged."""
+    path = root / SOURCES
+    if not path.exists():
+        return {"sources": {}, "videos": {}}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), dict) for k in ("sources", "videos")):
+        raise InputError(f"{path}: expected {{'sources': {{...}}, 'videos': {{...}}}}")
+    return content
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
