@@ -88,8 +88,8 @@ def calibrate(pair: Pair, features: Features, prompts: PromptBatch) -> None:
     The two models share their tensors, so both change.
     """
     decoder = pair.ours.mask_decoder
-    candidates, object_logits = _decode(pair, features, prompts)
-    decoder.object_head.last.bias -= _middle(object_logits)
+    balance_presence(pair, features, prompts)
+    candidates, _ = _decode(pair, features, prompts)
     decoder.iou_head.last.bias -= candidates.ious.logit().mean(dim=0)
     head = decoder.mask_heads[0].last
     for gain in torch.logspace(0, -3, 61).tolist():
@@ -100,6 +100,12 @@ def calibrate(pair: Pair, features: Features, prompts: PromptBatch) -> None:
             head.bias *= gain
             return
     raise AssertionError("no scale of the single mask leaves some rows stable and some not; choose another seed")
+
+
+def balance_presence(pair: Pair, features: Features, prompts: PromptBatch) -> None:
+    """Shift the presence head so that half of these rows are present."""
+    _, object_logits = _decode(pair, features, prompts)
+    pair.ours.mask_decoder.object_head.last.bias -= _middle(object_logits)
 
 
 def _decode(pair: Pair, features: Features, prompts: PromptBatch) -> tuple[Candidates, Tensor]:
