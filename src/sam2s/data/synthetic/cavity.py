@@ -33,6 +33,8 @@ def paint_cavity(rng: Rng, procedure: Procedure, shape: tuple[int, int], unit: f
     for index, organ in enumerate(chosen, 1):
         _lay_organ(rng, canvas, organ, index)
         names[index] = organ.name
+    for _ in range(int(rng.integers(0, 3))):
+        _lay_attachment(rng, canvas, vary(MATERIALS[str(rng.choice(("fat", "pale fat", "connective")))], rng))
     if rng.random() < 0.25:
         _lay_gauze(rng, canvas)
     spill_blood(rng, canvas)
@@ -44,7 +46,7 @@ def paint_cavity(rng: Rng, procedure: Procedure, shape: tuple[int, int], unit: f
 def _lay_ground(rng: Rng, canvas: Canvas, material: Material) -> None:
     texture = weave(rng, canvas.shape, canvas.unit, material)
     slope = fbm(rng, canvas.shape, rng.uniform(0.5, 1.0) * canvas.unit, 3) * np.float32(rng.uniform(0.05, 0.13))
-    folds = ridged(rng, canvas.shape, rng.uniform(0.3, 0.7) * canvas.unit) * np.float32(rng.uniform(0.0, 0.10))
+    folds = ridged(rng, canvas.shape, rng.uniform(0.3, 0.7) * canvas.unit) * np.float32(rng.uniform(0.0, 0.06))
     cover(canvas, np.ones(canvas.shape, np.float32), texture, slope + folds + texture.relief)
 
 
@@ -73,10 +75,24 @@ def _lay_organ(rng: Rng, canvas: Canvas, organ: Organ, object_id: int) -> None:
     edge = rng.uniform(0.8, 2.5) / radius
     alpha = smoothstep(-edge, edge, field)
     texture = weave(rng, canvas.shape, unit, vary(MATERIALS[organ.material], rng))
-    contact_shadow(canvas, alpha, rng.uniform(0.3, 0.6))
+    contact_shadow(canvas, alpha, rng.uniform(0.15, 0.5), rng.uniform(0.02, 0.06))
     base = cv2.GaussianBlur(canvas.height, (0, 0), 0.1 * unit)
     body = base + np.float32(thickness * rng.uniform(0.7, 1.1)) * dome(field, rng.uniform(0.9, 1.6)) + texture.relief
     cover(canvas, alpha, texture, body, object_id)
+
+
+def _lay_attachment(rng: Rng, canvas: Canvas, material: Material) -> None:
+    """Fat or strands that grow over the edge of an organ and hide part of it; no object."""
+    unit = canvas.unit
+    inside = (canvas.ids > 0).astype(np.float32)
+    edge = cv2.GaussianBlur(inside, (0, 0), rng.uniform(0.06, 0.2) * unit)
+    rim = 4 * edge * (1 - edge)
+    field = rim + 0.55 * fbm(rng, canvas.shape, rng.uniform(0.3, 0.8) * unit, 3, 0.4) - rng.uniform(0.8, 1.4)
+    alpha = smoothstep(0.0, rng.uniform(0.08, 0.5), field)
+    texture = weave(rng, canvas.shape, unit, material)
+    contact_shadow(canvas, alpha, 0.3, 0.02)
+    base = cv2.GaussianBlur(canvas.height, (0, 0), 0.03 * unit)
+    cover(canvas, alpha, texture, base + np.float32(0.02) * dome(field, 1.0) + texture.relief)
 
 
 def _lay_gauze(rng: Rng, canvas: Canvas) -> None:

@@ -45,7 +45,7 @@ class Design:
     reach: float = 2.0
     opening: float = 0.0
     bend: float = 0.0
-    width: tuple[float, float] = (0.07, 0.12)
+    width: tuple[float, float] = (0.07, 0.15)
     loop: bool = False
 
 
@@ -288,7 +288,7 @@ def clamp(rng: Rng) -> Design:
 
 
 def _wristed(rng: Rng, jaws: tuple[Part, ...], length: float, opening: float) -> Design:
-    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.075, 0.12))
+    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.075, 0.15))
 
 
 DESIGNS: dict[str, Callable[[Rng], Design]] = {

@@ -59,7 +59,7 @@ def make_lens(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Lens:
     return Lens(
         lamp=_lamp(rng, (h, w)),
         rim=_rim(rng, (h, w)) if rng.random() < procedure.round_view else None,
-        haze=np.clip(128 + 55 * pattern, 0, 255).astype(np.uint8),
+        haze=np.clip(112 + 70 * pattern, 0, 255).astype(np.uint8),
         grain=np.round(colours).astype(np.int16),
         haze_colour=(rng.uniform(170, 225),) * 3 if rng.random() < 0.7 else (205.0, 190.0, 175.0),
         sharpen=float(rng.choice([0.0, rng.uniform(0.3, 1.6)])),
@@ -72,8 +72,8 @@ def make_weather(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Weather:
     often = spec.effects
     smoke_rate = 0.5 if procedure.stage == "cavity" else 0.1
     return Weather(
-        smoke=plan_events(rng, spec.frames, smoke_rate * often, (25, 120), (0.25, 0.75), 15),
-        fog=plan_events(rng, spec.frames, 0.15 * often, (20, 80), (0.15, 0.5), 12),
+        smoke=plan_events(rng, spec.frames, smoke_rate * often, (25, 120), (0.15, 0.6), 15),
+        fog=plan_events(rng, spec.frames, 0.15 * often, (20, 80), (0.08, 0.35), 12),
         blur=plan_events(rng, spec.frames, 0.4 * often, (4, 25), (0.4, 1.0), 3),
         dark=(),
         glow=wave(rng, 0.12 * often, 10, 8 * spec.fps),

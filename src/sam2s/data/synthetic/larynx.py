@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
-from sam2s.data.synthetic.materials import MATERIALS, vary
+from sam2s.data.synthetic.materials import MATERIALS, Material, vary
 from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 from sam2s.data.synthetic.painting import Canvas, Texture, blank, blob_field, contact_shadow, cover, dome, weave
 
@@ -26,6 +26,7 @@ class Frame:
     v: np.ndarray
     opening: np.ndarray
     length: float
+    turn: float
 
 
 def paint_larynx(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[Canvas, dict[int, str]]:
@@ -38,8 +39,9 @@ def paint_larynx(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[Canvas,
     if rng.random() < 0.7:
         _tube(rng, canvas, frame)
         names[TUBE] = "intubation tube"
+    fibre = vary(MATERIALS["fold"], rng)
     for side, object_id in ((-1, LEFT), (1, RIGHT)):
-        _fold(rng, canvas, frame, side, object_id)
+        _fold(rng, canvas, frame, vary(fibre, rng, 0.3), side, object_id)
         names[object_id] = "vocal fold"
     if rng.random() < 0.6:
         _lesion(rng, canvas, frame)
@@ -57,7 +59,7 @@ def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
     h, w = shape
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     turn = rng.normal(0, 0.35) + (np.pi if rng.random() < 0.25 else 0)
-    length = rng.uniform(0.65, 1.25)
+    length = rng.uniform(0.7, 1.7)
     scale = np.float32(1 / (length * unit))
     apex = f32([w, h]) / 2 - f32([-np.sin(turn), np.cos(turn)]) * np.float32(0.5 * length * unit * rng.uniform(0.6, 1.2))
     dx, dy = (x - apex[0]) * scale, (y - apex[1]) * scale
@@ -69,7 +71,7 @@ def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
     along = np.clip(v, 0, 1.6)
     opening = np.float32(widest) * along ** np.float32(rng.uniform(0.6, 1.1)) * smoothstep(1.55, 1.0, along)
     opening = opening + 0.012 * fbm(rng, shape, 0.12 * unit, 3) * smoothstep(0, 0.1, along)
-    return Frame(u, v, f32(opening - 0.02 * (v < 0)), length)
+    return Frame(u, v, f32(opening - 0.02 * (v < 0)), length, turn)
 
 
 def _outer(rng: Rng, canvas: Canvas, frame: Frame) -> None:
@@ -119,7 +121,7 @@ def _tube(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     cover(canvas, alpha, Texture(f32(albedo), f32(relief), gloss), f32(canvas.height + relief), TUBE)
 
 
-def _fold(rng: Rng, canvas: Canvas, frame: Frame, side: int, object_id: int) -> None:
+def _fold(rng: Rng, canvas: Canvas, frame: Frame, material: Material, side: int, object_id: int) -> None:
     """One vocal fold: a pale fibrous band along the edge of the glottis."""
     breadth = rng.uniform(0.10, 0.24) * (0.55 + 0.45 * np.clip(frame.v / 0.5, 0, 1))
     ends = np.minimum(frame.v + 0.02, 1.28 - frame.v)
@@ -127,7 +129,7 @@ def _fold(rng: Rng, canvas: Canvas, frame: Frame, side: int, object_id: int) -> 
     wobble = 0.015 * smooth_noise(rng, canvas.shape, 0.2 * canvas.unit)
     field = np.minimum(np.minimum(out, breadth + wobble - out), 0.6 * ends)
     alpha = smoothstep(-1.0, 1.0 + rng.uniform(0, 2), field * frame.length * canvas.unit)
-    texture = weave(rng, canvas.shape, canvas.unit, vary(MATERIALS["fold"], rng))
+    texture = weave(rng, canvas.shape, canvas.unit, material, frame.turn + np.pi / 2)
     contact_shadow(canvas, alpha, 0.3)
     profile = dome(field / np.maximum(0.5 * breadth, 1e-3)) * np.float32(rng.uniform(0.04, 0.12))
     cover(canvas, alpha, texture, f32(canvas.height + profile + texture.relief), object_id)

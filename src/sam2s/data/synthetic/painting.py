@@ -49,8 +49,11 @@ def blank(shape: tuple[int, int], unit: float) -> Canvas:
     return Canvas(unit, np.zeros((*shape, 3), np.float32), zeros[0], zeros[1], np.zeros(shape, np.uint8), zeros[2])
 
 
-def weave(rng: Rng, shape: tuple[int, int], unit: float, material: Material) -> Texture:
-    """Lay out ``material`` over ``shape`` pixels."""
+def weave(
+    rng: Rng, shape: tuple[int, int], unit: float, material: Material, grain: float | None = None
+) -> Texture:
+    """Lay out ``material`` over ``shape`` pixels; ``grain``: the angle its fibres run at, None = any."""
+    grain = rng.uniform(0, np.pi) if grain is None else grain
     mix = smoothstep(-1.6, 1.6, fbm(rng, shape, max(material.mottle * unit, 4), 5, 0.55))
     dark, light = f32(material.dark), f32(material.light)
     albedo = dark + (light - dark) * mix[..., None]
@@ -60,7 +63,7 @@ def weave(rng: Rng, shape: tuple[int, int], unit: float, material: Material) -> 
         albedo *= (0.62 + 0.3 * lumps + 0.12 * cv2.GaussianBlur(tone, (0, 0), 1.0))[..., None]
         relief += lumps * np.float32(0.2 * material.lobes)
     if material.fibres > 0.05:
-        threads = streaks(rng, shape, max(0.02 * unit, 1.5), rng.uniform(5, 14), rng.uniform(0, np.pi))
+        threads = streaks(rng, shape, max(0.02 * unit, 1.5), rng.uniform(5, 14), grain)
         albedo *= (1 + 0.10 * material.fibres * threads)[..., None]
         relief += threads * np.float32(0.0022 * material.fibres)
     if material.pits > 0.05:
@@ -79,7 +82,7 @@ def draw_vessels(rng: Rng, albedo: np.ndarray, unit: float, material: Material) 
     ink = np.zeros((h, w), np.uint8)
     for _ in range(min(trees, 60)):
         start = rng.uniform((0, 0), (w, h))
-        _branch(rng, ink, start, rng.uniform(0, 2 * np.pi), unit * rng.uniform(0.003, 0.011), 3, unit)
+        _branch(rng, ink, start, rng.uniform(0, 2 * np.pi), unit * np.exp(rng.uniform(np.log(0.0008), np.log(0.006))), 3, unit)
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.002 * unit, 0.5))
     strength = (ink.astype(np.float32) * np.float32(rng.uniform(0.35, 0.75) / 255))[..., None]
     albedo += (f32(material.vessel_colour) - albedo) * strength
@@ -90,7 +93,7 @@ def _branch(rng: Rng, ink: np.ndarray, at: np.ndarray, angle: float, width: floa
     turns = rng.normal(0, 0.35, steps).cumsum() + angle
     stride = 0.035 * unit
     path = np.asarray(at) + stride * np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(0)
-    tone = int(255 * min(1.0, 0.35 + 0.65 * width / (0.006 * unit)))
+    tone = int(255 * min(1.0, 0.25 + 0.75 * width / (0.004 * unit)))
     points = np.round(path * 8).astype(np.int32)
     cv2.polylines(ink, [points], False, tone, max(1, round(2 * width)), cv2.LINE_AA, 3)
     if depth > 0:

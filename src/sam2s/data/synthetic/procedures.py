@@ -47,7 +47,7 @@ PROCEDURES: dict[str, Procedure] = {
             "cavity",
             ("peritoneum", "connective", "pale fat"),
             (
-                Organ("liver", "liver", "dome", (0.45, 0.9), 0.9),
+                Organ("liver", "liver", "dome", (0.5, 1.0), 0.9),
                 Organ("gallbladder", "gallbladder", "dome", (0.2, 0.42), 0.95),
                 Organ("fat", "fat", "patch", (0.25, 0.5), 0.6),
                 Organ("cystic duct", "duct", "tube", (0.035, 0.06), 0.4),
@@ -60,7 +60,7 @@ PROCEDURES: dict[str, Procedure] = {
             "cavity",
             ("peritoneum", "bowel", "connective"),
             (
-                Organ("uterus", "uterus", "dome", (0.35, 0.7), 0.95),
+                Organ("uterus", "uterus", "dome", (0.4, 0.85), 0.95),
                 Organ("small intestine", "bowel", "tube", (0.1, 0.18), 0.4),
                 Organ("ureter", "artery", "tube", (0.03, 0.05), 0.3),
             ),
@@ -110,7 +110,7 @@ PROCEDURES: dict[str, Procedure] = {
             "cavity",
             ("peritoneum", "bowel", "pale fat", "muscle"),
             (
-                Organ("stomach", "stomach", "dome", (0.4, 0.75), 0.8),
+                Organ("stomach", "stomach", "dome", (0.4, 0.85), 0.8),
                 Organ("liver", "liver", "dome", (0.35, 0.7), 0.6),
                 Organ("spleen", "spleen", "dome", (0.2, 0.4), 0.4),
                 Organ("small intestine", "bowel", "tube", (0.09, 0.16), 0.4),

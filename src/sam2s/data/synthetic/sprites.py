@@ -136,7 +136,7 @@ def _stain(rng: Rng, colour: np.ndarray, x: np.ndarray, scale: float, amount: fl
     """Dried and fresh blood near the tip: it fades with the distance from the joint."""
     field = fbm(rng, colour.shape[:2], max(1.2 * scale, 4), 4, 0.6)
     near = np.exp(-np.abs(x - 1.0) / 3.0).astype(np.float32)[None, :]
-    alpha = smoothstep(0.4, 1.2, field + 1.4 * amount * near - 0.4)[..., None] * np.float32(0.85)
+    alpha = smoothstep(0.3, 1.9, field + 1.6 * amount * near - 0.5)[..., None] * np.float32(rng.uniform(0.4, 0.9))
     return colour + (f32([0.42, 0.05, 0.05]) * (0.4 + colour) - colour) * alpha
 
 

@@ -22,7 +22,9 @@ NEAR, FAR = -2.0, 9.0
 """The stretch of the tube that exists, along its axis."""
 HALF_VIEW = 1.35
 """Tangent of half the canvas' angle of view."""
-STEPS = 44
+STEPS = 36
+GRAZING = 40
+"""Further steps for the rays that pass close to an edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,13 @@ def _march(tube: Tube, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
     for _ in range(STEPS):
         ahead, _ = tube.distances(origin + rays * travel[:, None])
         travel += np.clip(0.55 * ahead, -0.1, 0.35)
+    slow = np.arange(len(rays))
+    for _ in range(GRAZING):
+        ahead, _ = tube.distances(origin + rays[slow] * travel[slow, None])
+        travel[slow] += 0.7 * ahead
+        slow = slow[ahead > 0.004]
+        if len(slow) == 0:
+            break
     return np.clip(travel, 0.03, FAR)
 
 
@@ -252,12 +261,13 @@ def _paint(
     skin = _skin(rng, mucosa, tube, at.reshape(-1, 3), shape)
     _dress_polyps(rng, canvas, skin, mucosa)
     facing = np.clip(-(normal * view).sum(2), 0, 1)
-    bump = cv2.Sobel(skin.relief, cv2.CV_32F, 1, 1, ksize=3) + cv2.Sobel(skin.relief, cv2.CV_32F, 0, 1, ksize=3)
-    facing = np.clip(facing + np.clip(bump * canvas.unit * 0.10, -0.25, 0.25), 0.02, 1.2)
+    bump = cv2.Sobel(skin.relief, cv2.CV_32F, 1, 0, scale=0.125) + cv2.Sobel(skin.relief, cv2.CV_32F, 0, 1, scale=0.125)
+    facing = 0.25 + 0.75 * np.clip(facing + np.clip(bump * canvas.unit * 0.6, -0.25, 0.25), 0, 1.2)
     reach = np.float32(rng.uniform(0.10, 0.35))
-    light = facing ** np.float32(rng.uniform(0.7, 1.2)) / (reach + travel**2 * np.float32(rng.uniform(0.25, 0.8)))
-    light = 1 - np.exp(-np.float32(rng.uniform(0.9, 1.5)) * light)
-    tinted = np.clip(light, 0.004, 1)[..., None] ** f32([0.9, 1.08, 1.2])
+    light = facing ** np.float32(rng.uniform(0.9, 1.5)) / (reach + travel**2 * np.float32(rng.uniform(0.25, 0.8)))
+    light *= np.float32(rng.uniform(1.1, 2.6) / np.percentile(light[::4, ::4], 75))
+    light = cv2.GaussianBlur(1 - np.exp(-light), (0, 0), 0.7)
+    tinted = np.clip(light, 0.004, 1)[..., None] ** f32([0.95, 1.04, 1.12])
     canvas.gloss[:] = skin.gloss * smoothstep(0.05, 0.3, light)
     canvas.height[:] = 1 / (0.4 + travel)
     pool = smoothstep(0.8, 1.6, fbm(rng, shape, 0.4 * canvas.unit, 3))
@@ -290,7 +300,7 @@ def _soil(rng: Rng, flat: Texture) -> None:
     """Yellow fluid and crumbs of stool, on some walls."""
     if rng.random() < 0.35:
         tint = f32([rng.uniform(0.55, 0.8), rng.uniform(0.45, 0.6), rng.uniform(0.02, 0.15)])
-        film = smoothstep(0.6, 1.9, fbm(rng, flat.relief.shape, 130, 4))[..., None] * np.float32(rng.uniform(0.3, 0.8))
+        film = smoothstep(0.9, 2.0, fbm(rng, flat.relief.shape, 100, 5))[..., None] * np.float32(rng.uniform(0.3, 0.8))
         flat.albedo[:] = flat.albedo + (tint - flat.albedo) * film
     if rng.random() < 0.25:
         where = fbm(rng, flat.relief.shape, 160, 3) + 0.9 * smooth_noise(rng, flat.relief.shape, 4)
@@ -306,12 +316,12 @@ def _dress_polyps(rng: Rng, canvas: Canvas, skin: Texture, mucosa: Material) -> 
         own = vary(mucosa, rng, rng.choice([0.3, 0.8, 1.6]))
         lobed = rng.random() < 0.4
         own = Material(
-            own.dark, own.light, 0.1, own.bumps * 2, 0.03, 0.035 * lobed, 0, own.vessels * rng.uniform(0, 1.5), gloss=0.9,
+            own.dark, own.light, 0.1, own.bumps, 0.04, 0.04 * lobed, 0, own.vessels * rng.uniform(0, 1.5), gloss=0.9,
             pits=float(rng.uniform(0, 0.8)),
         )
         surface = weave(rng, canvas.shape, canvas.unit, own)
         red = f32([1.0, rng.uniform(0.72, 1.0), rng.uniform(0.75, 1.05)]) * np.float32(rng.uniform(0.85, 1.2))
         amount = (soft * np.float32(rng.uniform(0.25, 1.0)))[..., None]
         skin.albedo[:] = skin.albedo + (np.clip(surface.albedo * red, 0, 1) - skin.albedo) * amount
-        skin.relief[:] = skin.relief + (2 * surface.relief - skin.relief) * soft
+        skin.relief[:] = skin.relief + (surface.relief - skin.relief) * soft
         skin.gloss[:] = np.maximum(skin.gloss, 0.8 * soft)

@@ -137,7 +137,7 @@ def make_tissue(rng: Rng, world: World, spec: SceneSpec) -> Tissue:
         tug=(wave(rng, 1.5, 1.0 * fps, 5 * fps), wave(rng, 1.5, 1.0 * fps, 5 * fps)),
         bleeding=plan_events(rng, spec.frames, 0.25 * spec.effects, (40, 200), (0.3, 0.9), 30),
         blood=(red, red * rng.uniform(0.03, 0.12), red * rng.uniform(0.03, 0.12)),
-        wet=float(rng.uniform(10, 140)),
+        wet=float(rng.uniform(60, 700)),
         glint=(wave(rng, 25, 2 * fps, 9 * fps), wave(rng, 25, 2 * fps, 9 * fps)),
         tilt=(np.broadcast_to(tilt_x[None, :], (h, w)).copy(), np.broadcast_to(tilt_y[:, None], (h, w)).copy()),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.data.synthetic.cv import cv2
-from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise
+from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 from sam2s.data.synthetic.painting import Canvas
 
 
@@ -47,7 +47,7 @@ def random_grade(rng: Rng) -> Grade:
     return Grade(
         gain=np.exp(rng.normal(0, 0.05, 3)),
         gamma=np.exp(rng.normal(0, 0.14) + rng.normal(0, 0.03, 3)),
-        saturation=float(np.clip(rng.normal(1.05, 0.17), 0.6, 1.45)),
+        saturation=float(np.clip(rng.normal(1.0, 0.17), 0.55, 1.35)),
         exposure=float(np.exp(rng.normal(0.1, 0.16))),
     )
 
@@ -65,15 +65,24 @@ def light_canvas(rng: Rng, canvas: Canvas, grade: Grade) -> World:
     """Light a painted canvas from the endoscope: facing surfaces bright, slopes and hollows dark and redder."""
     h, w = canvas.shape
     unit = canvas.unit
-    nx, ny, nz = normals(canvas.height, unit)
+    nx, ny, nz = normals(cv2.GaussianBlur(canvas.height, (0, 0), 0.0045 * unit), unit)
     light = _light_directions(rng, (h, w), unit)
     facing = np.clip(nx * light[0] + ny * light[1] + nz * light[2], 0, 1)
-    hollow = np.clip((cv2.GaussianBlur(canvas.height, (0, 0), 0.07 * unit) - canvas.height) * 6, 0, 0.55)
+    hollow = np.clip((cv2.GaussianBlur(canvas.height, (0, 0), 0.07 * unit) - canvas.height) * 5, 0, 0.35)
     far = cv2.resize(smooth_noise(rng, (max(h // 8, 4), max(w // 8, 4)), unit / 8), (w, h)) * np.float32(0.10)
-    shade = (0.24 + 0.84 * facing) * (1 - hollow) * (1 + far)
+    shade = (0.30 + 0.78 * facing) * (1 - hollow) * (1 + far)
     tinted = np.clip(shade, 0.02, 2)[..., None] ** f32([0.92, 1.1, 1.14])
     colour = grade.apply(canvas.albedo * tinted)
     return assemble(rng, canvas, colour, nx, ny)
+
+
+def _wetness(rng: Rng, nx: np.ndarray, ny: np.ndarray, colour: np.ndarray, unit: float) -> np.ndarray:
+    """Where highlights show: on ridges and bumps, in patches, never in the dark."""
+    spread = cv2.Sobel(nx, cv2.CV_32F, 1, 0) + cv2.Sobel(ny, cv2.CV_32F, 0, 1)
+    spread = cv2.GaussianBlur(spread, (0, 0), 0.006 * unit)
+    ridge = 0.1 + 0.9 * smoothstep(0.2, 1.2, spread / max(float(spread.std()), 1e-6))
+    patches = smoothstep(-0.8, 0.8, fbm(rng, nx.shape, 0.4 * unit, 2))
+    return ridge * patches * smoothstep(0.08, 0.35, colour.mean(2))
 
 
 def _light_directions(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,11 +97,14 @@ def _light_directions(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[np
 def assemble(rng: Rng, canvas: Canvas, colour: np.ndarray, nx: np.ndarray, ny: np.ndarray) -> World:
     """Pack a lit canvas. The normals get the fine roughness that breaks wet highlights into speckles."""
     unit = canvas.unit
-    rough = np.float32(rng.uniform(0.04, 0.13))
-    cell = max(unit * rng.uniform(0.008, 0.02), 2)
-    nx = cv2.GaussianBlur(nx, (0, 0), 0.008 * unit) + rough * fbm(rng, canvas.shape, cell, 2)
-    ny = cv2.GaussianBlur(ny, (0, 0), 0.008 * unit) + rough * fbm(rng, canvas.shape, cell, 2)
-    channels = [128 + 110 * nx, 128 + 110 * ny, 255 * canvas.gloss, 255 * canvas.blood]
+    lumpy, rough = rng.uniform(0.04, 0.14), rng.uniform(0.01, 0.06)
+    wide, fine = unit * rng.uniform(0.04, 0.10), max(unit * rng.uniform(0.006, 0.015), 1.6)
+    slopes = []
+    for slope in (nx, ny):
+        slope = cv2.GaussianBlur(slope, (0, 0), 0.008 * unit) + np.float32(lumpy) * fbm(rng, canvas.shape, wide, 2)
+        slopes.append(slope + np.float32(rough) * fbm(rng, canvas.shape, fine, 2))
+    gloss = canvas.gloss * _wetness(rng, slopes[0], slopes[1], colour, unit)
+    channels = [128 + 110 * slopes[0], 128 + 110 * slopes[1], 255 * gloss, 255 * canvas.blood]
     aux = np.stack([np.clip(c, 0, 255).astype(np.uint8) for c in channels], -1)
     depth = cv2.resize(canvas.height, (48, 48), interpolation=cv2.INTER_AREA)
     depth = cv2.GaussianBlur(depth, (0, 0), 1.5)
