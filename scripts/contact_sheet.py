@@ -74,7 +74,7 @@ def draw(image: np.ndarray, predicted: Mapping[int, np.ndarray], true: Mapping[i
         outside = ndimage.binary_dilation(mask, iterations=2 * width) & ~mask
         near = ndimage.binary_dilation(mask, iterations=width) & ~mask
         canvas[outside] = 0
-        canvas[near] = COLOURS[(object_id - 1) % len(COLOURS)] * 0.3 + 255 * 0.7
+        canvas[near] = COLOURS[(object_id - 1) % len(COLOURS)] * 0.6 + 255 * 0.4
     return canvas.clip(0, 255).astype(np.uint8)
 
 
