@@ -53,6 +53,7 @@ class FrameDecoder:
         self._first_key: int | None = None
         self._seen_key = self._seen_frame = False
         self._packets = 0
+        self._end = 0  # of the last frame to be shown, by the packets' timestamps
         self._safe_until: int | None = None
         self._rhythm = Rhythm()
         self.broken: str | None = None
@@ -94,11 +95,12 @@ class FrameDecoder:
                     return
                 self._packets += 1
                 after = None if packet.dts is None else packet.dts + (packet.duration or 0)
+                self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
                 yield packet
         except (FFmpegError, ValueError) as error:
             self.broken, self._safe_until = f"reading failed ({reason_of(error)})", after
             return
-        if self._is_short(after):
+        if self._is_short():
             self.broken, self._safe_until = "the file is cut short", after
 
     def _decode(self, packet: Packet) -> list[VideoFrame]:
@@ -114,8 +116,8 @@ class FrameDecoder:
         """Remember which frames must come out: those from the first key frame on."""
         if packet.is_keyframe and not self._seen_key:
             self._seen_key, self._first_key = True, packet.pts
-        expected = self._counts and self._seen_key and not packet.is_discard and packet.pts is not None
-        if expected and (self._first_key is None or packet.pts >= self._first_key):
+        expected = self._counts and self._seen_key and not packet.is_discard
+        if expected and packet.pts is not None and (self._first_key is None or packet.pts >= self._first_key):
             heapq.heappush(self._pending, packet.pts)
 
     def _is_good(self, frame: VideoFrame) -> bool:
@@ -172,13 +174,13 @@ class FrameDecoder:
             self.broken, self.broken_pts = reason, pts
         return False
 
-    def _is_short(self, after: int | None) -> bool:
-        """Whether the file says that it should go on. ``after``: the end of the last packet by its timestamps."""
+    def _is_short(self) -> bool:
+        """Whether the file says that it should go on."""
         complete = self._stream.frames and self._packets >= self._stream.frames
         if self._live or complete or self._path is None or not self._path.is_file():
             return False
         stated, base = stated_end(self._stream.metadata), self._stream.time_base
-        ends_early = stated is not None and after is not None and base is not None and after * base < stated - 1
+        ends_early = stated is not None and base is not None and self._end * base < stated - 1
         return ends_early or missing_bytes(self._path) > 0
 
 

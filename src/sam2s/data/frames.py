@@ -26,12 +26,14 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 class FrameSource(Protocol):
     """A sequence of frames, read one at a time.
 
-    ``name``: file or folder name without its path; ``fps``: mean rate in frames per second, None where there is no
-    clock; ``count``: number of frames, None when unknown, and for videos only what the container says or implies
-    (``count_exact`` False). Iterating again starts again, except for streams that can be read only once.
+    ``name``: file or folder name without its path; ``path``: where it lies, None for streams and arrays; ``fps``: mean
+    rate in frames per second, None where there is no clock; ``count``: number of frames, None when unknown, and for
+    videos only what the container says or implies (``count_exact`` False). Iterating again starts again, except for
+    streams that can be read only once.
     """
 
     name: str
+    path: Path | None
     fps: float | None
     count: int | None
     count_exact: bool

@@ -57,8 +57,8 @@ def info_from_json(entry: Any, where: str) -> VideoInfo:
         if not key.isdecimal():
             raise InputError(f"{where}: object ids must be whole numbers, got {key!r}")
         objects[int(key)] = _object_from_json(value, f"{where}, object {key}")
-    texts = [_text(entry, key, where) for key in ("source", "procedure", "split")]
-    return VideoInfo(*texts, fps=None if fps is None else float(fps), objects=objects)
+    source, procedure, split = (_text(entry, key, where) for key in ("source", "procedure", "split"))
+    return VideoInfo(source, procedure, split, None if fps is None else float(fps), objects)
 
 
 def _object_from_json(value: Any, where: str) -> ObjectInfo:

@@ -81,7 +81,7 @@ def read_binary_mask(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarr
         if picture.mode in ("RGBA", "LA"):
             picture = picture.convert(picture.mode[:-1])
         pixels = np.asarray(picture)
-    return pixels.any(axis=-1) if pixels.ndim == 3 else pixels.astype(bool)
+    return np.asarray(pixels.any(axis=-1) if pixels.ndim == 3 else pixels, dtype=bool)
 
 
 def write_binary_mask(path: Path | str, mask: np.ndarray) -> None:

@@ -47,8 +47,9 @@ def read_rgb(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         DamagedPicture: the file is not a picture, or is cut short.
     """
     with open_picture(path, max_pixels) as picture:
-        if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
-            raise InputError(f"{path}: holds {picture.n_frames} pictures; save each as a file of its own in a folder")
+        pages = getattr(picture, "n_frames", 1)
+        if picture.format == "TIFF" and pages > 1:
+            raise InputError(f"{path}: holds {pages} pictures; save each as a file of its own in a folder")
         if "exif" in picture.info:
             picture = ImageOps.exif_transpose(picture)
         return np.asarray(_to_rgb(picture, path))

@@ -27,6 +27,7 @@ class PictureFrames:
             kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
             raise InputError(f"{path}: no pictures in this folder; expected files ending in {kinds}")
         self.name = path.resolve().name
+        self.path: Path | None = path
         self.fps = fps
         self.count: int | None = len(self._paths)
         self._max_pixels = max_pixels
@@ -77,6 +78,7 @@ class ArrayFrames:
     """
 
     name = "array"
+    path: Path | None = None
 
     def __init__(self, pictures: Any, *, fps: float | None = None, max_pixels: int = MAX_PIXELS) -> None:
         if hasattr(pictures, "__array__") and not isinstance(pictures, Image.Image):

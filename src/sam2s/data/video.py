@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.buffer import Buffer
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -49,14 +50,14 @@ class VideoFrames:
         device: str | None = None,
     ) -> None:
         self._url, self._device, self._options = url, device, dict(options or {})
-        self._path = Path(url) if device is None and os.path.exists(url) else None
+        self.path: Path | None = Path(url) if device is None and os.path.exists(url) else None
         self._max_pixels = max_pixels
-        self.name = _public_name(url, self._path)
+        self.name = _public_name(url, self.path)
         self._closed = False
         self._open_containers: list[InputContainer] = []
         container, stream = self._open()
         self._unread: tuple[InputContainer, VideoStream] | None = (container, stream)
-        self._live = container.duration is None and (self._path is None or not self._path.is_file())
+        self._live = container.duration is None and (self.path is None or not self.path.is_file())
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else None
         self.count = _stated_count(container, stream, self.fps)
@@ -103,7 +104,7 @@ class VideoFrames:
         """Open the container, find its video stream, and check the size that it states."""
         if self._closed:
             raise InputError(f"{self.name}: the source was closed; open it again")
-        container = _open_container(self._url, self._path, self._device, self._options, self.name)
+        container = _open_container(self._url, self.path, self._device, self._options, self.name)
         self._open_containers.append(container)
         try:
             stream = _video_stream(container, self.name)
@@ -133,7 +134,7 @@ class VideoFrames:
             self._release(container)
 
     def _decode(self, container: InputContainer, stream: VideoStream, start: int) -> Iterator[Frame]:
-        decoder = FrameDecoder(container, stream, path=self._path, live=self._live)
+        decoder = FrameDecoder(container, stream, path=self.path, live=self._live)
         index, time, shown = 0, None, None
         for picture in decoder:
             check_pixels(picture.height, picture.width, self._max_pixels, f"{self.name}, frame {index}")
@@ -158,7 +159,6 @@ class VideoFrames:
         time = after if lost is None else lost
         at = "" if time is None else f" ({time:.3f} s)"
         return DamagedSource(f"{self.name}: broken at frame {index}{at}: {decoder.broken}", index, time)
-
 
     def _time(self, index: int, pts: int | None, stream: VideoStream) -> float | None:
         return index / self.fps if self.fps and self._is_even(stream) else _seconds(pts, stream)
@@ -190,7 +190,7 @@ def _orientation(picture: VideoFrame) -> tuple[bool, bool, bool]:
     matrix = picture.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
-    a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(matrix), dtype=np.int32)[:5])
+    a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(cast(Buffer, matrix)), dtype=np.int32)[:5])
     turned = abs(b) + abs(c) > abs(a) + abs(d)
     return turned, (c if turned else a) < 0, (b if turned else d) < 0
 
@@ -232,8 +232,8 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     """The container's main video stream; a cover picture of a sound file is none."""
     streams = [s for s in container.streams.video if not _disposition(s) & ATTACHED_PICTURE]
     if not streams:
-        kinds = sorted({s.type for s in container.streams}) or ["no"]
-        raise InputError(f"{name}: no video stream (it holds {', '.join(kinds)} streams only)")
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no"
+        raise InputError(f"{name}: no video stream (it holds {kinds} streams only)")
     default = [s for s in streams if _disposition(s) & DEFAULT_STREAM]
     return (default or streams)[0]
 

@@ -1,0 +1,1 @@
+"""Results as files: masks, ``tracks.json``, overlay video."""

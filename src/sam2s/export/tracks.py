@@ -1,0 +1,184 @@
+"""``tracks.json``: everything a run found, one line a frame, written as it goes.
+
+::
+
+    {"format": "sam2s-tracks", "version": 1,
+     "source": {"name": "op.mp4", "width": 1280, "height": 720, "fps": 29.97},
+     "run": {"model": "nano", "memory": "diverse", ...},
+     "frames": [
+      {"index": 0, "time": 0.0, "objects": {"1": {"presence": 0.98, "score": 0.91,
+                                                  "rle": {"size": [720, 1280], "counts": "..."}}}},
+      ...
+     ],
+     "complete": true, "broke_at": null}
+
+``index`` counts the source's frames from 0; ``time`` is in seconds by the source's timestamps, or null; ``presence`` is
+the probability that the object is in view, ``score`` presence times predicted IoU, both with six decimals; ``rle`` is
+COCO's compressed run-length code (column-major), all background where the object is absent. After a break ``complete``
+is false and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The source's name
+is stored without its folder. Readers ignore keys they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sam2s.data.masks import Rle, decode_rle, encode_rle
+from sam2s.errors import InputError
+from sam2s.types import FrameResult
+
+FORMAT = "sam2s-tracks"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What was tracked. ``name``: a file's or folder's name without its path; sizes in pixels; ``fps`` or None."""
+
+    name: str
+    width: int
+    height: int
+    fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """Where a run ended early: everything before frame ``index`` was written."""
+
+    index: int
+    time: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedObject:
+    """One object on one frame."""
+
+    presence: float
+    score: float
+    rle: Rle
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool."""
+        return decode_rle(self.rle)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFrame:
+    """One frame: {object id: what was found}."""
+
+    index: int
+    time: float | None
+    objects: Mapping[int, TrackedObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """A ``tracks.json``. ``run``: model, memory rule and whatever else the run wrote down."""
+
+    source: SourceInfo
+    run: Mapping[str, Any]
+    frames: tuple[TrackedFrame, ...]
+    complete: bool = True
+    broke_at: Breakage | None = None
+    version: int = field(default=VERSION)
+
+
+class TracksWriter:
+    """Writes ``tracks.json`` to ``path`` line by line; the file is valid JSON once ``close`` has returned."""
+
+    def __init__(self, path: Path, source: SourceInfo, run: Mapping[str, Any]) -> None:
+        head = {"format": FORMAT, "version": VERSION, "source": asdict(source), "run": dict(run)}
+        text = _dump(head)
+        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 (closed by close)
+        self._file.write(text[:-1].encode() + b',\n"frames": [')
+        self._end = self._file.tell()
+        self.frames = 0
+
+    def write(self, result: FrameResult) -> None:
+        """Add one frame."""
+        objects = {
+            str(object_id): {
+                "presence": round(float(result.presence[object_id]), 6),
+                "score": round(float(result.scores[object_id]), 6),
+                "rle": encode_rle(mask),
+            }
+            for object_id, mask in sorted(result.masks.items())
+        }
+        line = _dump({"index": result.index, "time": result.time, "objects": objects})
+        self._file.write(((",\n" if self.frames else "\n") + line).encode())
+        self.frames += 1
+        self._end = self._file.tell()
+
+    def close(self, broke_at: Breakage | None = None) -> None:
+        """Write the end; a line that an interrupt cut off is taken back first."""
+        if self._file.closed:
+            return
+        tail = {"complete": broke_at is None, "broke_at": None if broke_at is None else asdict(broke_at)}
+        self._file.seek(self._end)
+        self._file.truncate()
+        self._file.write(b"\n],\n" + _dump(tail)[1:].encode() + b"\n")
+        self._file.close()
+
+    def discard(self) -> None:
+        """Close without an end; the file is to be deleted."""
+        self._file.close()
+
+
+def read_tracks(path: Path | str) -> Tracks:
+    """Read a ``tracks.json`` back; masks stay encoded until ``TrackedObject.mask`` is asked for.
+
+    Raises InputError when there is no such file, it is not a ``tracks.json``, or of a later version.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f'{path}: not a tracks file; expected "format": "{FORMAT}" at its top')
+    if content.get("version") != VERSION:
+        raise InputError(f"{path}: is version {content.get('version')}, this program reads version {VERSION}")
+    try:
+        return _tracks(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: damaged tracks file ({type(error).__name__}: {error})") from error
+
+
+def read_head(path: Path | str) -> dict[str, Any]:
+    """The first line of a ``tracks.json``: format, version, source and run. Empty when it is something else."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        line = file.readline(1_000_000).rstrip()
+    try:
+        head = json.loads(line.removesuffix(",") + "}")
+    except ValueError:
+        return {}
+    return head if isinstance(head, dict) and head.get("format") == FORMAT else {}
+
+
+def _tracks(content: Mapping[str, Any]) -> Tracks:
+    source, broke = content["source"], content["broke_at"]
+    return Tracks(
+        source=SourceInfo(source["name"], source["width"], source["height"], source["fps"]),
+        run=content["run"],
+        frames=tuple(_frame(frame) for frame in content["frames"]),
+        complete=content["complete"],
+        broke_at=None if broke is None else Breakage(broke["index"], broke["time"], broke["reason"]),
+    )
+
+
+def _frame(frame: Mapping[str, Any]) -> TrackedFrame:
+    objects = {int(i): TrackedObject(o["presence"], o["score"], o["rle"]) for i, o in frame["objects"].items()}
+    return TrackedFrame(frame["index"], frame["time"], objects)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)

@@ -1,0 +1,195 @@
+"""One writer for everything a run leaves behind: masks, ``tracks.json`` and an overlay video.
+
+::
+
+    OUT/Annotations/<video>/...     masks, in the SA-V or the DAVIS layout
+    OUT/tracks.json                 the same masks with time, presence and score
+
+Results grow under hidden names and get their final ones at the end, so nothing half-written is ever seen under a
+final name. When the source breaks or the user interrupts, the frames so far are kept and ``tracks.json`` says where
+it ended; after any other error nothing is kept. However long the video is, one frame is held at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sam2s.data.frames import FrameSource
+from sam2s.errors import DamagedSource, InputError
+from sam2s.export.mask_files import MaskFormat, open_mask_files
+from sam2s.export.overlay import draw_overlay
+from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
+from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
+from sam2s.types import Frame, FrameResult
+
+TRACKS = "tracks.json"
+HIDDEN = ".sam2s-part"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What to write where. ``overlay``: a video file (mp4, mov, mkv), or None; ``names``: labels in the overlay."""
+
+    folder: Path
+    masks: MaskFormat = "sav"
+    overlay: Path | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+class ResultWriter:
+    """Context manager that takes each frame with its result.
+
+    ``source`` names the video and its files; ``run`` says what made the result (model, memory rule, ...: anything JSON
+    can hold). Results of an earlier run on a source of the same name are replaced at the end.
+
+    ``frames``: how many were written; ``notes``: what the user should know, one sentence each.
+
+    Raises InputError when the folder holds something else under a name to be written, when the overlay would
+    overwrite the source, and when the disk refuses; in the last case the frames so far are kept.
+    """
+
+    def __init__(self, output: Output, source: FrameSource, run: Mapping[str, Any]) -> None:
+        self._output, self._source = output, source
+        self.video = folder_name(source.name)
+        self.masks_folder = output.folder / "Annotations" / self.video
+        self.tracks_file = output.folder / TRACKS
+        self.frames = 0
+        self.notes: list[str] = []
+        self._last: tuple[int, float | None] = (-1, None)
+        self._current: str | None = None
+        self._refused: str | None = None
+        self._overlay: VideoWriter | None = None
+        self._check_overlay()
+        self._check_folder()
+        self._hidden = output.folder / HIDDEN
+        with self._storing():
+            self._new_folder = not output.folder.exists()
+            shutil.rmtree(self._hidden, ignore_errors=True)
+            self._hidden.mkdir(parents=True)
+            height, width = source.size
+            info = SourceInfo(source.name, width, height, source.fps)
+            self._tracks = TracksWriter(self._hidden / TRACKS, info, run)
+        self._masks = open_mask_files(self._hidden / "masks", output.masks)
+
+    def __enter__(self) -> ResultWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        after = self._last[0] + 1, self._last[1]
+        if error is None:
+            self.finish()
+        elif isinstance(error, DamagedSource):
+            self.finish(Breakage(error.index, error.time, str(error)))
+        elif self._refused is not None:
+            self.finish(Breakage(*after, self._refused))
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish(Breakage(*after, "interrupted"))
+        else:
+            self.discard()
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Add one frame: its masks, its line in ``tracks.json``, its picture in the overlay."""
+        name = self._source.frame_name(frame.index)
+        self._current = name
+        with self._storing():
+            self._masks.write(name, result.masks)
+            if self._output.overlay is not None:
+                self._draw(frame, result)
+            self._tracks.write(result)
+        self._current = None
+        self._last = frame.index, frame.time
+        self.frames += 1
+
+    def finish(self, broke_at: Breakage | None = None) -> None:
+        """Complete the files and give them their final names. Without a single frame nothing is left behind."""
+        if self.frames == 0:
+            self.discard()
+            return
+        with self._storing():
+            if self._current is not None:  # a frame that an error or interrupt cut off
+                self._masks.take_back(self._current)
+            self._tracks.close(broke_at)
+            self._finish_overlay()
+            self._publish()
+            self.notes += self._masks.notes()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._tracks.discard()
+        if self._overlay is not None and self._output.overlay is not None:
+            self._overlay.discard()
+            hidden_beside(self._output.overlay).unlink(missing_ok=True)
+        shutil.rmtree(self._hidden, ignore_errors=True)
+        if self._new_folder:
+            with suppress(OSError):
+                self._output.folder.rmdir()
+
+    def _draw(self, frame: Frame, result: FrameResult) -> None:
+        assert self._output.overlay is not None
+        if self._overlay is None:
+            self._overlay = VideoWriter(hidden_beside(self._output.overlay), frame.size, self._source.fps)
+        self._overlay.write(draw_overlay(frame.image, result, self._output.names), frame.time)
+
+    def _finish_overlay(self) -> None:
+        if self._overlay is None or self._output.overlay is None:
+            return
+        self._overlay.close()
+        os.replace(hidden_beside(self._output.overlay), self._output.overlay)
+
+    def _publish(self) -> None:
+        """Move masks and tracks to their places; what an earlier run left there goes with the hidden folder."""
+        masks = self._hidden / "masks"
+        masks.mkdir(exist_ok=True)
+        self.masks_folder.parent.mkdir(exist_ok=True)
+        if self.masks_folder.exists():
+            os.replace(self.masks_folder, self._hidden / "before")
+        os.replace(masks, self.masks_folder)
+        os.replace(self._hidden / TRACKS, self.tracks_file)
+        shutil.rmtree(self._hidden, ignore_errors=True)
+
+    def _check_overlay(self) -> None:
+        overlay, path = self._output.overlay, self._source.path
+        if overlay is None:
+            return
+        check_video_path(overlay)
+        if path is not None and overlay.exists() and overlay.samefile(path):
+            raise InputError(f"{overlay}: the overlay would overwrite the source; choose another name")
+
+    def _check_folder(self) -> None:
+        """Only results of an earlier run on this source may be replaced."""
+        folder = self._output.folder
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is a file, expected the name of a folder for the results")
+        if self.tracks_file.exists():
+            before = read_head(self.tracks_file).get("source", {}).get("name")
+            if before != self._source.name:
+                raise InputError(
+                    f"{self.tracks_file}: holds results of '{before}'; choose another folder for '{self._source.name}'"
+                )
+        elif self.masks_folder.exists():
+            raise InputError(f"{self.masks_folder}: is there already, without {TRACKS}; choose another folder")
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Errors of the disk as one line."""
+        try:
+            yield
+        except OSError as error:
+            self._refused = f"cannot write to {error.filename or self._output.folder} ({error.strerror or error})"
+            raise InputError(f"{self._refused}; make room or choose another folder") from error
+
+
+def folder_name(source: str) -> str:
+    """A source's name without its suffix, fit to name a folder."""
+    stem = Path(source.rstrip("/").rsplit("/", 1)[-1]).stem
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._") or "video"
