@@ -35,7 +35,8 @@ def open_mask_folder(root: Path | str) -> dict[str, VideoMasks]:
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
     folder = _annotations_of(root)
-    if _is_video(folder):
+    # Below a folder of annotations lie videos, even if they are named by numbers as objects are.
+    if folder.name not in (*MASK_FOLDERS, *RESOLUTIONS) and _is_video(folder):
         return {root.name: VideoMasks(root.name, open_annotations(folder))}
     catalogue = read_catalogue(root)
     if catalogue is None:
@@ -62,5 +63,4 @@ def _is_video(folder: Path) -> bool:
     if any(p.is_file() and p.suffix.lower() == ".png" for p in entries):
         return True
     numbered = [p for p in entries if p.is_dir() and p.name.isdecimal()]
-    # Videos may be named by numbers too; then the level below holds folders, not masks.
     return any(any(q.is_file() and q.suffix.lower() == ".png" for q in p.iterdir()) for p in numbered)

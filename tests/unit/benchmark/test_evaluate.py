@@ -68,6 +68,13 @@ def test_layouts_can_be_mixed(tmp_path: Path) -> None:
     assert evaluate(sav / "Annotations" / "video", davis).board.objects[0].score == one.score  # one video's masks
 
 
+def test_videos_may_be_named_by_numbers(tmp_path: Path) -> None:
+    gt = write_davis(write_davis(tmp_path / "gt", TRUTH, video="0001"), GUESS, video="0002")
+    found = evaluate(gt, gt)
+    assert [(o.video, o.object_id) for o in found.board.objects] == [("0001", 1), ("0002", 1)]
+    assert found.board.mean.jf == 1.0
+
+
 def test_what_was_not_predicted_is_empty_and_counted(tmp_path: Path) -> None:
     gt = write_sav(write_sav(tmp_path / "gt", TRUTH), TRUTH, object_id=2)
     found = evaluate(write_sav(tmp_path / "pred", GUESS[:4]), gt)
