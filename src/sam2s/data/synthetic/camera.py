@@ -120,9 +120,8 @@ def plan_camera(
             keys += _look_away(rng, window, away, homes, spec)
     keys += _moves(rng, spec, homes, spoken)
     keys.sort(key=lambda key: key.start)
-    period = spec.fps * np.array([1.5, 9.0])
     amplitudes = np.array([0.07, 0.07, 0.06, 0.06]) * spec.motion
-    drift = tuple(wave(rng, a, *period, terms=4) for a in amplitudes)
+    drift = tuple(wave(rng, a, 1.5 * spec.fps, 9 * spec.fps, 4) for a in amplitudes)
     return Camera(tuple(keys), drift, shape, size, world.unit), {i: tuple(sorted(w)) for i, w in aways.items()}
 
 
@@ -165,8 +164,9 @@ def _homes(rng: Rng, world: World, objects: tuple[int, ...], size: tuple[int, in
 
 def _random_pose(rng: Rng, world: World, size: tuple[int, int]) -> np.ndarray:
     h, w = world.ids.shape
-    pose = np.array([w * rng.uniform(0.2, 0.8), h * rng.uniform(0.2, 0.8), np.exp(rng.uniform(*np.log(ZOOM))), rng.normal(0, 0.3)])
-    return clamp_pose(pose, (h, w), size)
+    x, y = w * rng.uniform(0.2, 0.8), h * rng.uniform(0.2, 0.8)
+    zoom = np.exp(rng.uniform(np.log(ZOOM[0]), np.log(ZOOM[1])))
+    return clamp_pose(np.array([x, y, zoom, rng.normal(0, 0.3)]), (h, w), size)
 
 
 def _away(rng: Rng, world: World, object_id: int, size: tuple[int, int]) -> np.ndarray | None:

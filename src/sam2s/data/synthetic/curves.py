@@ -25,7 +25,7 @@ class Wave:
 
 
 def wave(rng: Rng, amplitude: float, shortest: float, longest: float, terms: int = 3) -> Wave:
-    """A wave within about +-``amplitude``, of periods between ``shortest`` and ``longest`` frames; slow terms weigh most."""
+    """A wave within about +-``amplitude``, of periods between ``shortest`` and ``longest`` frames, most of it slow."""
     periods = np.exp(rng.uniform(np.log(shortest), np.log(longest), terms))
     weights = periods / periods.sum()
     return Wave(amplitude * weights, 2 * np.pi / periods, rng.uniform(0, 2 * np.pi, terms))
@@ -37,12 +37,15 @@ def ease(u: float) -> float:
     return u * u * (3 - 2 * u)
 
 
-def plan_absences(rng: Rng, frames: int, span: Window, mean: float, shortest_stay: int = 12) -> tuple[Window, ...]:
+def plan_absences(
+    rng: Rng, frames: int, span: Window, mean: float, *, open_ends: float = 0.0, shortest_stay: int = 12
+) -> tuple[Window, ...]:
     """Non-overlapping absences of ``span[0]`` to ``span[1]`` frames each, about ``mean`` of them, in order.
 
     Lengths are spread evenly on a log scale, so that short and long ones are both common; at least ``shortest_stay``
-    frames lie between two of them and the first frames, and every absence ends before the last frame, so that the
-    object comes back. Fewer fit a short video; none fits a video shorter than ``span[0] + 2 * shortest_stay``.
+    frames lie between two of them and before the first, and every absence ends that long before the last frame, so
+    that the object comes back; except, with chance ``open_ends`` each, one that begins with the video (a late entry) or
+    lasts until its end. Fewer fit a short video; none fits one shorter than ``span[0] + 2 * shortest_stay``.
     """
     longest = min(span[1], frames - 2 * shortest_stay)
     windows: list[Window] = []
@@ -52,6 +55,8 @@ def plan_absences(rng: Rng, frames: int, span: Window, mean: float, shortest_sta
         length = int(np.exp(rng.uniform(np.log(span[0]), np.log(longest + 0.999))))
         length = min(max(length, span[0]), longest)
         start = int(rng.integers(shortest_stay, frames - shortest_stay - length + 1))
+        if rng.random() < open_ends:
+            start = 0 if rng.random() < 0.5 else frames - length
         window = (start, start + length)
         if all(window[1] + shortest_stay <= a or b + shortest_stay <= window[0] for a, b in windows):
             windows.append(window)

@@ -167,8 +167,9 @@ def scissors(rng: Rng) -> Design:
 
 def hook(rng: Rng) -> Design:
     reach, drop = rng.uniform(1.8, 2.4), rng.uniform(0.7, 1.0)
-    path = np.array([[-0.3, 0], [0.6, 0], [reach - 0.35, 0], [reach - 0.1, 0.1], [reach, 0.35], [reach - 0.05, drop]])
-    tip = Part(ribbon(path, 0.26), STEEL, 0.13, bands=(Band(-0.4, rng.uniform(0.4, 0.9), (AMBER, BLACK)[rng.integers(2)]),))
+    bent = [[reach - 0.35, 0], [reach - 0.1, 0.1], [reach, 0.35], [reach - 0.05, drop]]
+    sleeve = Band(-0.4, rng.uniform(0.4, 0.9), (AMBER, BLACK)[rng.integers(2)])
+    tip = Part(ribbon(np.array([[-0.3, 0], [0.6, 0], *bent]), 0.26), STEEL, 0.13, bands=(sleeve,))
     return Design(laparoscopic(rng), (tip,), reach=reach)
 
 
@@ -215,7 +216,8 @@ def needle_holder(rng: Rng) -> Design:
 
 def bipolar_forceps(rng: Rng) -> Design:
     length = rng.uniform(2.3, 2.9)
-    jaws = pair(STEEL, length, 0.4, 0.16, curve=0.25, window=True, bands=(Band(-0.4, 0.5, (AMBER, WHITE)[rng.integers(2)]),))
+    root = Band(-0.4, 0.5, (AMBER, WHITE)[rng.integers(2)])
+    jaws = pair(STEEL, length, 0.4, 0.16, curve=0.25, window=True, bands=(root,))
     return _wristed(rng, jaws, length, 0.45)
 
 
@@ -256,7 +258,8 @@ def grasper_retractor(rng: Rng) -> Design:
 def us_probe(rng: Rng) -> Design:
     length = rng.uniform(3.0, 4.0)
     face = Band(0.5, length - 0.4, (BLACK, GREY)[rng.integers(2)])
-    head = Part(rod(length, 1.5, 1.35, True) - (0.5, 0), (WHITE, GREY)[rng.integers(2)], 0.5, bands=(face,), ribs=(0.55, 0.05))
+    shell = (WHITE, GREY)[rng.integers(2)]
+    head = Part(rod(length, 1.5, 1.35, True) - (0.5, 0), shell, 0.5, bands=(face,), ribs=(0.55, 0.05))
     return Design(tube_shaft((BLACK, GREY)[rng.integers(2)]), (head,), reach=length - 0.5, bend=0.5, width=(0.08, 0.12))
 
 

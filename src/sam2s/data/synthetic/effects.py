@@ -1,8 +1,8 @@
 """What lies between the scene and the picture: light, smoke, fog, blur, noise, the endoscope's round mask.
 
 Rule for masks: smoke, fog, drops, blur and noise never change a mask, since none of them hides more than
-``MOST_HAZE`` of what is behind. A withdrawn scope (``dark`` events) hides everything: masks are empty while it hides
-more than half. The black rim of the round view cuts masks exactly.
+``MOST_HAZE`` of what is behind. A withdrawn scope hides everything: all masks are empty while it hides more than half.
+The black rim of the round view cuts masks exactly.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ NOISE_TILE = 96
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """The fixed parts of one scene's camera. ``lamp`` (h, w) uint8 is larger than the view; ``rim`` (H, W) bool is the
-    visible part, or None; ``haze`` (h, w) uint8 is the pattern that smoke scrolls over; ``grain`` int16 noise."""
+    """The fixed parts of one scene's camera.
+
+    ``lamp`` (h, w) uint8: the light's fall-off, larger than the view; ``rim`` (H, W) bool: the visible part, or None;
+    ``haze`` (h, w) uint8: the pattern that smoke scrolls over; ``grain`` (h, w, 3) int16: the sensor's noise;
+    ``backdrop`` (H, W, 3) uint8: what a withdrawn scope sees; ``drops`` (H, W) uint8: water or dirt on the lens.
+    """
 
     lamp: np.ndarray
     rim: np.ndarray | None
     haze: np.ndarray
     grain: np.ndarray
+    backdrop: np.ndarray
+    drops: np.ndarray
     haze_colour: tuple[float, float, float]
     sharpen: float
     defocus: float
@@ -42,7 +48,8 @@ class Weather:
     smoke: tuple[Event, ...]
     fog: tuple[Event, ...]
     blur: tuple[Event, ...]
-    dark: tuple[Event, ...]
+    away: tuple[Event, ...]
+    dirt: tuple[Event, ...]
     glow: Wave
     lamp_x: Wave
     lamp_y: Wave
@@ -61,6 +68,8 @@ def make_lens(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Lens:
         rim=_rim(rng, (h, w)) if rng.random() < procedure.round_view else None,
         haze=np.clip(112 + 70 * pattern, 0, 255).astype(np.uint8),
         grain=np.round(colours).astype(np.int16),
+        backdrop=_backdrop(rng, (h, w)),
+        drops=_drops(rng, (h, w)),
         haze_colour=(rng.uniform(170, 225),) * 3 if rng.random() < 0.7 else (205.0, 190.0, 175.0),
         sharpen=float(rng.choice([0.0, rng.uniform(0.3, 1.6)])),
         defocus=float(rng.choice([0.0, rng.uniform(0.3, 0.9)])),
@@ -75,7 +84,8 @@ def make_weather(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Weather:
         smoke=plan_events(rng, spec.frames, smoke_rate * often, (25, 120), (0.15, 0.6), 15),
         fog=plan_events(rng, spec.frames, 0.15 * often, (20, 80), (0.08, 0.35), 12),
         blur=plan_events(rng, spec.frames, 0.4 * often, (4, 25), (0.4, 1.0), 3),
-        dark=(),
+        away=tuple(e for e in plan_events(rng, spec.frames, 0.1 * often, (5, 30), (1.0, 1.0), 3) if e.start > 10),
+        dirt=plan_events(rng, spec.frames, 0.15 * often, (30, 200), (0.5, 1.0), 2),
         glow=wave(rng, 0.12 * often, 10, 8 * spec.fps),
         lamp_x=wave(rng, 0.6, 2 * spec.fps, 10 * spec.fps),
         lamp_y=wave(rng, 0.6, 2 * spec.fps, 10 * spec.fps),
@@ -104,6 +114,29 @@ def _rim(rng: Rng, size: tuple[int, int]) -> np.ndarray:
     return (dx < half_x) & (dy < half_y) & (dx + dy < half_x + half_y - cut)
 
 
+def _backdrop(rng: Rng, size: tuple[int, int]) -> np.ndarray:
+    """The inside of a port, the room, or a lens pressed against tissue: blurred and without detail."""
+    h, w = size
+    colour = ((150, 40, 30), (70, 70, 75), (190, 170, 160), (60, 15, 12))[rng.integers(4)]
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    radius = np.hypot(x - w * rng.uniform(0.3, 0.7), y - h * rng.uniform(0.3, 0.7)) / min(h, w)
+    rings = 1 + 0.25 * np.sin(radius * rng.uniform(4, 16) + rng.uniform(0, 6))
+    blotches = 1 + 0.3 * fbm(rng, size, 0.5 * min(h, w), 2)
+    return np.clip(f32(colour) * (rings * blotches * (1.1 - 0.5 * radius))[..., None], 0, 255).astype(np.uint8)
+
+
+def _drops(rng: Rng, size: tuple[int, int]) -> np.ndarray:
+    """A few round or running drops with soft edges."""
+    h, w = size
+    mask = np.zeros(size, np.uint8)
+    for _ in range(int(rng.integers(1, 6))):
+        radius = min(h, w) * np.exp(rng.uniform(np.log(0.015), np.log(0.12)))
+        axes = (max(1, int(radius * rng.uniform(0.7, 1.3))), max(1, int(radius)))
+        centre = (int(rng.integers(0, w)), int(rng.integers(0, h)))
+        cv2.ellipse(mask, centre, axes, float(rng.uniform(0, 180)), 0, 360, int(rng.integers(120, 204)), -1)
+    return cv2.GaussianBlur(mask, (0, 0), 0.012 * min(h, w))
+
+
 def illuminate(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndarray:
     """Multiply by the lamp, which wanders and flickers."""
     h, w = image.shape[:2]
@@ -129,6 +162,26 @@ def add_haze(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndar
         image = cv2.GaussianBlur(image, (0, 0), 0.008 * min(h, w) * fog)
     clear = cv2.multiply(image, cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB), scale=1 / 255)
     return cv2.add(clear, cv2.merge([cv2.convertScaleAbs(alpha, alpha=c / 255) for c in lens.haze_colour]))
+
+
+def add_drops(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndarray:
+    """Drops smear what is behind them to a soft, slightly brighter spot."""
+    strength = level(weather.dirt, t)
+    if strength < 0.05:
+        return image
+    h, w = image.shape[:2]
+    soft = cv2.resize(cv2.resize(image, (w // 12, h // 12), interpolation=cv2.INTER_AREA), (w, h))
+    alpha = cv2.cvtColor(cv2.convertScaleAbs(lens.drops, alpha=strength), cv2.COLOR_GRAY2RGB)
+    smeared = cv2.multiply(soft, alpha, scale=1.12 / 255)
+    return cv2.add(cv2.multiply(image, cv2.bitwise_not(alpha), scale=1 / 255), smeared)
+
+
+def withdraw(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> tuple[np.ndarray, bool]:
+    """The scope leaves for a moment: (picture, whether the scene is hidden)."""
+    share = level(weather.away, t)
+    if share < 0.02:
+        return image, False
+    return cv2.addWeighted(image, 1 - share, lens.backdrop, share, 0), share > 0.5
 
 
 def blur(image: np.ndarray, lens: Lens, weather: Weather, t: int, motion: np.ndarray) -> np.ndarray:

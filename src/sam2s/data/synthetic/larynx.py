@@ -61,7 +61,8 @@ def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
     turn = rng.normal(0, 0.35) + (np.pi if rng.random() < 0.25 else 0)
     length = rng.uniform(0.7, 1.7)
     scale = np.float32(1 / (length * unit))
-    apex = f32([w, h]) / 2 - f32([-np.sin(turn), np.cos(turn)]) * np.float32(0.5 * length * unit * rng.uniform(0.6, 1.2))
+    offset = 0.5 * length * unit * rng.uniform(0.6, 1.2)
+    apex = f32([w, h]) / 2 - f32([-np.sin(turn), np.cos(turn)]) * np.float32(offset)
     dx, dy = (x - apex[0]) * scale, (y - apex[1]) * scale
     u = dx * np.float32(np.cos(turn)) + dy * np.float32(np.sin(turn))
     v = -dx * np.float32(np.sin(turn)) + dy * np.float32(np.cos(turn))
@@ -79,7 +80,8 @@ def _outer(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     shape, unit = canvas.shape, canvas.unit
     texture = weave(rng, shape, unit, vary(MATERIALS["larynx"], rng))
     beside = np.abs(frame.u) - frame.opening
-    bulge = np.exp(-(((beside - rng.uniform(0.3, 0.45)) / rng.uniform(0.1, 0.2)) ** 2)) * np.float32(rng.uniform(0.05, 0.2))
+    crest = (beside - rng.uniform(0.3, 0.45)) / rng.uniform(0.1, 0.2)
+    bulge = np.exp(-(crest**2)) * np.float32(rng.uniform(0.05, 0.2))
     lump = fbm(rng, shape, 0.5 * unit, 3) * np.float32(rng.uniform(0.04, 0.1))
     rise = np.float32(0.25) * np.clip(beside, 0, 1.2)
     cover(canvas, np.ones(shape, np.float32), texture, bulge + lump + rise + texture.relief)

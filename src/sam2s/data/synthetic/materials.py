@@ -19,9 +19,9 @@ Rng = np.random.Generator
 class Material:
     """One tissue's look. ``dark`` and ``light`` are mixed by noise of size ``mottle``.
 
-    ``bumps``: height of fine relief (0 to about 1), of size ``bump_cell``; ``lobes``: lobule size, 0 = none; ``fibres``:
-    strength of streaks; ``vessels``: density of vessel trees; ``gloss``: how readily it shows wet highlights; ``pits``:
-    strength of small dark dots (mucosal pits, lesions).
+    ``bumps``: height of fine relief (0 to about 1), of size ``bump_cell``; ``lobes``: lobule size, 0 = none;
+    ``fibres``: strength of streaks; ``vessels``: density of vessel trees; ``gloss``: how readily it shows wet
+    highlights; ``pits``: strength of small dark dots.
     """
 
     dark: Colour

@@ -49,9 +49,7 @@ def blank(shape: tuple[int, int], unit: float) -> Canvas:
     return Canvas(unit, np.zeros((*shape, 3), np.float32), zeros[0], zeros[1], np.zeros(shape, np.uint8), zeros[2])
 
 
-def weave(
-    rng: Rng, shape: tuple[int, int], unit: float, material: Material, grain: float | None = None
-) -> Texture:
+def weave(rng: Rng, shape: tuple[int, int], unit: float, material: Material, grain: float | None = None) -> Texture:
     """Lay out ``material`` over ``shape`` pixels; ``grain``: the angle its fibres run at, None = any."""
     grain = rng.uniform(0, np.pi) if grain is None else grain
     mix = smoothstep(-1.6, 1.6, fbm(rng, shape, max(material.mottle * unit, 4), 5, 0.55))
@@ -82,7 +80,15 @@ def draw_vessels(rng: Rng, albedo: np.ndarray, unit: float, material: Material) 
     ink = np.zeros((h, w), np.uint8)
     for _ in range(min(trees, 60)):
         start = rng.uniform((0, 0), (w, h))
-        _branch(rng, ink, start, rng.uniform(0, 2 * np.pi), unit * np.exp(rng.uniform(np.log(0.0008), np.log(0.006))), 3, unit)
+        _branch(
+            rng,
+            ink,
+            start,
+            rng.uniform(0, 2 * np.pi),
+            unit * np.exp(rng.uniform(np.log(0.0008), np.log(0.006))),
+            3,
+            unit,
+        )
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.002 * unit, 0.5))
     strength = (ink.astype(np.float32) * np.float32(rng.uniform(0.35, 0.75) / 255))[..., None]
     albedo += (f32(material.vessel_colour) - albedo) * strength
@@ -121,7 +127,7 @@ def contact_shadow(canvas: Canvas, alpha: np.ndarray, depth: float, width: float
 
 
 def blob_field(rng: Rng, shape: tuple[int, int], centre: np.ndarray, radii: np.ndarray, rough: float) -> np.ndarray:
-    """A wobbly ellipse as a field: 1 at the centre, 0 on the outline, negative outside. ``radii``, ``centre``: pixels."""
+    """A wobbly ellipse as a field: 1 at the centre, 0 on the outline, negative outside; all in pixels."""
     angle = rng.uniform(0, np.pi)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     dx, dy = x - f32(centre[0]), y - f32(centre[1])

@@ -10,13 +10,22 @@ from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.synthetic.camera import plan_camera
 from sam2s.data.synthetic.curves import Window, plan_absences
 from sam2s.data.synthetic.designs import make_design
-from sam2s.data.synthetic.effects import add_haze, blur, develop, illuminate, make_lens, make_weather
+from sam2s.data.synthetic.effects import (
+    add_drops,
+    add_haze,
+    blur,
+    develop,
+    illuminate,
+    make_lens,
+    make_weather,
+    withdraw,
+)
 from sam2s.data.synthetic.noise import Rng
 from sam2s.data.synthetic.procedures import Procedure, find_procedure
 from sam2s.data.synthetic.scenery import paint_scenery
 from sam2s.data.synthetic.spec import SceneSpec
 from sam2s.data.synthetic.sprites import Wear
-from sam2s.data.synthetic.tools import Tool, make_tool
+from sam2s.data.synthetic.tools import Issue, Tool, make_tool
 from sam2s.data.synthetic.view import Tissue, cast_shadows, make_tissue
 from sam2s.data.synthetic.world import random_grade
 from sam2s.data.vocabulary import kind_of
@@ -47,12 +56,15 @@ class Scene:
         self._tissue: Tissue = make_tissue(streams[2], world, spec)
         wear = Wear(_lamp_direction(streams[3]), _bloodiness(streams[3]), _tint(world.colour), grade.exposure * 0.9)
         segments = self._camera.segment(spec.frames) + 1
-        self._tools = _outfit(streams[3], spec, procedure, max(names, default=0) + 1, segments, wear)
+        self._tools = _outfit(streams[3], spec, procedure, _screens(world.ids, names), segments, wear)
         self._lens = make_lens(streams[4], spec, procedure)
         self._weather = make_weather(streams[5], spec, procedure)
-        classes = {**names, **{tool.object_id: tool.class_name for tool in self._tools}}
+        classes = {**names, **{tool.object_id: tool.issue.class_name for tool in self._tools}}
         self.objects: Mapping[int, ObjectInfo] = {i: ObjectInfo(n, kind_of(n)) for i, n in classes.items()}
-        self.absences: dict[int, tuple[Window, ...]] = {**aways, **{tool.object_id: tool.absences for tool in self._tools}}
+        self.absences: dict[int, tuple[Window, ...]] = {
+            **aways,
+            **{tool.object_id: tool.issue.absences for tool in self._tools},
+        }
 
     def render(self) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray]]]:
         """All frames in order: ((H, W, 3) uint8 RGB, {id: (H, W) bool}); every object is in every dict."""
@@ -71,22 +83,30 @@ class Scene:
         for tool, p in poses:
             tool.draw(image, owner, p)
         moved = (before[:2] - pose[:2]) * pose[2]
-        image = self._expose(image, t, moved if self._camera.segment(max(t - 1, 0)) == segment else np.zeros(2))
-        if self._lens.rim is not None:
+        image, hidden = self._expose(image, t, moved if self._camera.segment(max(t - 1, 0)) == segment else np.zeros(2))
+        if hidden:
+            owner[:] = 0
+        elif self._lens.rim is not None:
             owner[~self._lens.rim] = 0
         return image, {i: owner == i for i in self.objects}
 
-    def _expose(self, image: np.ndarray, t: int, motion: np.ndarray) -> np.ndarray:
+    def _expose(self, image: np.ndarray, t: int, motion: np.ndarray) -> tuple[np.ndarray, bool]:
+        """What the camera makes of the scene, and whether it is away and shows nothing of it."""
         image = illuminate(image, self._lens, self._weather, t)
         image = blur(image, self._lens, self._weather, t, motion)
         image = add_haze(image, self._lens, self._weather, t)
-        return develop(image, self._lens, np.random.default_rng([self.spec.seed, 6, t]))
+        image = add_drops(image, self._lens, self._weather, t)
+        image, hidden = withdraw(image, self._lens, self._weather, t)
+        return develop(image, self._lens, np.random.default_rng([self.spec.seed, 6, t])), hidden
 
 
 def _outfit(
-    rng: Rng, spec: SceneSpec, procedure: Procedure, first_id: int, segments: int, wear: Wear
+    rng: Rng, spec: SceneSpec, procedure: Procedure, screens: dict[int, bool], segments: int, wear: Wear
 ) -> tuple[Tool, ...]:
-    """The instruments of a scene, with look-alikes: several of one make."""
+    """The instruments of a scene, with look-alikes: several of one make.
+
+    ``screens``: the ids in use, and whether a tool may reach behind that tissue.
+    """
     fewest, most = spec.tools or procedure.tools
     count = int(rng.integers(fewest, most + 1))
     classes = [str(c) for c in rng.choice(procedure.instruments, count)]
@@ -97,9 +117,16 @@ def _outfit(
     order = rng.permutation(count)
     tools = []
     for offset, index in enumerate(order):
-        absences = plan_absences(rng, spec.frames, spec.absence, spec.absences)
-        tools.append(make_tool(rng, spec, designs[index], classes[index], first_id + offset, absences, segments, wear))
+        absences = plan_absences(rng, spec.frames, spec.absence, spec.absences, open_ends=0.15)
+        behind = [i for i, may in screens.items() if may and rng.random() < 0.1]
+        issue = Issue(max(screens, default=0) + 1 + offset, classes[index], absences, segments, tuple(behind))
+        tools.append(make_tool(rng, spec, designs[index], issue, wear))
     return tuple(tools)
+
+
+def _screens(ids: np.ndarray, names: Mapping[int, str]) -> dict[int, bool]:
+    """Small and middling tissue objects can stand before a tool; behind a large one it would be lost for good."""
+    return {i: 0.002 < float((ids == i).mean()) < 0.06 for i in names}
 
 
 def _lamp_direction(rng: Rng) -> np.ndarray:

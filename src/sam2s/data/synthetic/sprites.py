@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """``rgba`` (h, w, 4) uint8, premultiplied; ``origin`` (x, y) of the joint in its pixels; ``scale``: pixels a unit."""
+    """``rgba`` (h, w, 4) uint8, premultiplied; ``origin`` (x, y) px of the joint in it; ``scale``: pixels a unit."""
 
     rgba: np.ndarray
     origin: tuple[float, float]
@@ -103,9 +103,7 @@ def _rounded(alpha: np.ndarray, bevel: float) -> np.ndarray:
     return cv2.GaussianBlur(np.sqrt(1 - (1 - u) ** 2) * np.float32(bevel), (0, 0), 0.7)
 
 
-def _surface(
-    rng: Rng, part: Part, shape: tuple[int, int], height: np.ndarray, x: np.ndarray, wear: Wear
-) -> np.ndarray:
+def _surface(rng: Rng, part: Part, shape: tuple[int, int], height: np.ndarray, x: np.ndarray, wear: Wear) -> np.ndarray:
     gx, gy = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=0.125)
     nz = 1 / np.sqrt(1 + gx * gx + gy * gy)
     nx, ny = -gx * nz, -gy * nz
@@ -165,7 +163,7 @@ def draw(image: np.ndarray, owner: np.ndarray, sprite: Sprite, matrix: np.ndarra
 def part_matrix(
     sprite: Sprite, at: np.ndarray, angle: float, unit: float, stretch: tuple[float, float] = (1.0, 1.0)
 ) -> np.ndarray:
-    """Affine (2, 3) that puts a sprite's joint at ``at`` (x, y) pixels, turned by ``angle``, ``unit`` pixels a tool unit.
+    """Affine (2, 3) that puts a sprite's joint at ``at`` (x, y) px, turned by ``angle``, ``unit`` pixels a tool unit.
 
     ``stretch``: along and across the part before turning (foreshortening, a turn about its own axis).
     """

@@ -36,7 +36,7 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """A tool on one frame, in view pixels: joints (x, y), angles, ``unit`` pixels a tool unit, ``opening`` in [0, 1]."""
+    """A tool on one frame, in view pixels: joints (x, y), angles, ``unit`` px a tool unit, ``opening`` in [0, 1]."""
 
     shaft_end: np.ndarray
     jaw_joint: np.ndarray
@@ -50,25 +50,38 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """One instrument of a scene. ``stands``: one for each stretch between cuts; ``diameter``: of the shaft, in pixels."""
+class Issue:
+    """Which tool this is: its id and class, when it is away, ``segments`` between cuts, tissue ids it reaches behind."""
 
     object_id: int
     class_name: str
+    absences: tuple[Window, ...]
+    segments: int
+    behind: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One instrument of a scene. ``stands``: one for each stretch between cuts; ``diameter`` of the shaft in pixels."""
+
+    issue: Issue
     design: Design
     shaft: Sprite
     wrist: Sprite | None
     jaws: tuple[Sprite, ...]
     gait: Gait
     stands: tuple[Stand, ...]
-    absences: tuple[Window, ...]
     ramp: int
     diameter: float
     size: tuple[int, int]
 
+    @property
+    def object_id(self) -> int:
+        return self.issue.object_id
+
     def pose(self, t: int, segment: int, shake: np.ndarray) -> Pose | None:
         """Where it is on frame ``t``, None when it is out; ``shake`` (2,): pixels that the camera moves it by."""
-        inside = stay(t, self.absences, self.ramp)
+        inside = stay(t, self.issue.absences, self.ramp)
         if inside <= 0:
             return None
         stand, gait = self.stands[min(segment, len(self.stands) - 1)], self.gait
@@ -98,7 +111,16 @@ class Tool:
         )
 
     def draw(self, image: np.ndarray, owner: np.ndarray, pose: Pose) -> None:
-        """Blend the tool into ``image`` and claim its pixels in ``owner``, both in place."""
+        """Blend the tool into ``image`` and claim its pixels in ``owner``, both in place; what it is behind stays."""
+        if not self.issue.behind:
+            self._draw_parts(image, owner, pose)
+            return
+        front = np.isin(owner, self.issue.behind)
+        kept, owners = image[front], owner[front]
+        self._draw_parts(image, owner, pose)
+        image[front], owner[front] = kept, owners
+
+    def _draw_parts(self, image: np.ndarray, owner: np.ndarray, pose: Pose) -> None:
         matrix = part_matrix(self.shaft, pose.shaft_end, pose.shaft_angle, pose.unit)
         draw(image, owner, self.shaft, matrix, self.object_id)
         for index, jaw in enumerate(self.jaws):
@@ -136,16 +158,13 @@ def make_tool(
     rng: Rng,
     spec: SceneSpec,
     design: Design,
-    class_name: str,
-    object_id: int,
-    absences: tuple[Window, ...],
-    segments: int,
+    issue: Issue,
     wear: Wear,
 ) -> Tool:
     """Bake a tool's sprites and draw its way of moving. ``wear.light`` is in the view's frame."""
     short = min(spec.size)
     diameter = short * rng.uniform(*design.width)
-    stands = _stands(rng, spec.size, segments)
+    stands = _stands(rng, spec.size, issue.segments)
     angle = float(np.arctan2(*(stands[0].home - stands[0].pivot)[::-1]))
     c, s = np.cos(angle), np.sin(angle)
     light = np.array([c * wear.light[0] + s * wear.light[1], -s * wear.light[0] + c * wear.light[1], wear.light[2]])
@@ -153,15 +172,13 @@ def make_tool(
     scale = diameter * 1.05
     clean = Wear(light, wear.blood * 0.5, wear.tint, wear.exposure)
     return Tool(
-        object_id,
-        class_name,
+        issue,
         design,
         bake(rng, design.shaft, scale, clean),
         None if design.wrist is None else bake(rng, design.wrist, scale, worn),
         tuple(bake(rng, part, scale, worn) for part in design.jaws),
         _gait(rng, spec),
         stands,
-        absences,
         int(rng.integers(6, 20)),
         diameter,
         spec.size,

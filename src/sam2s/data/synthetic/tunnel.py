@@ -97,7 +97,7 @@ def paint_tunnel(
     rays, origin = _camera(rng, half)
     tube = Tube(_wall(rng), f32([[rng.normal(0, 0.35), rng.uniform(0.3, 0.9), rng.uniform(0, 6)] for _ in range(2)]))
     origin = _inside(tube, origin)
-    bare = _march(tube, origin, rays[:: 4])
+    bare = _march(tube, origin, rays[::4])
     tube = Tube(tube.wall, tube.bend, _grow_polyps(rng, tube, organ, origin, rays[::4], bare, half, unit / shape[0]))
     travel = _march(tube, origin, rays)
     at = origin + rays * travel[:, None]
@@ -232,9 +232,7 @@ def _polyp(rng: Rng, foot: np.ndarray, normal: np.ndarray, radius: float) -> Pol
     return Polyp(centre, axes, radii, radius * rng.uniform(0.1, 0.45))
 
 
-def _identify(
-    tube: Tube, at: np.ndarray, half: tuple[int, int], canvas: Canvas
-) -> tuple[Canvas, dict[int, str]]:
+def _identify(tube: Tube, at: np.ndarray, half: tuple[int, int], canvas: Canvas) -> tuple[Canvas, dict[int, str]]:
     """Paint the ids of the polyps that show: pixels where the polyp's own surface stands before the wall's."""
     names: dict[int, str] = {}
     radius, angle = tube.around(at)
@@ -250,9 +248,7 @@ def _identify(
     return canvas, names
 
 
-def _paint(
-    rng: Rng, canvas: Canvas, tube: Tube, fields: np.ndarray, origin: np.ndarray, grade: Grade
-) -> World:
+def _paint(rng: Rng, canvas: Canvas, tube: Tube, fields: np.ndarray, origin: np.ndarray, grade: Grade) -> World:
     shape = canvas.shape
     at, normal, travel = fields[..., :3], fields[..., 3:6], fields[..., 6]
     view = at - origin
@@ -316,7 +312,15 @@ def _dress_polyps(rng: Rng, canvas: Canvas, skin: Texture, mucosa: Material) -> 
         own = vary(mucosa, rng, rng.choice([0.3, 0.8, 1.6]))
         lobed = rng.random() < 0.4
         own = Material(
-            own.dark, own.light, 0.1, own.bumps, 0.04, 0.04 * lobed, 0, own.vessels * rng.uniform(0, 1.5), gloss=0.9,
+            own.dark,
+            own.light,
+            0.1,
+            own.bumps,
+            0.04,
+            0.04 * lobed,
+            0,
+            own.vessels * rng.uniform(0, 1.5),
+            gloss=0.9,
             pits=float(rng.uniform(0, 0.8)),
         )
         surface = weave(rng, canvas.shape, canvas.unit, own)

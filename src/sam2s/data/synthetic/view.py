@@ -150,7 +150,7 @@ def cast_shadows(image: np.ndarray, lines: Sequence[tuple[np.ndarray, ...]], uni
     h, w = image.shape[:2]
     small = np.full((h // 4, w // 4), 255, np.uint8)
     for line, unit in zip(lines, units, strict=True):
-        points = np.round((np.array(line) + (0.35 * unit, 0.6 * unit)) * 2).astype(np.int32)
+        points = np.round((np.array(line) + np.array([0.35, 0.6]) * unit) * 2).astype(np.int32)
         cv2.polylines(small, [points], False, 120, max(1, round(unit / 4 * 1.1)), cv2.LINE_8, 3)
     small = cv2.GaussianBlur(small, (0, 0), max(0.015 * min(h, w), 1.0))
     shade = cv2.cvtColor(cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2RGB)
