@@ -1,0 +1,167 @@
+"""Meta's ``SAM2ImagePredictor``: masks of a still picture from clicks, a box, or a rough mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sam2s.errors import InputError
+from sam2s.geometry import image_to_model, logits_to_source
+from sam2s.model.sam2s import SAM2S
+from sam2s.types import Features, PromptBatch
+from sam2s.weights.load import load_model
+
+LOGIT_LIMIT = 32.0
+"""Low-resolution logits are returned within +-32, ready to be the next call's ``mask_input``."""
+
+Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Masks (C, H, W), predicted IoUs (C,), low-resolution logits (C, 4h, 4w)."""
+
+
+class SAM2ImagePredictor:
+    """``sam_model``: from ``load_model``. ``mask_threshold``: logits above it are the mask.
+
+    Small holes are not filled and small specks not removed (Meta does neither by default).
+    """
+
+    def __init__(self, sam_model: SAM2S, mask_threshold: float = 0.0, **ignored: Any) -> None:
+        self.model = sam_model.eval()
+        self.mask_threshold = mask_threshold
+        self._images: list[tuple[Features, tuple[int, int]]] = []
+
+    @classmethod
+    def from_pretrained(cls, model_id: str, device: str | torch.device = "auto", **options: Any) -> SAM2ImagePredictor:
+        """The predictor of a hub id, or of anything else that ``load_model`` takes."""
+        return cls(load_model(model_id, device=device), **options)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def set_image(self, image: np.ndarray | Image.Image) -> None:
+        """The picture of the following ``predict`` calls: (H, W, 3) uint8 RGB, or a Pillow picture."""
+        self.set_image_batch([image])
+
+    def set_image_batch(self, image_list: Sequence[np.ndarray | Image.Image]) -> None:
+        """Pictures, of any sizes, for ``predict_batch``."""
+        self._images = [self._encode(image) for image in image_list]
+
+    def reset_predictor(self) -> None:
+        """Forget the pictures."""
+        self._images = []
+
+    def get_image_embedding(self) -> Tensor:
+        """(1, C, h, w) stride-16 features of the picture."""
+        return self._picture(-1)[0].stride16
+
+    def predict(
+        self,
+        point_coords: np.ndarray | None = None,
+        point_labels: np.ndarray | None = None,
+        box: np.ndarray | None = None,
+        mask_input: np.ndarray | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+        normalize_coords: bool = True,
+    ) -> Prediction:
+        """Masks of one object, or of B objects at once.
+
+        ``point_coords`` (P, 2) or (B, P, 2) pixels (x, y), or in [0, 1] where not ``normalize_coords``;
+        ``point_labels`` (P,) or (B, P), 1 or 0; ``box`` (4,) or (B, 4); ``mask_input`` (1, 4h, 4w) or (B, 1, 4h, 4w)
+        logits of an earlier call. Gives three candidates, or one where not ``multimask_output``; with several objects
+        every result has a leading axis B. Masks are bool, or float logits with ``return_logits``.
+        """
+        given = (point_coords, point_labels, box, mask_input)
+        return self._predict(-1, given, multimask_output, return_logits, normalize_coords)
+
+    def predict_batch(
+        self,
+        point_coords_batch: Sequence[np.ndarray] | None = None,
+        point_labels_batch: Sequence[np.ndarray] | None = None,
+        box_batch: Sequence[np.ndarray] | None = None,
+        mask_input_batch: Sequence[np.ndarray] | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+        normalize_coords: bool = True,
+    ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """``predict`` on every picture of ``set_image_batch``; one entry of each list per picture."""
+        batches = (point_coords_batch, point_labels_batch, box_batch, mask_input_batch)
+        results = [
+            self._predict(
+                index,
+                tuple(None if batch is None else batch[index] for batch in batches),
+                multimask_output,
+                return_logits,
+                normalize_coords,
+            )
+            for index in range(len(self._images))
+        ]
+        masks, ious, logits = ([result[k] for result in results] for k in range(3))
+        return masks, ious, logits
+
+    @torch.inference_mode()
+    def _encode(self, image: np.ndarray | Image.Image) -> tuple[Features, tuple[int, int]]:
+        if isinstance(image, Image.Image):
+            image = np.array(image.convert("RGB"))
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise InputError(f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+        features = self.model.encode(image_to_model(image, self.model.image_size, self.device))
+        return self.model.recall(features, None), (image.shape[0], image.shape[1])
+
+    def _picture(self, index: int) -> tuple[Features, tuple[int, int]]:
+        if not self._images:
+            raise InputError("no image yet: call set_image before predict")
+        return self._images[index]
+
+    @torch.inference_mode()
+    def _predict(
+        self, index: int, given: Sequence[Any], multimask: bool, return_logits: bool, in_pixels: bool
+    ) -> Prediction:
+        features, size = self._picture(index)
+        prompts = self._prompts(given, size if in_pixels else (1, 1))
+        rows = len(prompts.labels)
+        tokens, dense = self.model.prompt_encoder(prompts, self.model.image_size)
+        if prompts.labels.shape[1] == 0:
+            tokens = tokens[:, :0]  # Meta's image predictor sends no token at all where nothing was clicked
+        height, width = features.stride16.shape[2:]
+        code = self.model.prompt_encoder.grid_code(height, width)
+        candidates, _ = self.model.mask_decoder(features.expand(rows), tokens, dense, code)
+        candidates = candidates.ambiguous() if multimask else candidates.single_or_best()
+        full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
+        masks = full if return_logits else full > self.mask_threshold
+        results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
+        many = rows > 1
+        masks_, ious, logits = ((r if many else r[0]).cpu().numpy() for r in results)
+        return masks_, ious, logits
+
+    def _prompts(self, given: Sequence[Any], size: tuple[int, int]) -> PromptBatch:
+        """Prompts in Meta's forms -> model pixels; box corners come before the clicks."""
+        coords, labels, box, mask = given
+        if (coords is None) != (labels is None):
+            raise InputError("point_coords and point_labels go together; give both or neither")
+        parts: list[tuple[Tensor, Tensor]] = []
+        if box is not None:
+            corners = self._tensor(box).reshape(-1, 2, 2)
+            parts.append((corners, torch.tensor([2, 3], device=self.device).expand(len(corners), 2)))
+        if coords is not None:
+            xy, kinds = self._tensor(coords), self._tensor(labels).long()
+            parts.append((xy, kinds) if xy.ndim == 3 else (xy[None], kinds[None]))
+        scale = self.model.image_size / torch.tensor([size[1], size[0]], device=self.device)
+        logits = None if mask is None else self._tensor(mask)
+        if logits is not None:
+            logits = logits.reshape(-1, *logits.shape[-2:])
+        if not parts:
+            if logits is None:
+                raise InputError("nothing to predict from: give points, a box or a mask")
+            none = PromptBatch.none(len(logits), self.device)
+            return PromptBatch(none.coords, none.labels, logits)
+        xy = torch.cat([part[0] for part in parts], dim=1)
+        return PromptBatch(xy * scale, torch.cat([part[1] for part in parts], dim=1), logits)
+
+    def _tensor(self, value: Any) -> Tensor:
+        return torch.as_tensor(value, dtype=torch.float32, device=self.device)
