@@ -108,7 +108,7 @@ def decode_coco(segmentation: Any, size: tuple[int, int], where: str) -> np.ndar
         else:
             flat = [[float(v) for v in polygon] for polygon in segmentation if len(polygon) >= 6]
             rles = coco.frPyObjects(flat, *size) if flat else []
-            mask = coco.decode(coco.merge(rles)).astype(bool) if rles else np.zeros(size, dtype=bool)
+            mask = decode_rle(coco.merge(rles)) if rles else np.zeros(size, dtype=bool)
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"{where}: expected a COCO segmentation ({error})") from error
     if mask.shape != size:

@@ -98,7 +98,9 @@ class Converted:
     def present(self, video: str) -> dict[int, list[str]]:
         """{object id: names of the frames on which it is seen}; fails when a frame is not annotated for it."""
         read = self.folder.videos[video]
-        return {i: [read.frame_names[t] for t in read.annotated(i) if mask(read, i, t).any()] for i in read.info.objects}
+        return {
+            i: [read.frame_names[t] for t in read.annotated(i) if mask(read, i, t).any()] for i in read.info.objects
+        }
 
     def frames(self, video: str) -> dict[str, dict[str, Any]]:
         return self.provenance["videos"][video]["frames"]

@@ -66,5 +66,7 @@ def test_exclude_and_layout_error(tmp_path: Path) -> None:
     done = converted("cholecseg8k", tmp_path / "in", tmp_path / "out", exclude="9")
     assert done.names() == ["cholecseg8k_video01_00080"]
     picture(tmp_path / "wrong/video01/frame_80_endo.png")
-    with pytest.raises(InputError, match=r"CholecSeg8k: expected video01/video01_00080/frame_.*found 1 files such as v"):
+    with pytest.raises(
+        InputError, match=r"CholecSeg8k: expected video01/video01_00080/frame_.*found 1 files such as v"
+    ):
         converted("cholecseg8k", tmp_path / "wrong", tmp_path / "out")

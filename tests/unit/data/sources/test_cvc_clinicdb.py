@@ -9,7 +9,9 @@ from source_trees import box, converted, grey, junk, picture, write
 from sam2s.errors import InputError
 
 
-def tree(root: Path, numbers: list[int], places: tuple[str, str] = ("Original", "Ground Truth"), end: str = "tif") -> None:
+def tree(
+    root: Path, numbers: list[int], places: tuple[str, str] = ("Original", "Ground Truth"), end: str = "tif"
+) -> None:
     for i, number in enumerate(numbers):
         picture(root / places[0] / f"{number}.{end}", seed=number)
         write(root / places[1] / f"{number}.{end}", grey(box(4 + i, 6, 10, 12)))

@@ -120,5 +120,5 @@ def test_extra_package_without_a_year_asks(tmp_path: Path) -> None:
 def test_damaged_labels_json(tmp_path: Path) -> None:
     seq = tree(tmp_path / "in")
     write_json(seq.parent / "labels.json", [{"title": "x"}])
-    with pytest.raises(InputError, match="labels.json: expected a list of"):
+    with pytest.raises(InputError, match=r"labels.json: expected a list of"):
         converted("endovis18", tmp_path / "in", tmp_path / "out")
