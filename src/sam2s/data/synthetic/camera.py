@@ -19,7 +19,7 @@ LOOK_AWAY_MARGIN = 0.09
 """How far outside the view, in units, an object must lie for the camera to be looking away from it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Key:
     """From frame ``start`` to ``stop`` the camera goes to ``pose`` (a cut when they are equal) and ``calm`` scales its
     drift there."""
@@ -30,7 +30,7 @@ class Key:
     calm: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Camera:
     """``keys`` in order, the first at frame 0; ``drift``: waves of x, y (units), log zoom and roll."""
 

@@ -12,7 +12,7 @@ Window = tuple[int, int]
 """Frames ``start`` to ``stop - 1``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wave:
     """A wandering value: a sum of sines. ``rates`` in radians a frame."""
 

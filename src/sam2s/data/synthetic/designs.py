@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.data.synthetic.noise import Rng
+from sam2s.data.synthetic.outlines import jaw, ribbon, rod, slot
 from sam2s.data.synthetic.sprites import Band, Finish, Part
 from sam2s.errors import InputError
 
@@ -29,7 +30,7 @@ AMBER = Finish((0.62, 0.37, 0.18), 0.0, 0.5)
 PURPLE = Finish((0.50, 0.25, 0.62), 0.0, 0.5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """``shaft``; ``wrist``: a part that bends on the shaft's end, or None; ``jaws``: one or two parts on the wrist.
 
@@ -47,50 +48,6 @@ class Design:
     bend: float = 0.0
     width: tuple[float, float] = (0.07, 0.15)
     loop: bool = False
-
-
-# --------------------------------------------------------------------------- outlines
-
-
-def rod(length: float, start: float, end: float, round_tip: bool = False) -> np.ndarray:
-    """A straight rod from x = 0 to ``length``, of diameters ``start`` and ``end``."""
-    tip = [[length, -end / 2], [length, end / 2]]
-    if round_tip:
-        turn = np.linspace(-np.pi / 2, np.pi / 2, 9)
-        tip = [[length - end / 2 + end / 2 * np.cos(a), end / 2 * np.sin(a)] for a in turn]
-    return np.array([[0, -start / 2], *tip, [0, start / 2]], float)
-
-
-def jaw(length: float, base: float, tip: float, curve: float = 0.0, teeth: float = 0.0, side: int = 1) -> np.ndarray:
-    """Half a pair of jaws: its inner edge runs along y = 0 (toothed), the outer one narrows from ``base`` to ``tip``.
-
-    ``curve``: how far the tip bends sideways; ``side``: +1 or -1, which half.
-    """
-    x = np.linspace(0, length, 25)
-    inner = teeth * np.abs((x * 3.2) % 1 - 0.5)
-    outer = base + (tip - base) * (x / length) ** 0.8
-    outer = np.minimum(outer, 1.6 * np.sqrt(np.maximum(length - x, 0) * tip + 1e-3))
-    bend = curve * (x / length) ** 2
-    below = np.stack([x, -side * inner * (x > 0.25 * length) - 0.02 * side + bend], 1)
-    above = np.stack([x, side * outer + bend], 1)[::-1]
-    back = np.array([[-0.25, side * base * 0.6], [-0.25, -side * 0.2]])
-    return np.vstack([below, above, back])
-
-
-def slot(start: float, stop: float, centre: float, width: float, curve: float = 0.0, length: float = 1.0) -> np.ndarray:
-    """A long rounded window in a jaw."""
-    x = np.linspace(start, stop, 9)
-    fade = np.sqrt(np.clip(1 - ((x - (start + stop) / 2) / ((stop - start) / 2)) ** 2, 0.02, 1))
-    bend = centre + curve * (x / length) ** 2
-    return np.vstack([np.stack([x, bend - width * fade], 1), np.stack([x, bend + width * fade], 1)[::-1]])
-
-
-def ribbon(path: np.ndarray, width: np.ndarray | float) -> np.ndarray:
-    """An outline that follows ``path`` (N, 2) at the given width."""
-    step = np.gradient(path, axis=0)
-    across = np.stack([-step[:, 1], step[:, 0]], 1) / np.linalg.norm(step, axis=1, keepdims=True)
-    half = np.broadcast_to(np.asarray(width, float) / 2, (len(path),))[:, None] * across
-    return np.vstack([path + half, (path - half)[::-1]])
 
 
 # --------------------------------------------------------------------------- common parts

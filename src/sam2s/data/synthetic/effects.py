@@ -21,7 +21,7 @@ MOST_HAZE = 0.8
 NOISE_TILE = 96
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lens:
     """The fixed parts of one scene's camera.
 
@@ -41,7 +41,7 @@ class Lens:
     defocus: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Weather:
     """The passing parts: events and slow waves."""
 

@@ -18,7 +18,7 @@ from sam2s.data.synthetic.painting import Canvas, Texture, blank, blob_field, co
 GLOTTIS, LEFT, RIGHT, TUBE, LESION = 1, 2, 3, 4, 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """``u``, ``v`` (H, W): the larynx's own coordinates of each canvas pixel; ``length``: of the glottis in units."""
 

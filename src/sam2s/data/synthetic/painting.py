@@ -34,7 +34,7 @@ class Canvas:
         return self.ids.shape[0], self.ids.shape[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Texture:
     """A material laid out over a rectangle: ``albedo`` (h, w, 3), ``relief`` (h, w) in units, ``gloss`` (h, w)."""
 

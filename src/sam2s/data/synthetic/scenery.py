@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sam2s.data.synthetic.cavity import paint_cavity
+from sam2s.data.synthetic.colon import paint_colon
 from sam2s.data.synthetic.larynx import paint_larynx
 from sam2s.data.synthetic.noise import Rng
 from sam2s.data.synthetic.procedures import Procedure
-from sam2s.data.synthetic.tunnel import paint_tunnel
 from sam2s.data.synthetic.world import Grade, World, light_canvas
 
 
@@ -15,7 +15,7 @@ def paint_scenery(
 ) -> tuple[World, dict[int, str]]:
     """The lit world of a scene and the class name of every object id that is part of it."""
     if procedure.stage == "tunnel":
-        return paint_tunnel(rng, procedure.organs[0], shape, unit, grade)
+        return paint_colon(rng, procedure.organs[0], shape, unit, grade)
     if procedure.stage == "larynx":
         canvas, names = paint_larynx(rng, shape, unit)
     else:

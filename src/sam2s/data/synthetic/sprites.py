@@ -35,7 +35,7 @@ class Band:
     finish: Finish
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """``outline`` (N, 2); ``holes``: outlines cut out of it; ``bevel``: how far the rounding reaches in from the edge;
     ``ribs``: (period along x, strength) of grooves across."""
@@ -48,7 +48,7 @@ class Part:
     ribs: tuple[float, float] = (0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
     """``rgba`` (h, w, 4) uint8, premultiplied; ``origin`` (x, y) px of the joint in it; ``scale``: pixels a unit."""
 
@@ -57,7 +57,7 @@ class Sprite:
     scale: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wear:
     """What a scene does to its tools: ``light`` direction in the tool's frame (3,), ``blood`` and ``tint``."""
 

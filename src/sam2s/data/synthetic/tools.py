@@ -13,7 +13,7 @@ from sam2s.data.synthetic.spec import SceneSpec
 from sam2s.data.synthetic.sprites import Sprite, Wear, bake, draw, part_matrix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gait:
     """How a tool moves: waves of its target (x, y in units), wrist, opening, roll, foreshortening and size."""
 
@@ -26,7 +26,7 @@ class Gait:
     size: Wave
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stand:
     """Where a tool works from between two cuts: ``pivot`` outside the view and ``home`` inside it, (x, y) pixels."""
 
@@ -34,7 +34,7 @@ class Stand:
     home: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pose:
     """A tool on one frame, in view pixels: joints (x, y), angles, ``unit`` px a tool unit, ``opening`` in [0, 1]."""
 
@@ -51,7 +51,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Which tool this is: its id and class, when it is away, ``segments`` between cuts, tissue ids it reaches behind."""
+    """Which tool this is: id, class, when it is away, ``segments`` between cuts, tissue ids it reaches behind."""
 
     object_id: int
     class_name: str
@@ -60,7 +60,7 @@ class Issue:
     behind: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tool:
     """One instrument of a scene. ``stands``: one for each stretch between cuts; ``diameter`` of the shaft in pixels."""
 

@@ -18,7 +18,7 @@ GRID = 32
 MODES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tissue:
     """A world and how it moves. ``modes`` (MODES, GRID, GRID, 2) float32: displacement fields over the canvas, in
     canvas pixels; ``pulses``: their coefficients over time; ``pull``: how hard tools drag what they touch."""

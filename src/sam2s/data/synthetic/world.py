@@ -11,7 +11,7 @@ from sam2s.data.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 from sam2s.data.synthetic.painting import Canvas
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
     """``colour`` (H, W, 3) uint8 RGB; ``aux`` (H, W, 4) uint8: normal x, normal y (both 128 + 110 n), gloss, blood;
     ``ids`` (H, W) uint8; ``depth`` (h, w) float32, small, 0 = far and 1 = near; ``unit``: the view's shorter side in
@@ -24,7 +24,7 @@ class World:
     unit: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grade:
     """One camera's way with colour: ``gain`` and ``gamma`` per channel (3,), ``saturation``, ``exposure``."""
 
