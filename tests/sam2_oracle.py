@@ -8,8 +8,10 @@ and some are not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor, nn
 from transformers import Sam2VideoConfig, Sam2VideoModel
@@ -17,13 +19,19 @@ from transformers.models.sam2_video import modeling_sam2_video
 
 from sam2s.model.mask_decoder import STABILITY_THRESHOLD, Candidates, stability
 from sam2s.model.presets import preset
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.sam2s import GIVEN_LOGIT, SAM2S
 from sam2s.types import Features, PromptBatch
 from sam2s.weights.keymap import hf_config, hf_to_ours
 
 TOLERANCE = 1e-4
-LOGIT_GAIN = 8.0
-"""Scale of the layers that give the masks' weights, so that mask logits span tens."""
+GAINS = {
+    r"output_hypernetworks_mlps.*proj_out": 8.0,  # mask logits span tens
+    r"pred_obj_score_head.proj_out": 4.0,
+    r"neck.convs": 0.25,  # deep trunks grow; beside their features masks and memories would not count
+    r"cross_attn_image.(q|k)_proj": 2.0,  # sharp enough for it to matter which memory a cell finds
+    r"cross_attn_image.o_proj": 3.0,
+}
+"""Scale of some layers over unit variance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +141,9 @@ def _enliven(model: nn.Module, generator: torch.Generator) -> None:
         else:
             inputs = tensor.shape[0] if "upscale_conv" in name else tensor[0].numel()
             tensor.normal_(std=inputs**-0.5, generator=generator)
-        if "output_hypernetworks_mlps" in name and "proj_out" in name:
-            tensor *= LOGIT_GAIN
+        for part, gain in GAINS.items():
+            if re.search(part, name):
+                tensor *= gain
     model.shared_image_embedding.positional_embedding.copy_(model.prompt_encoder.shared_embedding.positional_embedding)
 
 
@@ -144,14 +153,35 @@ def _is_table(name: str) -> bool:
 
 
 class Float32Torch:
-    """``torch``, except that its bfloat16 is float32: the oracle rounds every memory it keeps, ours does not."""
+    """``torch``, except that its bfloat16 is float32."""
 
     bfloat16 = torch.float32
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         return getattr(torch, name)
 
 
-def keep_float32(monkeypatch) -> None:
-    """Let the oracle keep its memories in float32 for one test."""
+def keep_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the oracle keep its memories in float32 for one test: it rounds them to bfloat16, ours does not."""
     monkeypatch.setattr(modeling_sam2_video, "torch", Float32Torch())
+
+
+def follow_meta(monkeypatch: pytest.MonkeyPatch, oracle: Sam2VideoModel) -> None:
+    """Let the oracle treat a given mask as Meta's model does, for one test.
+
+    transformers leaves out that the pointer is the single candidate's, and makes the mask hard before it is memorised
+    although it does not come from clicks.
+    """
+    forward, encode = oracle._single_frame_forward, oracle._encode_new_memory
+
+    def single_unless_asked(**given: object) -> object:
+        return forward(**{"multimask_output": False, **given})
+
+    def hard_if_clicked(*, pred_masks_high_res: Tensor, is_mask_from_pts: bool, **rest: Tensor) -> object:
+        was_given = bool((pred_masks_high_res.abs() == GIVEN_LOGIT).all())
+        return encode(
+            pred_masks_high_res=pred_masks_high_res, is_mask_from_pts=is_mask_from_pts and not was_given, **rest
+        )
+
+    monkeypatch.setattr(oracle, "_single_frame_forward", single_unless_asked)
+    monkeypatch.setattr(oracle, "_encode_new_memory", hard_if_clicked)

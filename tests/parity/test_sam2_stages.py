@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ from sam2_oracle import (
     build_pair,
     calibrate,
     difference,
+    follow_meta,
     from_sequence,
     keep_float32,
     noise,
@@ -191,10 +191,8 @@ def hf_adopt(pair: Pair, features: Features, mask: Tensor):
 
 
 def test_a_given_mask(pair: Pair, masks: Tensor, monkeypatch: pytest.MonkeyPatch):
-    """Meta takes the pointer of the single candidate; transformers forgets to ask for it, so it is asked here."""
-    monkeypatch.setattr(
-        pair.oracle, "_single_frame_forward", partial(pair.oracle._single_frame_forward, multimask_output=False)
-    )
+    """Meta takes the pointer of the single candidate; transformers does once it is told to."""
+    follow_meta(monkeypatch, pair.oracle)
     features = some_features(pair, ROWS)
     ours = pair.ours.adopt(features, masks)
     assert ours.input_logits is not None
