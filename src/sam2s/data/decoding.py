@@ -26,10 +26,11 @@ ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1",
 """Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can be noticed. Their
 frame-parallel decoding is bit-equal, and reports errors in order."""
 TIMED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv"})
-"""Formats that state the presentation time of every packet (AVI does not)."""
+"""Formats that state the presentation time of every packet. AVI does not; without B-frames its order is the time."""
 CUTTABLE_FORMATS = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "flv", "rtsp", "hls", "rtp", "sdp"})
 """Formats that may begin in the middle of a picture group, where what cannot be decoded before the first frame is
-normal, and that may end anywhere without a sign of it."""
+normal, and that may end anywhere without a sign of it. MPEG-TS marks packets as corrupt where two good files were
+joined, so there only the decoder's word counts."""
 MAX_HELD = 16
 """Frames held back at most: the deepest reordering of the codecs above."""
 
@@ -47,12 +48,14 @@ class FrameDecoder:
         one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
         stream.thread_type = "AUTO" if one_to_one and not live else "SLICE"
         self._cuttable = container.format.name in CUTTABLE_FORMATS
-        self._timed = container.format.name in TIMED_FORMATS
+        in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
+        self._timed = in_order or container.format.name in TIMED_FORMATS
         self._counts = one_to_one and not live and self._timed
         self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
         self._first_key: int | None = None
         self._seen_key = self._seen_frame = False
         self._packets = 0
+        self._latest: int | None = None
         self._end = 0  # of the last frame to be shown, by the packets' timestamps
         self._safe_until: int | None = None
         self._rhythm = Rhythm()
@@ -90,7 +93,7 @@ class FrameDecoder:
             for packet in self._container.demux(self._stream):
                 if packet.size == 0:  # the end, or a "repeat the last picture" of AVI, which holds no frame
                     continue
-                if packet.is_corrupt and not self._live:
+                if packet.is_corrupt and not self._cuttable and not self._live:
                     self._break("the file is cut short or damaged", packet)
                     return
                 self._packets += 1
@@ -113,8 +116,11 @@ class FrameDecoder:
             return []
 
     def _note(self, packet: Packet) -> None:
-        """Remember which frames must come out: those from the first key frame on."""
-        if packet.is_keyframe and not self._seen_key:
+        """Remember which frames must come out: those from the first key frame on, which files begin with."""
+        if packet.dts is not None and self._latest is not None and packet.dts < self._latest:
+            self._counts, self._pending = False, []  # the clock starts anew, as where two recordings were joined
+        self._latest = packet.dts
+        if not self._seen_key and (packet.is_keyframe or not self._cuttable):
             self._seen_key, self._first_key = True, packet.pts
         expected = self._counts and self._seen_key and not packet.is_discard
         if expected and packet.pts is not None and (self._first_key is None or packet.pts >= self._first_key):
@@ -160,11 +166,12 @@ class FrameDecoder:
             return False
         if pts is None:
             return True
+        limit = self._first_key if self._safe_until is None else self._safe_until
         if self._cuttable and not self._live and self._rhythm.skips(pts):
             self._fail("the file is cut short", None)
             return False
         # A frame is never shown before its packet is decoded, so lost ones have a pts >= the dts where reading broke.
-        return not (self.broken and self._safe_until is not None and pts > self._safe_until)
+        return not (self.broken and limit is not None and pts > limit)
 
     def _break(self, reason: str, packet: Packet) -> None:
         self.broken, self._safe_until, self.broken_pts = reason, packet.dts, packet.pts

@@ -232,8 +232,8 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     """The container's main video stream; a cover picture of a sound file is none."""
     streams = [s for s in container.streams.video if not _disposition(s) & ATTACHED_PICTURE]
     if not streams:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "no"
-        raise InputError(f"{name}: no video stream (it holds {kinds} streams only)")
+        kinds = ", ".join(sorted({s.type for s in container.streams}))
+        raise InputError(f"{name}: no video stream (" + (f"it holds {kinds} only)" if kinds else "it holds nothing)"))
     default = [s for s in streams if _disposition(s) & DEFAULT_STREAM]
     return (default or streams)[0]
 

@@ -43,22 +43,23 @@ def draw_overlay(image: np.ndarray, result: FrameResult, names: Mapping[int, str
     are listed in the top left corner.
     """
     canvas = image.copy()
-    height, width = image.shape[:2]
-    scale = max(1, round(min(height, width) / 360))
-    labels: list[tuple[int, int, str, int]] = []
-    absent_y = 2 * scale
+    scale = max(1, round(min(image.shape[:2]) / 360))
+    labels: list[tuple[int, int, np.ndarray]] = []
+    absent_y = scale
     for object_id, mask in sorted(result.masks.items()):
-        text = (names or {}).get(object_id, str(object_id))
+        text, colour = (names or {}).get(object_id, str(object_id)), colour_of(object_id)
         box = bounding_box(mask)
         if box is None:
-            labels.append((2 * scale, absent_y, f"{text} absent", object_id))
-            absent_y += 14 * scale
+            label = _label(f"{text} absent", colour, scale)
+            labels.append((scale, absent_y, label))
+            absent_y += label.shape[0] + scale
             continue
         top, bottom, left, right = box
-        _paint(canvas[top:bottom, left:right], mask[top:bottom, left:right], colour_of(object_id), scale)
-        labels.append((left, top - 13 * scale, f"{text} {result.scores.get(object_id, 0.0):.2f}", object_id))
-    for left, top, text, object_id in labels:
-        _stamp(canvas, _label(text, colour_of(object_id), scale), left, top)
+        _paint(canvas[top:bottom, left:right], mask[top:bottom, left:right], colour, scale)
+        label = _label(f"{text} {result.scores.get(object_id, 0.0):.2f}", colour, scale)
+        labels.append((left, top - label.shape[0] - scale, label))
+    for left, top, label in labels:
+        _stamp(canvas, label, left, top)
     return canvas
 
 
