@@ -46,7 +46,7 @@ test: check
 	$(BIN)/python -m pytest
 
 demo: $(STAMP)
-	$(BIN)/python -m sam2s.demo --out out/demo
+	$(BIN)/sam2s demo --out out/demo
 
 clean:
 	rm -rf $(VENV) out/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -51,7 +51,7 @@ def run(options: Track) -> int:
         memory = None if options.memory == "auto" else options.memory
         tracker = Tracker(model, memory, precision=options.precision)
         output = Output(options.out, options.format, options.overlay)
-        track_source(source, tracker, Job(prompts, options.frame), output, _about(options, tracker))
+        track_source(source, tracker, Job(prompts, options.frame), output, about(options, tracker))
     return 0
 
 
@@ -99,7 +99,7 @@ def _remaining(source: FrameSource, start: int) -> int | None:
     return None if source.count is None else max(source.count - start, 1)
 
 
-def _about(options: Track, tracker: Tracker) -> dict[str, Any]:
+def about(options: Track, tracker: Tracker) -> dict[str, Any]:
     """What tracks.json says of the run. Files are named without their folders, which are nobody else's business."""
     given = Path(options.model)
     memory = tracker.model.config.memory

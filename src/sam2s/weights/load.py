@@ -97,11 +97,12 @@ def assemble(checkpoint: Checkpoint, image_size: int | None = None) -> SAM2S:
     config = checkpoint.config
     if image_size is not None:
         config = _resized(config, image_size)
-    with torch.random.fork_rng(devices=[]):  # the initial values are overwritten; the caller's randomness is not ours
+    with torch.device("meta"):  # starting values would be overwritten; this draws none and leaves randomness alone
         model = build_model(config)
     expected = model.state_dict()
     _check_fit(checkpoint, expected)
-    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in checkpoint.tensors.items()})
+    tensors = {name: tensor.to(expected[name].dtype) for name, tensor in checkpoint.tensors.items()}
+    model.load_state_dict(tensors, assign=True)
     return model.eval()
 
 

@@ -79,6 +79,7 @@ def test_a_saved_model_comes_back(model: SAM2S, folder: Path):
     assert loaded.config == model.config
     assert loaded.image_size == 64
     assert not loaded.training
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
     assert same_weights(model, loaded)
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
 
@@ -141,6 +142,12 @@ def test_saving_onto_a_file(model: SAM2S, tmp_path: Path):
 
 
 # ---------------------------------------------------------------- sizes and devices
+
+
+def test_a_loaded_model_computes_what_the_saved_one_did(model: SAM2S, folder: Path):
+    picture = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(load_model(folder, device="cpu").encode(picture).stride16, model.encode(picture).stride16)
 
 
 def test_another_image_size(folder: Path):

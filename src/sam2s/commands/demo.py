@@ -1,0 +1,153 @@
+"""``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model, one click each.
+
+The video is written to an mp4 file and read back, and goes through the very code of ``sam2s track``; the masks are then
+read from ``tracks.json`` and scored against the scene's own, on every frame after the prompted one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sam2s.commands.options import Demo, Track
+from sam2s.commands.progress import progress_bar
+from sam2s.commands.track import Job, Outcome, about, track_source
+from sam2s.data.frames import open_frames
+from sam2s.data.synthetic import HELD_OUT, Scene, SceneSpec
+from sam2s.errors import InputError
+from sam2s.export.overlay import draw_overlay
+from sam2s.export.tracks import Tracks, read_tracks
+from sam2s.export.video_file import write_video
+from sam2s.export.writer import Output
+from sam2s.metrics import Score, mean_score, score_sequence
+from sam2s.tracking.annotator import center_click, to_points
+from sam2s.tracking.tracker import Tracker
+from sam2s.types import FrameResult
+from sam2s.weights.load import load_model
+
+FRAMES, SIZE, FPS = 150, (480, 640), 25.0
+"""The video: number of frames, (height, width) in pixels, frames per second."""
+OBJECTS = 2
+SMALLEST = 0.01
+"""An instrument is clicked where it fills at least this share of the picture."""
+SHEET = (2, 4)
+"""Rows and columns of the contact sheet."""
+
+Masks = Mapping[int, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {instrument id: (H, W) bool} per frame; ``names``."""
+
+    images: Sequence[np.ndarray]
+    masks: Sequence[Masks]
+    names: Mapping[int, str]
+
+
+def run(options: Demo) -> int:
+    """Make the video, track, score, draw, and say where everything is and what it shows."""
+    model = load_model(options.model)
+    footage = _film(options.seed)
+    start, ids = _choose(footage)
+    options.out.mkdir(parents=True, exist_ok=True)
+    video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
+    write_video(video, footage.images, FPS)
+    job = Job({i: [to_points([center_click(footage.masks[start][i])])] for i in ids}, start)
+    tracker = Tracker(model)
+    print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
+    with open_frames(video) as source:
+        names = {i: f"{i} {footage.names[i]}" for i in ids}
+        output = Output(options.out, overlay=overlay, names=names)
+        made = about(Track(str(video), options.out, model=options.model, frame=start), tracker)
+        outcome = track_source(source, tracker, job, output, made)
+    scores = _score(read_tracks(options.out / "tracks.json"), footage, start)
+    sheet = _contact_sheet(options.out, footage, start, names)
+    _summarise(options.out / "summary.json", footage, scores, outcome)
+    print(f"contact sheet: {sheet}")
+    for i, score in scores.items():
+        print(f"{footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, from one click on frame {start}")
+    print(f"summary: {options.out / 'summary.json'}")
+    return 0
+
+
+def _film(seed: int) -> Footage:
+    """Render the scene and keep it: the masks are the truth that the result is scored against."""
+    scene = Scene(SceneSpec(seed, HELD_OUT, FRAMES, SIZE, FPS, tools=(OBJECTS, 3), cuts=0.0))
+    names = {i: info.class_name or "instrument" for i, info in scene.objects.items() if info.kind == "instrument"}
+    images, masks = [], []
+    with progress_bar(FRAMES, "film") as bar:
+        for image, every in scene.render():
+            images.append(image)
+            masks.append({i: every[i] for i in names})
+            bar.update()
+    return Footage(images, masks, names)
+
+
+def _choose(footage: Footage) -> tuple[int, list[int]]:
+    """The first frame that shows enough instruments well, and the ids of the largest there."""
+    for index, masks in enumerate(footage.masks):
+        shares = {i: float(mask.mean()) for i, mask in masks.items() if mask.mean() >= SMALLEST}
+        if len(shares) >= OBJECTS:
+            return index, sorted(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS])
+    raise InputError(f"--seed: this scene never shows {OBJECTS} instruments at once; try another number")
+
+
+def _score(tracks: Tracks, footage: Footage, start: int) -> dict[int, Score]:
+    """Per object the mean over the frames after the prompted one."""
+
+    def pairs(object_id: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for frame in tracks.frames:
+            if frame.index > start:
+                yield frame.objects[object_id].mask, footage.masks[frame.index][object_id]
+
+    scores = {i: score_sequence(pairs(i)) for i in tracks.frames[0].objects}
+    return {i: score for i, score in scores.items() if score is not None}
+
+
+def _summarise(path: Path, footage: Footage, scores: Mapping[int, Score], outcome: Outcome) -> None:
+    mean = mean_score(scores.values())
+    assert mean is not None, "every object is scored"
+    objects = {
+        str(i): {
+            "class": footage.names[i],
+            "jf": round(100 * s.jf, 2),
+            "j": round(100 * s.j, 2),
+            "f": round(100 * s.f, 2),
+        }
+        for i, s in scores.items()
+    }
+    content = {
+        "jf_mean": round(100 * mean.jf, 2),
+        "fps": round(outcome.fps, 2),
+        "frames": outcome.frames,
+        "unit": "percent; frames per second with decoding and writing; frames tracked",
+        "objects": objects,
+    }
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _contact_sheet(folder: Path, footage: Footage, start: int, names: Mapping[int, str]) -> Path:
+    """Evenly spaced frames with their masks, as one picture."""
+    tracks = read_tracks(folder / "tracks.json")
+    rows, columns = SHEET
+    shown = [tracks.frames[round(k)] for k in np.linspace(0, len(tracks.frames) - 1, rows * columns)]
+    tiles = []
+    for frame in shown:
+        masks = {i: tracked.mask for i, tracked in frame.objects.items()}
+        scores = {i: tracked.score for i, tracked in frame.objects.items()}
+        result = FrameResult(frame.index, frame.time, masks, scores=scores)
+        tiles.append(draw_overlay(footage.images[frame.index], result, names))
+    lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], axis=1) for r in range(rows)]
+    path = folder / "contact_sheet.png"
+    picture = Image.fromarray(np.concatenate(lines))
+    picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS).save(path)
+    return path
