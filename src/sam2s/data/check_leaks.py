@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +56,10 @@ class LeakCheck:
         """One finding a pair of videos, at the closest pair of frames."""
         best: dict[tuple[str, str], tuple[float, int, int]] = {}
         count: dict[tuple[str, str], set[int]] = {}
-        for a, b in self._pairs():
-            first, second = self._shots[a], self._shots[b]
-            difference = float(np.abs(first.thumb - second.thumb).mean())
-            if difference <= CLOSE:
-                key = first.video, second.video
-                best[key] = min(best.get(key, (np.inf, 0, 0)), (difference, a, b))
-                count.setdefault(key, set()).add(a)
+        for difference, a, b in self._pairs():
+            key = self._shots[a].video, self._shots[b].video
+            best[key] = min(best.get(key, (np.inf, 0, 0)), (difference, a, b))
+            count.setdefault(key, set()).add(a)
         for key, (difference, a, b) in best.items():
             first, second = self._shots[a], self._shots[b]
             detail = (
@@ -72,18 +69,20 @@ class LeakCheck:
             score = 1.0 - 0.3 * difference / CLOSE
             yield Finding("leak", first.video, None, (first.frame,), score, detail)
 
-    def _pairs(self) -> Iterable[tuple[int, int]]:
-        """Frames of different splits with an equal band, each pair once."""
-        seen: set[tuple[int, int]] = set()
+    def _pairs(self) -> Iterator[tuple[float, int, int]]:
+        """(difference, frame, frame) of close frames of different splits, perhaps more than once."""
+        if not self._shots:
+            return
+        thumbs = np.stack([shot.thumb for shot in self._shots])
+        splits = np.array([shot.split for shot in self._shots])
         for members in self._bands.values():
-            splits = {self._shots[i].split for i in members}
-            if len(splits) < 2:
-                continue
-            for place, a in enumerate(members):
-                for b in members[place + 1 :]:
-                    if self._shots[a].split != self._shots[b].split and (a, b) not in seen:
-                        seen.add((a, b))
-                        yield a, b
+            ids = np.array(members)
+            for a in members:
+                others = ids[(ids > a) & (splits[ids] != splits[a])]
+                if others.size:
+                    differences = np.abs(thumbs[others] - thumbs[a]).mean(axis=(1, 2))
+                    for place in np.flatnonzero(differences <= CLOSE):
+                        yield float(differences[place]), a, int(others[place])
 
 
 def recording_leaks(videos: Mapping[str, MaskletVideo], provenance: Mapping[str, Any]) -> Iterator[Finding]:

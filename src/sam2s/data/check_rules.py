@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from sam2s.data.masklets import MaskletVideo
+from sam2s.data.sources.regions import EIGHT, bounds
 
 FULL = 0.98
 """Part of the picture from which on a mask counts as full."""
@@ -121,9 +122,12 @@ class VideoCheck:
 def _measure(history: _History, name: str, mask: np.ndarray) -> None:
     if mask.mean() >= FULL:
         history.full.append(name)
-    labels, count = ndimage.label(mask, np.ones((3, 3), dtype=bool))
-    areas = np.bincount(labels.ravel(), minlength=2)[1:]
-    specks = int((areas < SPECK * areas.max()).sum()) if count else 0
+    window = bounds(mask)
+    if window is None:
+        return
+    labels, count = ndimage.label(mask[window], EIGHT)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    specks = int((areas < SPECK * areas.max()).sum())
     if specks:
         history.specks.append((specks, name))
     if history.last_two and history.last_two[-1][1].any():
@@ -174,9 +178,13 @@ def _iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
     """Between the centres of two masks, in mean diagonals of their bounding boxes."""
-    centres, sizes = [], []
-    for mask in (a, b):
-        rows, columns = np.nonzero(mask)
-        centres.append((rows.mean(), columns.mean()))
-        sizes.append(np.hypot(np.ptp(rows) + 1, np.ptp(columns) + 1))
-    return float(np.hypot(centres[0][0] - centres[1][0], centres[0][1] - centres[1][1]) / np.mean(sizes))
+    (first, size), (second, other) = _centre_and_size(a), _centre_and_size(b)
+    return float(np.hypot(*(first - second)) / ((size + other) / 2))
+
+
+def _centre_and_size(mask: np.ndarray) -> tuple[np.ndarray, float]:
+    """(y, x) mean and diagonal of the bounding box, from the sums of rows and columns."""
+    rows, columns = mask.sum(axis=1), mask.sum(axis=0)
+    centre = [float(sums @ np.arange(len(sums)) / sums.sum()) for sums in (rows, columns)]
+    extent = [float(np.ptp(np.flatnonzero(sums)) + 1) for sums in (rows, columns)]
+    return np.array(centre), float(np.hypot(*extent))
