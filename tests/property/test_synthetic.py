@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_planned_absences_fit_their_range_and_the_video(
         assert shortest <= stop - start <= shortest + extra
         assert start >= 12
         assert stop <= frames - 12
-    for (_, before), (after, _) in zip(windows, windows[1:], strict=False):
+    for (_, before), (after, _) in itertools.pairwise(windows):
         assert after - before >= 12
 
 

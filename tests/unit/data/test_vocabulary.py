@@ -23,5 +23,5 @@ def test_the_papers_names_are_there() -> None:
 def test_unknown_names_are_refused() -> None:
     assert is_known("hook")
     assert not is_known("Hook")
-    with pytest.raises(InputError, match="'Hook'.*INSTRUMENTS"):
+    with pytest.raises(InputError, match=r"'Hook'.*INSTRUMENTS"):
         kind_of("Hook")

@@ -35,7 +35,7 @@ def paint_cavity(rng: Rng, procedure: Procedure, shape: tuple[int, int], unit: f
         names[index] = organ.name
     for _ in range(int(rng.integers(0, 3))):
         _lay_attachment(rng, canvas, vary(MATERIALS[str(rng.choice(("fat", "pale fat", "connective")))], rng))
-    if rng.random() < 0.25:
+    if rng.random() < 0.15:
         _lay_gauze(rng, canvas)
     spill_blood(rng, canvas)
     visible = {i for i in names if np.count_nonzero(canvas.ids == i) > 0.004 * unit * unit}

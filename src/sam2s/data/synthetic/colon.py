@@ -113,7 +113,7 @@ def _paint(rng: Rng, canvas: Canvas, tube: Tube, fields: np.ndarray, origin: np.
     mucosa = vary(MATERIALS["mucosa"], rng, 1.3)
     skin = _skin(rng, mucosa, tube, at.reshape(-1, 3), shape)
     _dress_polyps(rng, canvas, skin, mucosa)
-    facing = np.clip(-(normal * view).sum(2), 0, 1)
+    facing = _without_seams(np.clip(-(normal * view).sum(2), 0, 1), canvas.unit)
     bump = cv2.Sobel(skin.relief, cv2.CV_32F, 1, 0, scale=0.125) + cv2.Sobel(skin.relief, cv2.CV_32F, 0, 1, scale=0.125)
     facing = 0.25 + 0.75 * np.clip(facing + np.clip(bump * canvas.unit * 0.6, -0.25, 0.25), 0, 1.2)
     reach = np.float32(rng.uniform(0.10, 0.35))
@@ -129,6 +129,13 @@ def _paint(rng: Rng, canvas: Canvas, tube: Tube, fields: np.ndarray, origin: np.
     rows = _image_axes(view, shape)
     nx, ny = (slope * rows[0]).sum(2), (slope * rows[1]).sum(2)
     return assemble(rng, canvas, grade.apply(skin.albedo * tinted * np.float32(1.15)), f32(nx), f32(ny))
+
+
+def _without_seams(facing: np.ndarray, unit: float) -> np.ndarray:
+    """Close the thin dark lines that grazing rays leave along the edges of folds and polyps."""
+    side = 2 * max(1, round(0.008 * unit)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.morphologyEx(f32(facing), cv2.MORPH_CLOSE, kernel)
 
 
 def _image_axes(view: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -156,8 +163,8 @@ def _soil(rng: Rng, flat: Texture) -> None:
         film = smoothstep(0.9, 2.0, fbm(rng, flat.relief.shape, 100, 5))[..., None] * np.float32(rng.uniform(0.3, 0.8))
         flat.albedo[:] = flat.albedo + (tint - flat.albedo) * film
     if rng.random() < 0.25:
-        where = fbm(rng, flat.relief.shape, 160, 3) + 0.9 * smooth_noise(rng, flat.relief.shape, 4)
-        crumbs = smoothstep(1.9, 2.3, where)[..., None]
+        where = fbm(rng, flat.relief.shape, 160, 3) + 1.1 * smooth_noise(rng, flat.relief.shape, 2.6)
+        crumbs = smoothstep(2.2, 2.8, where)[..., None]
         flat.albedo[:] = flat.albedo + (f32([0.42, 0.34, 0.08]) - flat.albedo) * crumbs
 
 
@@ -165,7 +172,7 @@ def _dress_polyps(rng: Rng, canvas: Canvas, skin: Texture, mucosa: Material) -> 
     """Give polyps their own surface: from nearly the wall's to red, pale or lobed."""
     for object_id in np.unique(canvas.ids[canvas.ids > 0]):
         region = (canvas.ids == object_id).astype(np.float32)
-        soft = cv2.GaussianBlur(region, (0, 0), max(1.0, canvas.unit * rng.uniform(0.006, 0.02)))
+        soft = cv2.GaussianBlur(region, (0, 0), max(1.0, canvas.unit * rng.uniform(0.006, 0.04)))
         own = vary(mucosa, rng, rng.choice([0.3, 0.8, 1.6]))
         lobed = rng.random() < 0.4
         own = Material(

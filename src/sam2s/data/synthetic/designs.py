@@ -46,7 +46,7 @@ class Design:
     reach: float = 2.0
     opening: float = 0.0
     bend: float = 0.0
-    width: tuple[float, float] = (0.07, 0.15)
+    width: tuple[float, float] = (0.07, 0.19)
     loop: bool = False
 
 
@@ -145,7 +145,7 @@ def clip_applier(rng: Rng) -> Design:
     length = rng.uniform(2.2, 2.8)
     clip = (PURPLE, WHITE, GREEN, STEEL)[rng.integers(4)]
     jaws = pair(STEEL, length, 0.52, 0.42, bands=(Band(0.55 * length, 0.95 * length, clip),))
-    return Design(laparoscopic(rng), jaws, reach=length, opening=0.3, width=(0.08, 0.13))
+    return Design(laparoscopic(rng), jaws, reach=length, opening=0.3, width=(0.08, 0.17))
 
 
 def suction(rng: Rng) -> Design:
@@ -196,14 +196,14 @@ def vessel_sealer(rng: Rng) -> Design:
     upper = Part(jaw(length, 0.48, 0.3, 0.3, 0.0, 1), (GREY, DARK_STEEL)[rng.integers(2)], 0.3)
     lower = Part(jaw(length, 0.42, 0.3, 0.3, 0.06, -1), (WHITE, STEEL)[rng.integers(2)], 0.3)
     wrist = Part(rod(1.5, 1.0, 0.85) - (0.3, 0), GREY, 0.45, ribs=(0.3, 0.06))
-    return Design(tube_shaft(BLACK), (upper, lower), wrist, 1.1, length, 0.38, 0.6, (0.09, 0.14))
+    return Design(tube_shaft(BLACK), (upper, lower), wrist, 1.1, length, 0.38, 0.6, (0.09, 0.18))
 
 
 def ligature(rng: Rng) -> Design:
     length = rng.uniform(2.2, 2.8)
     jaws = pair(DARK_STEEL, length, 0.5, 0.36, curve=rng.uniform(0.0, 0.3), bands=(Band(0.2, 0.55, WHITE),))
     shaft = tube_shaft((BLACK, BLUE, GREY)[rng.integers(3)], (Band(-1.2, 0.2, WHITE),))
-    return Design(shaft, jaws, reach=length, opening=0.4, width=(0.09, 0.14))
+    return Design(shaft, jaws, reach=length, opening=0.4, width=(0.09, 0.18))
 
 
 def grasper_retractor(rng: Rng) -> Design:
@@ -229,7 +229,7 @@ def snare(rng: Rng) -> Design:
     big, small = (outer, inner) if np.ptp(outer[:, 1]) > np.ptp(inner[:, 1]) else (inner, outer)
     part = Part(big, STEEL, 0.1, (small,))
     sheath = tube_shaft((WHITE, BLUE, GREEN, AMBER)[rng.integers(4)], (Band(-0.5, 0.1, STEEL),))
-    return Design(sheath, (part,), reach=length, width=(0.035, 0.06), loop=True)
+    return Design(sheath, (part,), reach=length, width=(0.035, 0.075), loop=True)
 
 
 def catheter(rng: Rng) -> Design:
@@ -238,17 +238,17 @@ def catheter(rng: Rng) -> Design:
     path = np.stack([x, rng.uniform(-1, 1) * (x / length) ** 2], 1)
     finish = (AMBER, BLUE, GREEN, WHITE, Finish((0.85, 0.75, 0.35), 0, 0.6))[rng.integers(5)]
     tip = Part(ribbon(path, np.linspace(1.0, 0.8, 14)), finish, 0.45, bands=(Band(length - 1.0, length - 0.7, BLACK),))
-    return Design(tube_shaft(finish), (tip,), reach=length, width=(0.04, 0.07))
+    return Design(tube_shaft(finish), (tip,), reach=length, width=(0.04, 0.09))
 
 
 def clamp(rng: Rng) -> Design:
     length = rng.uniform(3.4, 4.4)
     jaws = pair((GOLD, STEEL)[rng.integers(2)], length, 0.26, 0.2, curve=rng.uniform(0.8, 1.4), teeth=0.08)
-    return Design(tube_shaft(STEEL, end=0.7), jaws, reach=length, opening=0.25, width=(0.06, 0.1))
+    return Design(tube_shaft(STEEL, end=0.7), jaws, reach=length, opening=0.25, width=(0.06, 0.13))
 
 
 def _wristed(rng: Rng, jaws: tuple[Part, ...], length: float, opening: float) -> Design:
-    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.075, 0.15))
+    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.08, 0.19))
 
 
 DESIGNS: dict[str, Callable[[Rng], Design]] = {

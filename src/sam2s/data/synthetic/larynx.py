@@ -71,7 +71,8 @@ def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
     widest = rng.uniform(0.12, 0.34)
     along = np.clip(v, 0, 1.6)
     opening = np.float32(widest) * along ** np.float32(rng.uniform(0.6, 1.1)) * smoothstep(1.55, 1.0, along)
-    opening = opening + 0.012 * fbm(rng, shape, 0.12 * unit, 3) * smoothstep(0, 0.1, along)
+    ragged = np.float32(rng.uniform(0.001, 0.012))
+    opening = opening + ragged * fbm(rng, shape, rng.uniform(0.1, 0.3) * unit, 3) * smoothstep(0, 0.1, along)
     return Frame(u, v, f32(opening - 0.02 * (v < 0)), length, turn)
 
 
@@ -128,7 +129,7 @@ def _fold(rng: Rng, canvas: Canvas, frame: Frame, material: Material, side: int,
     breadth = rng.uniform(0.10, 0.24) * (0.55 + 0.45 * np.clip(frame.v / 0.5, 0, 1))
     ends = np.minimum(frame.v + 0.02, 1.28 - frame.v)
     out = side * frame.u - frame.opening
-    wobble = 0.015 * smooth_noise(rng, canvas.shape, 0.2 * canvas.unit)
+    wobble = np.float32(rng.uniform(0.0, 0.02)) * smooth_noise(rng, canvas.shape, 0.25 * canvas.unit)
     field = np.minimum(np.minimum(out, breadth + wobble - out), 0.6 * ends)
     alpha = smoothstep(-1.0, 1.0 + rng.uniform(0, 2), field * frame.length * canvas.unit)
     texture = weave(rng, canvas.shape, canvas.unit, material, frame.turn + np.pi / 2)

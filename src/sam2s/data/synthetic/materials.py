@@ -56,7 +56,7 @@ MATERIALS: dict[str, Material] = {
     "gland": Material((0.66, 0.36, 0.28), (0.88, 0.62, 0.50), 0.2, 0.4, 0.05, lobes=0.06, vessels=0.6, gloss=0.6),
     "mucosa": Material((0.64, 0.40, 0.30), (0.86, 0.64, 0.50), 0.35, 0.2, 0.1, vessels=0.9, gloss=0.8),
     "larynx": Material((0.70, 0.33, 0.24), (0.90, 0.58, 0.46), 0.3, 0.2, 0.07, fibres=0.15, vessels=0.9, gloss=0.5),
-    "fold": Material((0.74, 0.48, 0.32), (0.95, 0.82, 0.66), 0.2, 0.25, 0.05, fibres=1.0, vessels=0.7, gloss=0.8),
+    "fold": Material((0.74, 0.48, 0.32), (0.95, 0.82, 0.66), 0.2, 0.2, 0.06, fibres=0.55, vessels=0.7, gloss=0.8),
     "lesion": Material((0.80, 0.52, 0.48), (0.97, 0.86, 0.82), 0.1, 0.9, 0.035, lobes=0.035, vessels=0.2, gloss=0.7),
     "trachea": Material((0.16, 0.07, 0.06), (0.40, 0.20, 0.17), 0.2, 0.2, 0.07, vessels=0.5, gloss=0.15),
 }

@@ -27,7 +27,11 @@ class Organ:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """What one kind of surgery looks like. ``stage``: how the scenery is built; ``grounds``: possible linings."""
+    """What one kind of surgery looks like.
+
+    ``stage``: how the scenery is built; ``grounds``: possible linings; ``tools``: fewest and most instruments at once;
+    ``round_view``: chance of a round or cut-cornered picture; ``thickness``: of its tools against the usual.
+    """
 
     name: str
     stage: Stage
@@ -35,8 +39,8 @@ class Procedure:
     organs: tuple[Organ, ...]
     instruments: tuple[str, ...]
     tools: tuple[int, int]
-    robotic: bool = False
     round_view: float = 0.3
+    thickness: float = 1.0
 
 
 PROCEDURES: dict[str, Procedure] = {
@@ -78,7 +82,6 @@ PROCEDURES: dict[str, Procedure] = {
             ),
             ("needle driver", "monopolar scissors", "bipolar forceps", "prograsp forceps", "suction", "needle holder"),
             (2, 4),
-            robotic=True,
             round_view=0.05,
         ),
         Procedure(
@@ -102,7 +105,6 @@ PROCEDURES: dict[str, Procedure] = {
                 "clip applier",
             ),
             (2, 4),
-            robotic=True,
             round_view=0.05,
         ),
         Procedure(
@@ -126,6 +128,7 @@ PROCEDURES: dict[str, Procedure] = {
             ("snare", "grasper", "catheter"),
             (0, 2),
             round_view=0.75,
+            thickness=0.6,
         ),
         Procedure(
             "laryngoscopy",

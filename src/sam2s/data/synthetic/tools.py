@@ -9,6 +9,7 @@ import numpy as np
 from sam2s.data.synthetic.curves import Wave, Window, stay, wave
 from sam2s.data.synthetic.designs import SHAFT_LENGTH, Design
 from sam2s.data.synthetic.noise import Rng
+from sam2s.data.synthetic.procedures import find_procedure
 from sam2s.data.synthetic.spec import SceneSpec
 from sam2s.data.synthetic.sprites import Sprite, Wear, bake, draw, part_matrix
 
@@ -163,7 +164,8 @@ def make_tool(
 ) -> Tool:
     """Bake a tool's sprites and draw its way of moving. ``wear.light`` is in the view's frame."""
     short = min(spec.size)
-    diameter = short * rng.uniform(*design.width)
+    usual = float(np.exp(rng.uniform(*np.log(design.width))))
+    diameter = short * find_procedure(spec.procedure).thickness * usual
     stands = _stands(rng, spec.size, issue.segments)
     angle = float(np.arctan2(*(stands[0].home - stands[0].pivot)[::-1]))
     c, s = np.cos(angle), np.sin(angle)

@@ -84,8 +84,13 @@ class Tissue:
         alpha = cv2.LUT(field, table)
         owner[alpha > 127] = 0
         keep = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
-        pool = cv2.merge([cv2.convertScaleAbs(alpha, alpha=c / 255) for c in self.blood])
-        return cv2.add(cv2.multiply(image, keep, scale=1 / 255), pool)
+        return cv2.add(cv2.multiply(image, keep, scale=1 / 255), self._pool(field, table, edge))
+
+    def _pool(self, field: np.ndarray, cover: np.ndarray, edge: float) -> np.ndarray:
+        """The blood's own colour times how far it covers: bright where it is thin, dark where it is deep."""
+        thick = np.clip((np.arange(256) - edge) / 120.0, 0, 1)
+        tone = (1.3 - 0.75 * np.sqrt(thick)) * cover / 255
+        return cv2.merge([cv2.LUT(field, np.clip(tone * c, 0, 255).astype(np.uint8)) for c in self.blood])
 
     def _shine(self, t: int, image: np.ndarray, channels: Sequence[np.ndarray]) -> np.ndarray:
         """Wet highlights where the surface mirrors the lamp into the lens; they travel as either moves."""

@@ -97,7 +97,7 @@ def _light_directions(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[np
 def assemble(rng: Rng, canvas: Canvas, colour: np.ndarray, nx: np.ndarray, ny: np.ndarray) -> World:
     """Pack a lit canvas. The normals get the fine roughness that breaks wet highlights into speckles."""
     unit = canvas.unit
-    lumpy, rough = rng.uniform(0.04, 0.14), rng.uniform(0.01, 0.06)
+    lumpy, rough = rng.uniform(0.04, 0.14), rng.uniform(0.003, 0.03)
     wide, fine = unit * rng.uniform(0.04, 0.10), max(unit * rng.uniform(0.006, 0.015), 1.6)
     slopes = []
     for slope in (nx, ny):
