@@ -16,6 +16,8 @@ from sam2s.data.masklets import MaskletVideo, open_masklets
 from sam2s.errors import InputError
 from sam2s.train.config import Stage, TrainConfig
 
+SAMPLER = 4
+"""Purpose of the random number that chooses a step's sampler (see `generator`)."""
 TRIES = 100
 """Videos asked in vain before the data are called unfit for a stage."""
 
@@ -61,8 +63,9 @@ class Examples(Dataset):
         step = self.first + item
         stage, _ = self.config.stage_at(step)
         rng = generator(self.config.seed, step, self.rank)
-        # One sampler a step: the rows of a batch share one script and one kind of memory.
-        sampler: ClipSampler = stage.diverse_sampler if rng.random() < stage.diverse else stage.sampler
+        # One sampler a step, on all processes: the rows of a batch share one script and one kind of memory.
+        diverse = generator(self.config.seed, step, purpose=SAMPLER).random() < stage.diverse
+        sampler: ClipSampler = stage.diverse_sampler if diverse else stage.sampler
         return collate([self._draw(stage, sampler, rng) for _ in range(stage.clips)])
 
     def _draw(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from functools import reduce
 from operator import add
 
@@ -17,7 +18,8 @@ from sam2s.memory.bank import Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import Stage
 from sam2s.train.losses import Losses, mask_losses
-from sam2s.train.unroll import Answer, draw_script, unroll
+from sam2s.train.unroll import Answer, Script, unroll
+from sam2s.types import Decoded
 
 
 class ClipLearner(nn.Module):
@@ -28,15 +30,17 @@ class ClipLearner(nn.Module):
         self.model = model
         self.policy = policy
 
-    def forward(self, batch: ClipBatch, stage: Stage, rng: np.random.Generator) -> tuple[Losses, list[Answer]]:
-        """Losses averaged over rows and summed over answers (frames and clicks), as in SAM 2; and the answers."""
-        script = draw_script(stage.user, batch.frames, rng)
+    def forward(
+        self, batch: ClipBatch, stage: Stage, script: Script, rng: np.random.Generator
+    ) -> tuple[Losses, list[Answer]]:
+        """Losses averaged over rows and summed over answers (frames and clicks), as in SAM 2; and the answers, detached:
+        DDP waits for a gradient of whatever a wrapped module returns attached."""
         with plain_attention(batch.images.device):
             features = self.model.encode(batch.images.flatten(0, 1))
         answers = unroll(self.model, self.policy, batch, features, script, stage.user, rng)
         # The losses are float32 work whatever the precision of the layers.
         with torch.autocast(batch.images.device.type, enabled=False):
-            return self._judge(batch, stage, answers), answers
+            return self._judge(batch, stage, answers), [_detached(answer) for answer in answers]
 
     def _judge(self, batch: ClipBatch, stage: Stage, answers: list[Answer]) -> Losses:
         return reduce(
@@ -46,6 +50,11 @@ class ClipLearner(nn.Module):
                 for a in answers
             ),
         )
+
+
+def _detached(answer: Answer) -> Answer:
+    tensors = {spec.name: getattr(answer.decoded, spec.name) for spec in fields(answer.decoded)}
+    return replace(answer, decoded=Decoded(**{k: None if v is None else v.detach() for k, v in tensors.items()}))
 
 
 @contextmanager

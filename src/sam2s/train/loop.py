@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -29,13 +30,13 @@ from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import Losses, true_iou
 from sam2s.train.optim import MovingAverage, build_optimizer, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
-from sam2s.train.unroll import Answer
+from sam2s.train.unroll import Answer, draw_script
 from sam2s.train.validate import load_validation, validate
 from sam2s.weights.save import save_model
 
 LOG = "log.jsonl"
-USER_PURPOSE = 1
-"""Random numbers of the simulated user are drawn apart from those of the clips (see `examples.generator`)."""
+CLICKS, LAYERS, SCRIPT = 1, 2, 3
+"""Purposes of random numbers besides the clips themselves (see `examples.generator`)."""
 
 
 class Diverged(Sam2sError):
@@ -66,9 +67,12 @@ def run_training(
 def _prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> _Trainer:
     """Everything built and placed, nothing trained yet."""
     accelerator = Accelerator(
+        cpu=not torch.accelerator.is_available(),  # or processes under torchrun would not find each other
         mixed_precision="bf16" if config.run.precision == "bf16" else "no",
         log_with="tensorboard" if config.run.tensorboard else None,
         project_dir=out_dir,
+        # What takes part depends on the batch: no memory in single pictures, no prompt encoder after a given mask.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     if config.run.tensorboard:
         accelerator.init_trackers("tensorboard")
@@ -103,35 +107,36 @@ class _Trainer:
         self._log({"event": "start", "step": first, **_provenance(), "config": asdict(self.config)})
         self.learner.train()
         bar = tqdm(total=self.config.steps, initial=first, unit="step", disable=not self.accelerator.is_main_process)
-        tick = time.monotonic()
+        tick, figures = time.monotonic(), []
         for step, batch in enumerate(self._batches(first), start=first):
-            record = self.step(step, batch)
+            figures.append(self.step(step, batch))
             bar.update()
             if (step + 1) % self.config.run.log_every == 0:
-                now = time.monotonic()
-                record["steps_per_s"] = round(self.config.run.log_every / (now - tick), 3)
-                tick = now
-                bar.set_postfix(loss=f"{record['total']:.2f}", J=f"{record['jaccard']:.1f}")
-                self._log(record)
+                means = {name: round(fmean(f[name] for f in figures), 5) for name in figures[0]}
+                speed = round(len(figures) / (time.monotonic() - tick), 3)
+                tick, figures = time.monotonic(), []
+                bar.set_postfix(loss=f"{means['total']:.2f}", J=f"{means['jaccard']:.1f}")
+                stage, _ = self.config.stage_at(step)
+                self._log({"step": step + 1, "stage": stage.name, **means, "steps_per_s": speed})
             self._after(step + 1)
         bar.close()
 
-    def step(self, step: int, batch: ClipBatch) -> dict[str, Any]:
-        """One optimiser step; what is worth logging of it."""
+    def step(self, step: int, batch: ClipBatch) -> dict[str, float]:
+        """One optimiser step; its figures for the log: losses are means over answers."""
         stage, within = self.config.stage_at(step)
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
         rank = self.accelerator.process_index
-        torch.manual_seed(int(generator(self.config.seed, step, rank, purpose=2).integers(2**62)))
-        losses, answers = self.learner(batch, stage, generator(self.config.seed, step, rank, USER_PURPOSE))
+        torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
+        # All processes play the same script (as in SAM 2), so that none waits long for another.
+        script = draw_script(stage.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT))
+        losses, answers = self.learner(batch, stage, script, generator(self.config.seed, step, rank, CLICKS))
         norm = self._descend(losses, batch, step)
         if (step + 1) % self.config.run.overlay_every == 0 and self.accelerator.is_main_process:
             save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
-        figures = {name: round(float(value.detach()) / len(answers), 5) for name, value in losses.terms().items()}
-        return {
-            "step": step + 1, "stage": stage.name, "lr": lr, "norm": round(norm, 4), "answers": len(answers),
-            "rows": batch.rows, "jaccard": _mean_jaccard(batch, answers), **figures,
-        }  # fmt: skip
+        figures = {name: float(value.detach()) / len(answers) for name, value in losses.terms().items()}
+        shape = {"rows": float(batch.rows), "answers": float(len(answers))}
+        return {"lr": lr, "norm": norm, **shape, "jaccard": _mean_jaccard(batch, answers), **figures}
 
     def _descend(self, losses: Losses, batch: ClipBatch, step: int) -> float:
         """Backward pass, clipping, optimiser, moving average; the gradient's norm before clipping."""
@@ -225,7 +230,7 @@ def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
         present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
         scores.append(true_iou(logits, truth.float())[present, 0])
     found = torch.cat(scores)
-    return round(100 * float(found.mean()), 2) if len(found) else 0.0
+    return 100 * float(found.mean()) if len(found) else 0.0
 
 
 def _provenance() -> dict[str, str | None]:

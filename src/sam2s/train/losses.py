@@ -30,6 +30,9 @@ class LossConfig:
 
     ``stride``: input pixels per loss pixel. 1 compares upsampled logits with the mask at input size, as SAM 2 does; 4
     compares at the decoder's own resolution, sixteen times fewer pixels, which is what a CPU can afford.
+    ``spread``: share of the mask loss that goes to all candidates alike instead of to the best one (relaxed
+    winner-takes-all, Rupprecht et al. 2017). SAM 2, which starts from SAM, has 0; from scratch the three candidates
+    would first divide the objects of a picture among themselves and leave the prompt unread.
     ``all_ious``: teach the IoU of every candidate (SAM 2's published configuration), not only of the best one.
     """
 
@@ -39,6 +42,7 @@ class LossConfig:
     presence: float = 1.0
     alpha: float = 0.25
     gamma: float = 2.0
+    spread: float = 0.0
     all_ious: bool = True
     stride: int = 1
 
@@ -130,9 +134,12 @@ def mask_losses(
     iou = error.mean(dim=1) if config.all_ious else error.gather(1, best)[:, 0]
     presence = F.binary_cross_entropy_with_logits(decoded.object_logits.float(), present.float(), reduction="none")
 
+    def shared(loss: Tensor) -> Tensor:
+        return (1 - config.spread) * loss.gather(1, best)[:, 0] + config.spread * loss.mean(dim=1)
+
     terms = (
-        (focal.gather(1, best)[:, 0] * taught).mean(),
-        (dice.gather(1, best)[:, 0] * taught).mean(),
+        (shared(focal) * taught).mean(),
+        (shared(dice) * taught).mean(),
         (iou * taught).mean(),
         (presence * known.float()).mean(),
     )
