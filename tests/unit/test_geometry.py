@@ -1,0 +1,66 @@
+"""Conversions between source pixels, model pixels and grid cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sam2s.geometry import IMAGE_MEAN, IMAGE_STD, image_to_model, logits_to_source, mask_to_model, points_to_model
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_image_is_resized_with_antialias_and_normalised():
+    image = picture(90, 60)
+    given = image_to_model(image, 32)
+    plane = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    exact = F.interpolate(plane, (32, 32), mode="bilinear", antialias=True, align_corners=False) / 255
+    expected = (exact - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
+    assert given.shape == (1, 3, 32, 32)
+    # One grey value of rounding, in units of the standard deviation.
+    assert float((given - expected).abs().max()) <= 1.01 / 255 / min(IMAGE_STD)
+
+
+@pytest.mark.parametrize("make", [lambda a: a[:, ::-1], lambda a: a[::2, ::2], np.asfortranarray])
+def test_views_and_read_only_arrays_are_accepted(make):
+    image = make(picture(64, 64))
+    image.flags.writeable = False
+    assert torch.equal(image_to_model(image, 32), image_to_model(np.array(image, order="C"), 32))
+    mask = image[..., 0] > 128
+    mask.flags.writeable = False
+    assert torch.equal(mask_to_model(mask, 32), mask_to_model(mask.copy(), 32))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    height=st.integers(1, 2000),
+    width=st.integers(1, 2000),
+    size=st.sampled_from([64, 256, 1024]),
+    x=st.floats(0, 1),
+    y=st.floats(0, 1),
+)
+def test_points_scale_each_axis_on_its_own(height, width, size, x, y):
+    inside = points_to_model(np.array([[x * width, y * height]]), (height, width), size)[0]
+    assert inside == pytest.approx([x * size, y * size], abs=1e-2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(top=st.integers(0, 30), left=st.integers(0, 50), seed=st.integers(0, 99))
+def test_a_mask_comes_back_where_it_was(top, left, seed):
+    height, width = 40 + seed % 40, 60 + seed % 30
+    mask = np.zeros((height, width), bool)
+    mask[top : top + 10, left : left + 10] = True
+    model = mask_to_model(mask, 256)
+    back = logits_to_source((model[None] * 20 - 10), (height, width))[0].numpy() > 0
+    assert (back ^ mask).sum() <= 0.25 * mask.sum()
+
+
+def test_same_size_is_left_alone():
+    mask = np.random.default_rng(0).random((64, 64)) < 0.5
+    assert torch.equal(mask_to_model(mask, 64), torch.from_numpy(mask).float())
