@@ -36,7 +36,7 @@ FRAMES, SIZE, FPS = 150, (480, 640), 25.0
 OBJECTS = 2
 SMALLEST = 0.01
 """An instrument is clicked where it fills at least this share of the picture."""
-SHEET = (2, 4)
+SHEET = (2, 3)
 """Rows and columns of the contact sheet."""
 
 Masks = Mapping[int, np.ndarray]
@@ -44,7 +44,7 @@ Masks = Mapping[int, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {instrument id: (H, W) bool} per frame; ``names``."""
+    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {id: (H, W) bool} per frame; ``names``: {id: class}."""
 
     images: Sequence[np.ndarray]
     masks: Sequence[Masks]
@@ -54,25 +54,23 @@ class Footage:
 def run(options: Demo) -> int:
     """Make the video, track, score, draw, and say where everything is and what it shows."""
     model = load_model(options.model)
-    footage = _film(options.seed)
-    start, ids = _choose(footage)
+    footage, start = _choose(_film(options.seed))
     options.out.mkdir(parents=True, exist_ok=True)
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
     write_video(video, footage.images, FPS)
-    job = Job({i: [to_points([center_click(footage.masks[start][i])])] for i in ids}, start)
+    job = Job({i: [to_points([center_click(mask)])] for i, mask in footage.masks[start].items()}, start)
     tracker = Tracker(model)
     print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
-        names = {i: f"{i} {footage.names[i]}" for i in ids}
-        output = Output(options.out, overlay=overlay, names=names)
+        output = Output(options.out, overlay=overlay, names=footage.names)
         made = about(Track(str(video), options.out, model=options.model, frame=start), tracker)
         outcome = track_source(source, tracker, job, output, made)
     scores = _score(read_tracks(options.out / "tracks.json"), footage, start)
-    sheet = _contact_sheet(options.out, footage, start, names)
+    sheet = _contact_sheet(options.out, footage)
     _summarise(options.out / "summary.json", footage, scores, outcome)
     print(f"contact sheet: {sheet}")
     for i, score in scores.items():
-        print(f"{footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, from one click on frame {start}")
+        print(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, one click on frame {start}")
     print(f"summary: {options.out / 'summary.json'}")
     return 0
 
@@ -90,12 +88,14 @@ def _film(seed: int) -> Footage:
     return Footage(images, masks, names)
 
 
-def _choose(footage: Footage) -> tuple[int, list[int]]:
-    """The first frame that shows enough instruments well, and the ids of the largest there."""
-    for index, masks in enumerate(footage.masks):
+def _choose(film: Footage) -> tuple[Footage, int]:
+    """The film with its two best seen instruments as objects 1 and 2, and the first frame that shows both well."""
+    for index, masks in enumerate(film.masks):
         shares = {i: float(mask.mean()) for i, mask in masks.items() if mask.mean() >= SMALLEST}
         if len(shares) >= OBJECTS:
-            return index, sorted(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS])
+            chosen = dict(enumerate(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS], start=1))
+            kept = [{new: every[old] for new, old in chosen.items()} for every in film.masks]
+            return Footage(film.images, kept, {new: f"{new} {film.names[old]}" for new, old in chosen.items()}), index
     raise InputError(f"--seed: this scene never shows {OBJECTS} instruments at once; try another number")
 
 
@@ -135,7 +135,7 @@ def _summarise(path: Path, footage: Footage, scores: Mapping[int, Score], outcom
     os.replace(temporary, path)
 
 
-def _contact_sheet(folder: Path, footage: Footage, start: int, names: Mapping[int, str]) -> Path:
+def _contact_sheet(folder: Path, footage: Footage) -> Path:
     """Evenly spaced frames with their masks, as one picture."""
     tracks = read_tracks(folder / "tracks.json")
     rows, columns = SHEET
@@ -145,9 +145,8 @@ def _contact_sheet(folder: Path, footage: Footage, start: int, names: Mapping[in
         masks = {i: tracked.mask for i, tracked in frame.objects.items()}
         scores = {i: tracked.score for i, tracked in frame.objects.items()}
         result = FrameResult(frame.index, frame.time, masks, scores=scores)
-        tiles.append(draw_overlay(footage.images[frame.index], result, names))
+        tiles.append(draw_overlay(footage.images[frame.index], result, footage.names))
     lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], axis=1) for r in range(rows)]
     path = folder / "contact_sheet.png"
-    picture = Image.fromarray(np.concatenate(lines))
-    picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS).save(path)
+    Image.fromarray(np.concatenate(lines)).save(path)
     return path
