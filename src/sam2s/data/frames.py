@@ -88,7 +88,7 @@ def open_frames(
         raise InputError(f"fps: must be above 0, got {fps}")
     if isinstance(source, str | Path):
         return _open_path(str(source), fps, max_pixels, options)
-    if isinstance(source, Iterable) or hasattr(source, "__array__"):
+    if isinstance(source, Iterable) or hasattr(source, "__array_interface__"):
         return ArrayFrames(source, fps=fps, max_pixels=max_pixels)
     raise InputError(
         f"source: cannot read frames from {type(source).__name__}; give a path, a URL, an array or an iterable"
