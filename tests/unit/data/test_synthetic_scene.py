@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 
 from sam2s.data.masklets import open_masklets
-from sam2s.data.synthetic import HELD_OUT, PROCEDURES, TRAINING, Scene, SceneSpec, random_spec, synthesize, write_videos
+from sam2s.data.synthetic import (
+    HELD_OUT,
+    PROCEDURES,
+    TRAINING,
+    Scene,
+    SceneSpec,
+    long_term_spec,
+    random_spec,
+    synthesize,
+    write_videos,
+)
 from sam2s.data.synthetic.write import video_seed
 from sam2s.data.vocabulary import kind_of
 from sam2s.errors import InputError
@@ -108,6 +118,13 @@ def test_a_long_video_holds_absences_of_up_to_300_frames() -> None:
     assert lengths
     assert min(lengths) >= 200
     assert max(lengths) <= 300
+
+
+def test_the_long_term_suite_is_long_and_hard() -> None:
+    spec = long_term_spec(3, HELD_OUT, (64, 64))
+    assert (spec.procedure, spec.frames, spec.absence, spec.lookalikes) == (HELD_OUT, 600, (5, 300), 1.0)
+    assert long_term_spec(3) == long_term_spec(3)
+    assert long_term_spec(3) != long_term_spec(4)
 
 
 def test_look_alikes_share_a_class() -> None:

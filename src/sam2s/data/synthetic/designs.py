@@ -46,7 +46,7 @@ class Design:
     reach: float = 2.0
     opening: float = 0.0
     bend: float = 0.0
-    width: tuple[float, float] = (0.07, 0.19)
+    width: tuple[float, float] = (0.085, 0.2)
     loop: bool = False
 
 
@@ -248,7 +248,7 @@ def clamp(rng: Rng) -> Design:
 
 
 def _wristed(rng: Rng, jaws: tuple[Part, ...], length: float, opening: float) -> Design:
-    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.08, 0.19))
+    return Design(robotic(rng), jaws, clevis(rng), 1.1, length, opening, 0.8, (0.09, 0.2))
 
 
 DESIGNS: dict[str, Callable[[Rng], Design]] = {

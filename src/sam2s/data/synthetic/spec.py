@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,11 @@ class SceneSpec:
             raise InputError("synthetic scene: absences, lookalikes, motion, effects and cuts must be 0 or more")
         if self.tools is not None and not 0 <= self.tools[0] <= self.tools[1] <= 8:
             raise InputError(f"synthetic scene: tools must be (fewest, most) between 0 and 8, got {self.tools}")
+
+
+def long_term_spec(seed: int, procedure: str | None = None, size: tuple[int, int] = (256, 256)) -> SceneSpec:
+    """A scene of the long-term suite: 600 frames, look-alikes, two absences an object of up to 300 frames."""
+    return replace(random_spec(seed, procedure, 600, size), absence=(5, 300), absences=2.0, lookalikes=1.0)
 
 
 def random_spec(
