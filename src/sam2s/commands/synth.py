@@ -21,5 +21,5 @@ def run(options: Synth) -> int:
         progress=sys.stderr.isatty(),
         workers=options.workers,
     )
-    print(f"{len(names)} videos of {options.frames} frames: {options.out}")
+    print(f"{len(names)} video{'s' * (len(names) > 1)} of {options.frames} frames: {options.out}")
     return 0

@@ -1,0 +1,61 @@
+"""What the documents say exists, exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from sam2s.commands import options
+from sam2s.weights.load import PACKAGED, PUBLISHED
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:src|docs|tests|scripts)/[\w./-]+)`", README))))
+def test_every_file_that_the_readme_names_is_there(path: str):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
+def test_every_link_of_the_readme_leads_somewhere(link: str):
+    assert (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("kind", get_args(options.Command))
+def test_the_readme_lists_every_command(kind: type):
+    assert f"`sam2s {kind.__name__.lower()}" in README
+
+
+@pytest.mark.parametrize("name", [*PACKAGED, *PUBLISHED])
+def test_the_readme_lists_every_model(name: str):
+    assert f"| `{name}` |" in README
+
+
+def test_the_readme_says_what_it_must():
+    for words in (
+        "research use only",
+        "independent implementation",
+        "SurgSLOT",
+        "make demo",
+        "make test",
+        "2511.16618",
+    ):
+        assert words.lower() in README.lower(), words
+
+
+def test_the_licence_is_apache_2():
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in licence
+    assert "Version 2.0, January 2004" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_the_makefile_has_its_targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in ("env", "test", "check", "demo"):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

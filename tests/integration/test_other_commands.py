@@ -1,0 +1,192 @@
+"""The other commands from end to end, on a folder of two tiny synthetic videos."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sam2s.cli import main
+from sam2s.commands import demo
+from sam2s.data.masklets import open_masklets
+from sam2s.export.tracks import read_tracks
+
+FRAMES, SIZE = 6, 64
+
+
+@pytest.fixture(scope="module")
+def masklets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made by the command itself."""
+    out = tmp_path_factory.mktemp("synth") / "data"
+    line = f"synth {out} --videos 2 --frames {FRAMES} --size {SIZE} --seed 3 --procedure cholecystectomy"
+    assert main(line.split()) == 0
+    return out
+
+
+def test_synth_writes_masklets(masklets: Path):
+    folder = open_masklets(masklets)
+    assert len(folder) == 2
+    for video in folder.videos.values():
+        assert len(video) == FRAMES
+        assert video.size == (SIZE, SIZE)
+        assert video.info.procedure == "cholecystectomy"
+        assert video.info.objects
+
+
+def test_synth_says_what_it_made(sam2s, tmp_path: Path):
+    said = sam2s(f"synth {tmp_path}/a --videos 1 --frames 2 --size 64")
+    assert (said.code, said.err) == (0, "")
+    assert f"1 video of 2 frames: {tmp_path}/a" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--procedure dentistry", "procedure 'dentistry': unknown; use one of cholecystectomy"),
+        ("--videos 0", "videos must be 1 or more"),
+        ("--frames 0", "frames must be 1 or more"),
+        ("--size 8", "size must be"),
+        ("--workers 0", "workers must be 1 or more"),
+    ],
+)
+def test_synth_refuses(sam2s, tmp_path: Path, arguments: str, words: str):
+    said = sam2s(f"synth {tmp_path}/a {arguments}")
+    assert said.code == 2
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "a").exists()
+
+
+def test_evaluate_finds_the_truth_perfect(sam2s, masklets: Path, tmp_path: Path):
+    said = sam2s(f"evaluate --pred {masklets} --gt {masklets} --json {tmp_path}/r.json")
+    assert said.code == 0, said.err
+    assert said.out.startswith("J&F 100.00  J 100.00  F 100.00")
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["mean"]["jf"] == 100
+
+
+def test_evaluate_counts_what_is_missing(sam2s, masklets: Path, tmp_path: Path):
+    pred = tmp_path / "pred"
+    shutil.copytree(masklets / "Annotations", pred / "Annotations")
+    victim = next(p for p in sorted(pred.rglob("*.png")) if np.asarray(Image.open(p)).any())
+    victim.unlink()
+    said = sam2s(f"evaluate --pred {pred} --gt {masklets}")
+    assert said.code == 0, said.err
+    assert "1 masks were not predicted and count as empty" in said.out
+    assert "J&F 100.00" not in said.out
+
+
+def test_evaluate_refuses(sam2s, masklets: Path, tmp_path: Path):
+    said = sam2s(f"evaluate --pred {tmp_path}/none --gt {masklets} --json {tmp_path}/r.json")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "no such folder" in said.err
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_benchmark_scores_a_model_and_the_floors(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
+    said = sam2s(
+        f"benchmark {masklets} --model {model_folder} --memory diverse --prompt 1-click --json {tmp_path}/r.json "
+        f"--floors --device cpu --masks {tmp_path}/masks"
+    )
+    assert (said.code, said.err) == (0, "")
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert 0 <= result["mean"]["jf"] <= 100
+    assert set(result["floors"]) == {"still", "flow"}
+    assert f"{result['mean']['jf']:.2f}" in said.out
+    assert f"all scores: {tmp_path}/r.json" in said.out
+    assert sam2s(f"evaluate --pred {tmp_path}/masks --gt {masklets}").code == 0
+
+
+def test_benchmark_refuses(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
+    for arguments, words in (
+        (f"{tmp_path}/none --model {model_folder}", "no such folder"),
+        (f"{masklets} --model nanoo", "unknown model"),
+        (f"{masklets} --model {model_folder} --video nobody", "no such video: nobody"),
+    ):
+        said = sam2s(f"benchmark {arguments} --json {tmp_path}/r.json")
+        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert words in said.err
+        assert not (tmp_path / "r.json").exists()
+
+
+def test_train_refuses(sam2s, tmp_path: Path):
+    said = sam2s(f"train nonsense --out {tmp_path}/run")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "unknown name 'nonsense'; use one of nano" in said.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_hands_over_and_says_where_the_model_is(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen = {}
+
+    def run_training(config, out_dir, *, resume, data_dir):
+        seen.update(name=config.name, out=out_dir, resume=resume, data=data_dir)
+        return out_dir / "model"
+
+    monkeypatch.setattr("sam2s.train.loop.run_training", run_training)
+    said = sam2s(f"train nano --out {tmp_path}/run --resume --data {tmp_path}/data")
+    assert said.code == 0, said.err
+    assert seen == {"name": "nano", "out": tmp_path / "run", "resume": True, "data": tmp_path / "data"}
+    assert f"trained model: {tmp_path}/run/model" in said.out
+
+
+def test_train_without_its_extra_says_what_to_install(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(__import__("sys").modules, "sam2s.train.loop", None)
+    said = sam2s(f"train nano --out {tmp_path}/run")
+    assert said.code == 2
+    assert "pip install 'sam2s[train]'" in said.err
+
+
+def test_the_demo_makes_what_it_promises(sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo, "FRAMES", 20)
+    monkeypatch.setattr(demo, "SIZE", (96, 128))
+    out = tmp_path / "demo"
+    said = sam2s(f"demo --out {out} --model {model_folder}")
+    assert (said.code, said.err) == (0, "")
+    made = {"scene.mp4", "overlay.mp4", "tracks.json", "summary.json", "contact_sheet.png", "Annotations"}
+    assert {p.name for p in out.iterdir()} == made
+    assert all(str(out / name) in said.out for name in made - {"Annotations"})
+    assert str(out / "Annotations" / "scene") in said.out
+    summary = json.loads((out / "summary.json").read_text())
+    tracks = read_tracks(out / "tracks.json")
+    assert summary["frames"] == len(tracks.frames) > 0
+    assert summary["fps"] > 0
+    assert set(summary["objects"]) == {"1", "2"} == {str(i) for i in tracks.frames[0].objects}
+    assert summary["jf_mean"] == pytest.approx(np.mean([o["jf"] for o in summary["objects"].values()]), abs=0.02)
+    with Image.open(out / "contact_sheet.png") as sheet:
+        assert sheet.size == (3 * 128, 2 * 96)
+
+
+def test_the_demo_scores_against_the_truth(sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A tracker that gives the true masks must reach 100, whatever the model is."""
+    monkeypatch.setattr(demo, "FRAMES", 20)
+    monkeypatch.setattr(demo, "SIZE", (96, 128))
+    filmed = []
+
+    class Cheat(demo.Tracker):
+        def step(self, frame, *args, **options):
+            result = super().step(frame, *args, **options)
+            object.__setattr__(result, "masks", filmed[0].masks[frame.index])
+            return result
+
+    choose = demo._choose
+
+    def remember(film):
+        footage, start = choose(film)
+        filmed.append(footage)
+        return footage, start
+
+    monkeypatch.setattr(demo, "_choose", remember)
+    monkeypatch.setattr(demo, "Tracker", Cheat)
+    assert sam2s(f"demo --out {tmp_path} --model {model_folder}").code == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["jf_mean"] == 100
+
+
+def test_a_scene_without_two_instruments_is_refused():
+    film = demo.Footage([np.zeros((8, 8, 3), np.uint8)], [{3: np.ones((8, 8), bool), 4: np.zeros((8, 8), bool)}], {})
+    with pytest.raises(demo.InputError, match="never shows 2 instruments"):
+        demo._choose(film)
