@@ -53,6 +53,8 @@ class ModelConfig:
             )
         if len(self.trunk_blocks) != 4 or len(self.trunk_windows) != 4:
             raise InputError("model: the trunk has four stages; give four block counts and four window sizes")
+        if any(window % 2 for window in self.trunk_windows[:3]):
+            raise InputError(f"model: the first three windows are halved, so must be even; got {self.trunk_windows}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, ready for JSON."""
@@ -62,9 +64,8 @@ class ModelConfig:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> ModelConfig:
         """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a ``WeightsError``."""
-        given = dict(values)
+        given = _known(ModelConfig, values, "")
         memory = _known(MemoryConfig, given.pop("memory", {}), "memory.")
-        given = _known(ModelConfig, given, "")
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
         try:
             return ModelConfig(**plain, memory=MemoryConfig(**memory))
@@ -72,7 +73,9 @@ class ModelConfig:
             raise WeightsError(f"model configuration: {error}") from error
 
 
-def _known(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _known(kind: type, values: Any, prefix: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"model configuration: {prefix.rstrip('.') or 'it'} should be a table, got {values!r}")
     names = {spec.name for spec in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:

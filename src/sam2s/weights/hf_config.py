@@ -7,6 +7,7 @@ weights would run differently here: a ``WeightsError`` names them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sam2s.errors import InputError, WeightsError
@@ -72,59 +73,60 @@ VIDEO_FIXED = {
     "memory_fuser_padding": 3,
     "memory_fuser_hidden_act": "gelu",
 }
+DECODER_SHAPE = {
+    "decoder_layers": "num_hidden_layers",
+    "decoder_heads": "num_attention_heads",
+    "decoder_mlp_dim": "mlp_dim",
+    "iou_head_dim": "iou_head_hidden_dim",
+}
+VIDEO_SHAPE = {
+    "memory_dim": "memory_encoder_output_channels",
+    "memory_encoder_layers": "memory_fuser_num_layers",
+    "memory_layers": "memory_attention_num_layers",
+    "memory_mlp_dim": "memory_attention_feed_forward_hidden_size",
+    "dropout": "memory_attention_dropout",
+}
+"""Our fields and transformers' names of what models may differ in."""
+
+DIMS = (
+    "memory_attention_hidden_size",
+    "memory_encoder_hidden_size",
+    "mask_downsampler_embed_dim",
+    "memory_fuser_embed_dim",
+)
+FREE = {
+    *("architectures", "model_type", "image_size", "rope_type", "memory_attention_rope_feat_sizes"),
+    *("memory_attention_rope_dropout", "backbone_feature_sizes", "backbone_channel_list", "num_attention_heads"),
+}
+"""What ``hf_config`` writes and no answer depends on: it follows from the rest, or transformers does not read it."""
 POSITION_GRID = "window_positional_embedding_background_size"
+DEFAULT = PRESETS["tiny"]
 
 
 def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
     """The shape of a Sam2VideoModel from its ``config.json``; a missing entry has transformers' default (SAM 2.1 tiny).
 
-    Raises WeightsError for another kind of model, and for choices that SAM 2.1 does not make."""
+    Raises WeightsError for another kind of model, and for choices that SAM 2.1 does not make.
+    """
     if values.get("model_type") != MODEL_TYPE:
-        raise WeightsError(
-            f"config.json: model_type is {values.get('model_type')!r}, expected {MODEL_TYPE!r} (SAM 2.1)"
-        )
-    vision = values.get("vision_config") or {}
-    backbone = vision.get("backbone_config") or {}
-    decoder = values.get("mask_decoder_config") or {}
-    prompt = values.get("prompt_encoder_config") or {}
-    base = PRESETS["tiny"]
-    width, heads = backbone.get("hidden_size", base.trunk_dim), backbone.get("num_attention_heads_per_stage", [1])[0]
-    dim = vision.get("fpn_hidden_size", base.dim)
-    derived = (
-        _differing("vision_config.backbone_config", backbone, {**BACKBONE_FIXED, **_trunk_derived(width, heads)}),
-        _differing("vision_config", vision, VISION_FIXED),
-        _differing("prompt_encoder_config", prompt, {**PROMPT_FIXED, "hidden_size": dim}),
-        _differing("mask_decoder_config", decoder, {**DECODER_FIXED, "hidden_size": dim}),
-        _differing("", values, {**VIDEO_FIXED, **_video_derived(dim)}),
-    )
-    problems = [problem for group in derived for problem in group]
-    if problems:
-        raise WeightsError(f"config.json: not a SAM 2.1 model: {'; '.join(problems)}")
-    grid = backbone.get(POSITION_GRID, [base.trunk_position_grid] * 2)
-    config = {
-        "name": "sam2.1",
-        "image_size": _side(values.get("image_size", base.image_size)),
-        "trunk_dim": width,
-        "trunk_heads": heads,
-        "trunk_blocks": tuple(backbone.get("blocks_per_stage", base.trunk_blocks)),
-        "trunk_windows": tuple(backbone.get("window_size_per_stage", base.trunk_windows)),
-        "trunk_global_blocks": tuple(backbone.get("global_attention_blocks", base.trunk_global_blocks)),
-        "trunk_position_grid": _side(grid),
-        "dim": dim,
-        "decoder_layers": decoder.get("num_hidden_layers", base.decoder_layers),
-        "decoder_heads": decoder.get("num_attention_heads", base.decoder_heads),
-        "decoder_mlp_dim": decoder.get("mlp_dim", base.decoder_mlp_dim),
-        "iou_head_dim": decoder.get("iou_head_hidden_dim", base.iou_head_dim),
-        "memory_dim": values.get("memory_encoder_output_channels", base.memory_dim),
-        "memory_encoder_layers": values.get("memory_fuser_num_layers", base.memory_encoder_layers),
-        "memory_layers": values.get("memory_attention_num_layers", base.memory_layers),
-        "memory_mlp_dim": values.get("memory_attention_feed_forward_hidden_size", base.memory_mlp_dim),
-        "dropout": values.get("memory_attention_dropout", base.dropout),
+        kind = values.get("model_type")
+        raise WeightsError(f"config.json: model_type is {kind!r}, expected {MODEL_TYPE!r} (SAM 2.1)")
+    vision, decoder = values.get("vision_config") or {}, values.get("mask_decoder_config") or {}
+    shape = {
+        **_trunk_shape(vision.get("backbone_config") or {}),
+        **_pick(vision, {"dim": "fpn_hidden_size"}),
+        **_pick(decoder, DECODER_SHAPE),
+        **_pick(values, VIDEO_SHAPE),
+        "image_size": _side(values.get("image_size") or DEFAULT.image_size),
     }
     try:
-        return _named(ModelConfig(**config))
-    except InputError as error:
+        config = replace(DEFAULT, name="sam2.1", **shape)
+    except (InputError, TypeError) as error:
         raise WeightsError(f"config.json: {error}") from error
+    problems = list(_differing("", values, hf_config(config)))
+    if problems:
+        raise WeightsError(f"config.json: not a SAM 2.1 model: {'; '.join(problems)}")
+    return _named(config)
 
 
 def hf_config(config: ModelConfig) -> dict[str, Any]:
@@ -132,8 +134,9 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
     side, width = config.image_size, config.trunk_dim
     backbone = {
         **BACKBONE_FIXED,
-        **_trunk_derived(width, config.trunk_heads),
         "hidden_size": width,
+        "embed_dim_per_stage": [width * 2**stage for stage in range(4)],
+        "num_attention_heads_per_stage": [config.trunk_heads * 2**stage for stage in range(4)],
         "num_attention_heads": config.trunk_heads,
         "image_size": [side, side],
         POSITION_GRID: [config.trunk_position_grid] * 2,
@@ -158,7 +161,8 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
     }
     return {
         **VIDEO_FIXED,
-        **_video_derived(config.dim),
+        **dict.fromkeys(DIMS, config.dim),
+        "memory_fuser_intermediate_dim": 4 * config.dim,
         "model_type": MODEL_TYPE,
         "architectures": ["Sam2VideoModel"],
         "image_size": side,
@@ -176,32 +180,34 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def _trunk_derived(width: int, heads: int) -> dict[str, Any]:
+def _trunk_shape(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    """The published models leave ``num_attention_heads`` at 1, so the heads are read stage-wise."""
+    lists = {
+        "trunk_blocks": "blocks_per_stage",
+        "trunk_windows": "window_size_per_stage",
+        "trunk_global_blocks": "global_attention_blocks",
+    }
     return {
-        "embed_dim_per_stage": [width * 2**stage for stage in range(4)],
-        "num_attention_heads_per_stage": [heads * 2**stage for stage in range(4)],
+        **_pick(backbone, {"trunk_dim": "hidden_size"}),
+        "trunk_heads": (backbone.get("num_attention_heads_per_stage") or [DEFAULT.trunk_heads])[0],
+        **{ours: tuple(value) for ours, value in _pick(backbone, lists).items()},
+        "trunk_position_grid": _side(backbone.get(POSITION_GRID) or DEFAULT.trunk_position_grid),
     }
 
 
-def _video_derived(dim: int) -> dict[str, Any]:
-    return {
-        "memory_attention_hidden_size": dim,
-        "memory_encoder_hidden_size": dim,
-        "mask_downsampler_embed_dim": dim,
-        "memory_fuser_embed_dim": dim,
-        "memory_fuser_intermediate_dim": 4 * dim,
-    }
+def _pick(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Entries under our names, as far as they are given."""
+    return {ours: values[theirs] for ours, theirs in names.items() if values.get(theirs) is not None}
 
 
 def _differing(path: str, values: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in expected.items():
-        given = values.get(key, value)
-        if given is not None and _plain(given) != _plain(value):
-            yield f"{path}{'.' if path else ''}{key} is {given!r}, expected {value!r}"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """What is given and is not what SAM 2.1 of this shape has."""
+    for key in expected.keys() - FREE:
+        given, value = values.get(key), expected[key]
+        if isinstance(given, Mapping):
+            yield from _differing(f"{path}{key}.", given, value)
+        elif given is not None and (list(given) if isinstance(given, tuple) else given) != value:
+            yield f"{path}{key} is {given!r}, expected {value!r}"
 
 
 def _side(size: Any) -> int:
@@ -214,8 +220,7 @@ def _side(size: Any) -> int:
 
 def _named(config: ModelConfig) -> ModelConfig:
     """The config under the name of the preset with the same tensors, if there is one."""
-    shape = {**config.to_dict(), "name": None, "image_size": None}
-    for name, known in PRESETS.items():
-        if {**known.to_dict(), "name": None, "image_size": None} == shape:
-            return ModelConfig.from_dict({**config.to_dict(), "name": name})
+    for known in PRESETS.values():
+        if replace(known, image_size=config.image_size) == replace(config, name=known.name):
+            return replace(config, name=known.name)
     return config
