@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from tqdm import tqdm
 
+from sam2s.data.background import Background, prefetched
 from sam2s.data.convert_writer import ConvertedFolder, VideoFolder
 from sam2s.data.link import Linker
 from sam2s.data.masklet_info import ObjectInfo, VideoInfo
@@ -123,25 +124,28 @@ def _convert_all(
     try:
         with tqdm(total=total, unit="frame", desc=info.title, disable=not progress) as bar, PictureReader() as reader:
             for name, video in todo.items():
-                _convert_one(name, video, info, folder, job, partial(_frame, reader=reader, bar=bar))
+                _convert_one(name, video, info, folder, job, partial(_Walk, job.mode, reader, bar))
     finally:
         folder.end(complete=False)
 
 
 def _convert_one(
-    name: str, video: SourceVideo, info: SourceInfo, folder: ConvertedFolder, job: _Job, frame_done: Any
+    name: str,
+    video: SourceVideo,
+    info: SourceInfo,
+    folder: ConvertedFolder,
+    job: _Job,
+    walk_through: Callable[[SourceVideo, VideoFolder], _Walk],
 ) -> None:
-    objects: dict[int, ObjectInfo] = {}
-    masks = 0
+    """Convert one video and list it; leave nothing of it behind when it fails or holds no object."""
     _pixels.cache_clear()
     try:
-        target = VideoFolder(folder.claim(name))
-        linker = Linker(video.rules)
-        size: tuple[int, int] | None = None
-        for frame in video.frames:
-            size, found = frame_done(video, frame, target, linker, job.mode, size)
-            objects |= {object_id: video.classes[label] for object_id, (label, _) in found.items()}
-            masks += len(found)
+        hidden = folder.claim(name)
+        with Background() as background:
+            target = VideoFolder(hidden, background)
+            walk = walk_through(video, target)
+            walk.run()
+            target.fill()
     except InputError as error:
         folder.drop(name, empty=False)
         if not job.skip_bad:
@@ -151,60 +155,70 @@ def _convert_one(
     except BaseException:
         folder.drop(name, empty=False)
         raise
-    if not objects:
+    if not walk.objects:
         folder.drop(name, empty=True)
         job.report.empty += 1
         return
-    target.fill()
-    folder.add(name, _info(video, info, objects), _provenance(video, info))
+    folder.add(name, _info(video, info, walk.objects), _provenance(video, info))
     job.report.videos += 1
     job.report.frames += len(video.frames)
-    job.report.masks += masks
-    job.report.objects += len(objects)
+    job.report.masks += walk.masks
+    job.report.objects += len(walk.objects)
 
 
-def _frame(
-    video: SourceVideo,
-    frame: SourceFrame,
-    target: VideoFolder,
-    linker: Linker,
-    mode: FrameMode,
-    size: tuple[int, int] | None,
-    reader: PictureReader,
-    bar: tqdm[Any],
-) -> tuple[tuple[int, int], dict[int, tuple[str, np.ndarray]]]:
-    """Convert one frame; its (H, W) and {object id: (label, mask)} of what is on it."""
-    path, got = _place_picture(frame, target, mode, reader)
-    if size is not None and got != size:
-        raise InputError(
-            f"{frame.picture.path}: is {got[1]} x {got[0]} pixels, the frames before it of '{video.name}' are "
-            f"{size[1]} x {size[0]}"
-        )
-    bar.update()
-    if frame.regions is None:
-        return got, {}
-    regions = [region for region in frame.regions() if region.mask.any()]
-    for region in regions:
-        _check(region, video, frame, got)
-    ids = linker.step(regions, partial(_pixels, path))
-    found: dict[int, tuple[str, np.ndarray]] = {}
-    for object_id, region in zip(ids, regions, strict=True):
-        before = found.get(object_id)
-        found[object_id] = (region.label, region.mask if before is None else before[1] | region.mask)
-    target.add(frame.name, got, {object_id: mask for object_id, (_, mask) in found.items()})
-    return got, found
+class _Walk:
+    """One pass over a video's frames: pictures to their place, regions to objects. Masks are decoded ahead."""
+
+    def __init__(
+        self, mode: FrameMode, reader: PictureReader, bar: tqdm[Any], video: SourceVideo, target: VideoFolder
+    ) -> None:
+        self.objects: dict[int, ObjectInfo] = {}
+        self.masks = 0
+        self._mode, self._reader, self._bar = mode, reader, bar
+        self._video, self._target = video, target
+        self._linker = Linker(video.rules)
+        self._size: tuple[int, int] | None = None
+
+    def run(self) -> None:
+        """Raises InputError for whatever is wrong with the video."""
+        for frame, regions in prefetched(self._video.frames, _decoded):
+            pixels = self._place(frame)
+            if regions is not None:
+                self._add(frame, regions, pixels)
+            self._bar.update()
+
+    def _place(self, frame: SourceFrame) -> Callable[[], np.ndarray]:
+        """Put the frame's picture to its place, check its size; how to read its pixels."""
+        picture, size = frame.picture, picture_size(frame.picture)
+        if self._mode == "jpeg" or picture.index is not None or picture.crop is not None or size is None:
+            image = self._reader.read(picture)
+            path, size = self._target.encode(frame.name, image), (image.shape[0], image.shape[1])
+        else:
+            path = picture.path
+            (self._target.link if self._mode == "link" else self._target.copy)(frame.name, path)
+        if self._size is not None and size != self._size:
+            raise InputError(
+                f"{picture.path}: is {size[1]} x {size[0]} pixels, the frames before it of '{self._video.name}' are "
+                f"{self._size[1]} x {self._size[0]}"
+            )
+        self._size = size
+        return partial(_pixels, path)
+
+    def _add(self, frame: SourceFrame, regions: list[Region], pixels: Callable[[], np.ndarray]) -> None:
+        assert self._size is not None
+        for region in regions:
+            _check(region, self._video, frame, self._size)
+        found: dict[int, np.ndarray] = {}
+        for object_id, region in zip(self._linker.step(regions, pixels), regions, strict=True):
+            found[object_id] = found[object_id] | region.mask if object_id in found else region.mask
+            self.objects.setdefault(object_id, self._video.classes[region.label])
+        self.masks += len(found)
+        self._target.add(frame.name, self._size, found)
 
 
-def _place_picture(
-    frame: SourceFrame, target: VideoFolder, mode: FrameMode, reader: PictureReader
-) -> tuple[Path, tuple[int, int]]:
-    picture = frame.picture
-    size = picture_size(picture)
-    if mode == "jpeg" or picture.index is not None or picture.crop is not None or size is None:
-        pixels = reader.read(picture)
-        return target.encode(frame.name, pixels), (pixels.shape[0], pixels.shape[1])
-    place = target.link if mode == "link" else target.copy
-    return place(frame.name, picture.path), size
+def _decoded(frame: SourceFrame) -> list[Region] | None:
+    """The regions that are not empty; None where the frame is not annotated."""
+    return None if frame.regions is None else [region for region in frame.regions() if region.mask.any()]
 
 
 def _check(region: Region, video: SourceVideo, frame: SourceFrame, size: tuple[int, int]) -> None:

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sam2s.data.background import Background
 from sam2s.data.masklet_info import CATALOGUE, VideoInfo, info_to_json, read_catalogue
-from sam2s.data.masks import write_binary_mask
+from sam2s.data.png_bits import encode_bits
 from sam2s.errors import InputError
 
 SOURCES = "sources.json"
@@ -126,58 +127,69 @@ class ConvertedFolder:
 
 
 class VideoFolder:
-    """One video in its hidden folder: pictures, masks, and at the end the all-zero masks of absent objects."""
+    """One video in its hidden folder: pictures, masks, and at the end the all-zero masks of absent objects.
 
-    def __init__(self, folder: Path) -> None:
+    Copies and masks are written in the background; they are complete when ``background`` is left.
+    """
+
+    def __init__(self, folder: Path, background: Background) -> None:
         self.folder = folder
+        self._background = background
         self._names: list[str] = []
         self._written: dict[int, set[str]] = {}
         self._size = (0, 0)
 
-    def link(self, name: str, picture: Path) -> Path:
+    def link(self, name: str, picture: Path) -> None:
         """The picture as a symbolic link."""
-        target = self._target(name, picture.suffix.lower())
-        target.symlink_to(picture.resolve())
-        return target
+        self._target(name, picture.suffix).symlink_to(picture.resolve())
 
-    def copy(self, name: str, picture: Path) -> Path:
+    def copy(self, name: str, picture: Path) -> None:
         """The picture byte for byte."""
-        target = self._target(name, picture.suffix.lower())
-        shutil.copyfile(picture, target)
-        return target
+        self._background.run(shutil.copyfile, picture, self._target(name, picture.suffix))
 
     def encode(self, name: str, pixels: np.ndarray, quality: int = 95) -> Path:
-        """(H, W, 3) uint8 as a JPEG."""
+        """(H, W, 3) uint8 as a JPEG, which is there at once."""
         target = self._target(name, ".jpg")
         Image.fromarray(pixels).save(target, quality=quality)
         return target
 
     def _target(self, name: str, suffix: str) -> Path:
-        return self.folder / "JPEGImages" / f"{name}{suffix}"
+        return self.folder / "JPEGImages" / f"{name}{suffix.lower()}"
 
     def add(self, name: str, size: tuple[int, int], masks: Mapping[int, np.ndarray]) -> None:
         """The masks of the frame ``name``, whose picture is there already; objects left out are absent on it."""
         self._names.append(name)
         self._size = size
-        for object_id, mask in masks.items():
-            folder = self.folder / "Annotations" / f"{object_id:03d}"
+        for object_id in masks:
             if object_id not in self._written:
-                folder.mkdir()
+                (self.folder / "Annotations" / f"{object_id:03d}").mkdir()
                 self._written[object_id] = set()
-            write_binary_mask(folder / f"{name}.png", mask)
             self._written[object_id].add(name)
+        if masks:
+            self._background.run(_write_masks, self.folder / "Annotations", f"{name}.png", masks)
 
     def fill(self) -> None:
         """Write the all-zero masks: every object on every frame on which it was not seen."""
-        blank = self.folder / "blank.png"
-        write_binary_mask(blank, np.zeros(self._size, dtype=bool))
-        content = blank.read_bytes()
-        blank.unlink()
+        content = encode_bits(np.zeros(self._size, dtype=bool))
         for object_id, there in self._written.items():
             folder = self.folder / "Annotations" / f"{object_id:03d}"
             for name in self._names:
                 if name not in there:
-                    (folder / f"{name}.png").write_bytes(content)
+                    _write_bytes(f"{folder}/{name}.png", content)
+
+
+def _write_masks(folder: Path, name: str, masks: Mapping[int, np.ndarray]) -> None:
+    for object_id, mask in masks.items():
+        _write_bytes(f"{folder}/{object_id:03d}/{name}", encode_bits(mask))
+
+
+def _write_bytes(path: str, content: bytes) -> None:
+    """Three system calls: buffered files cost more than the masks in them."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def read_provenance(root: Path) -> dict[str, Any]:

@@ -50,39 +50,62 @@ class LinkRules:
 
 
 class _Shape:
-    """A region cut to its window, with what scores need; small enough to keep for every living track."""
+    """A region, of which nothing is computed before a score needs it."""
 
     def __init__(self, mask: np.ndarray, pixels: Pixels) -> None:
-        rows = np.flatnonzero(mask.any(axis=1))
-        columns = np.flatnonzero(mask.any(axis=0))
-        self.top, self.left = int(rows[0]), int(columns[0])
-        self.bottom, self.right = int(rows[-1]) + 1, int(columns[-1]) + 1
-        self.part = mask[self.top : self.bottom, self.left : self.right].copy()
-        self.area = int(np.count_nonzero(self.part))
-        self.diagonal = float(np.hypot(*self.part.shape))
+        self._mask: np.ndarray | None = mask
         self._pixels = pixels
+
+    @cached_property
+    def window(self) -> tuple[int, int, int, int]:
+        """First row, first column, end of rows, end of columns."""
+        assert self._mask is not None
+        rows = np.flatnonzero(self._mask.any(axis=1))
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        columns = np.flatnonzero(self._mask[top:bottom].any(axis=0))
+        return top, int(columns[0]), bottom, int(columns[-1]) + 1
+
+    @cached_property
+    def part(self) -> np.ndarray:
+        """The mask inside the window; the whole one is not kept."""
+        top, left, bottom, right = self.window
+        assert self._mask is not None
+        part = self._mask[top:bottom, left:right].copy()
+        self._mask = None
+        return part
+
+    @cached_property
+    def area(self) -> int:
+        return int(np.count_nonzero(self.part))
+
+    @cached_property
+    def diagonal(self) -> float:
+        """Of the bounding box."""
+        return float(np.hypot(*self.part.shape))
 
     @cached_property
     def centre(self) -> np.ndarray:
         """(y, x) mean of its pixels."""
         rows, columns = np.nonzero(self.part)
-        return np.array([self.top + rows.mean(), self.left + columns.mean()])
+        return np.array([self.window[0] + rows.mean(), self.window[1] + columns.mean()])
 
     @cached_property
     def look(self) -> np.ndarray:
         """Colour histogram of its pixels, sum 1."""
-        colours = self._pixels()[self.top : self.bottom, self.left : self.right][self.part] // (256 // BINS)
+        top, left, bottom, right = self.window
+        colours = self._pixels()[top:bottom, left:right][self.part] // (256 // BINS)
         codes = colours.astype(np.int64) @ np.array([BINS * BINS, BINS, 1])
         return np.bincount(codes, minlength=BINS**3) / len(codes)
 
     def overlap(self, other: _Shape) -> float:
         """Intersection over union."""
-        top, bottom = max(self.top, other.top), min(self.bottom, other.bottom)
-        left, right = max(self.left, other.left), min(self.right, other.right)
-        if top >= bottom or left >= right:
+        (top, left, bottom, right), (t, le, b, r) = self.window, other.window
+        first, last = max(top, t), min(bottom, b)
+        start, end = max(left, le), min(right, r)
+        if first >= last or start >= end:
             return 0.0
-        mine = self.part[top - self.top : bottom - self.top, left - self.left : right - self.left]
-        theirs = other.part[top - other.top : bottom - other.top, left - other.left : right - other.left]
+        mine = self.part[first - top : last - top, start - left : end - left]
+        theirs = other.part[first - t : last - t, start - le : end - le]
         common = int(np.count_nonzero(mine & theirs))
         return common / (self.area + other.area - common)
 
@@ -100,7 +123,6 @@ class _Shape:
 class _Track:
     name: int
     label: str
-    given: str | None
     shape: _Shape
     seen: int
 
@@ -122,6 +144,7 @@ class Linker:
     def step(self, regions: Sequence[Labelled], pixels: Pixels) -> list[int]:
         """Track numbers of the next frame's regions, in their order. Regions with one given track share a number."""
         self._now += 1
+        self._forget()
         shapes = [_Shape(region.mask, pixels) for region in regions]
         names = [0] * len(regions)
         for i, region in enumerate(regions):
@@ -140,22 +163,26 @@ class Linker:
     def _continue_given(self, label: str, given: str, shape: _Shape) -> int:
         name = self._given.get((label, given))
         if name is None:
-            name = self._given[label, given] = self._begin(label, given, shape)
+            name = self._given[label, given] = self._begin(label, shape)
         else:
-            self._tracks[name] = _Track(name, label, given, shape, self._now)
+            self._tracks[name] = _Track(name, label, shape, self._now)
         return name
 
-    def _begin(self, label: str, given: str | None, shape: _Shape) -> int:
+    def _begin(self, label: str, shape: _Shape) -> int:
         self._count += 1
-        self._tracks[self._count] = _Track(self._count, label, given, shape, self._now)
+        self._tracks[self._count] = _Track(self._count, label, shape, self._now)
         return self._count
+
+    def _forget(self) -> None:
+        """Drop what is kept of tracks that can no longer be continued by linking; given names live on."""
+        oldest = self._now - self.rules.max_gap - 1
+        for name, track in list(self._tracks.items()):
+            if track.seen < oldest:
+                del self._tracks[name]
 
     def _assign(self, label: str, shapes: list[_Shape]) -> list[int]:
         """Track numbers of one class's regions of this frame."""
-        oldest = self._now - self.rules.max_gap - 1
-        for name in [n for n, t in self._tracks.items() if t.seen < oldest and t.given is None]:
-            del self._tracks[name]
-        tracks = [t for t in self._tracks.values() if t.label == label and oldest <= t.seen < self._now]
+        tracks = [t for t in self._tracks.values() if t.label == label and t.seen < self._now]
         match = self._match(tracks, shapes)
         names = []
         for i, shape in enumerate(shapes):
@@ -164,7 +191,7 @@ class Linker:
                 track.shape, track.seen = shape, self._now
                 names.append(track.name)
             else:
-                names.append(self._begin(label, None, shape))
+                names.append(self._begin(label, shape))
         return names
 
     def _match(self, tracks: list[_Track], shapes: list[_Shape]) -> dict[int, int]:
@@ -198,4 +225,4 @@ class Linker:
 
 
 def _rank(region: Labelled, shape: _Shape) -> tuple[str, int, int, int, bytes]:
-    return region.label, -shape.area, shape.left, shape.top, shape.part.tobytes()
+    return region.label, -shape.area, shape.window[1], shape.window[0], shape.part.tobytes()

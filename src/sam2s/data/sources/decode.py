@@ -55,7 +55,7 @@ def code_masks(codes: np.ndarray, table: Mapping[int, str]) -> tuple[dict[str, n
 
     Several codes of one label (the parts of a tool) are united.
     """
-    counts = np.bincount(codes.ravel(), minlength=256)
+    counts = Image.fromarray(codes).histogram()
     masks: dict[str, np.ndarray] = {}
     for code, label in table.items():
         if counts[code]:

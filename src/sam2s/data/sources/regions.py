@@ -29,13 +29,24 @@ def components(mask: np.ndarray, min_fraction: float = 0.0005, bridge: int = 0) 
     if window is None:
         return []
     inside = np.pad(mask[window], bridge)
-    joined = ndimage.binary_dilation(inside, EIGHT, iterations=bridge) if bridge else inside
-    labels, count = ndimage.label(joined, EIGHT)
+    labels, count = ndimage.label(widened(inside, bridge), EIGHT)
     core = slice(bridge, -bridge or None)
     labels = np.where(mask[window], labels[core, core], 0)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     order = [i for i in np.argsort(-areas, kind="stable") if areas[i] >= max(1.0, min_fraction * mask.size)]
     return [_place(labels == i + 1, window, mask.shape) for i in order]
+
+
+def widened(mask: np.ndarray, reach: int) -> np.ndarray:
+    """The mask grown by ``reach`` pixels in all eight directions."""
+    for _ in range(reach):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        mask = grown.copy()
+        mask[:, 1:] |= grown[:, :-1]
+        mask[:, :-1] |= grown[:, 1:]
+    return mask
 
 
 def instruments(parts: dict[str, np.ndarray], min_fraction: float = 0.0005) -> list[np.ndarray]:
@@ -74,7 +85,7 @@ def _uncross(
 
 
 def _touch(a: np.ndarray, b: np.ndarray, reach: int = 2) -> bool:
-    return bool((ndimage.binary_dilation(a, EIGHT, iterations=reach) & b).any())
+    return bool((widened(a, reach) & b).any())
 
 
 def _place(part: np.ndarray, window: tuple[slice, slice], shape: tuple[int, ...]) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_broken_off_and_resumed_is_as_if_nothing_happened(
 ) -> None:
     root = tree(tmp_path / "in")
     convert("clinicdb", root, tmp_path / "whole", "copy", False)
-    place, count = module._place_picture, 0
+    place, count = module._Walk._place, 0
 
     def broken(*arguments: object) -> object:
         nonlocal count
@@ -68,11 +68,11 @@ def test_broken_off_and_resumed_is_as_if_nothing_happened(
             raise KeyboardInterrupt
         return place(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_place_picture", broken)
+    monkeypatch.setattr(module._Walk, "_place", broken)
     with pytest.raises(KeyboardInterrupt):
         convert("clinicdb", root, tmp_path / "out", "copy", False)
     assert (tmp_path / "out/.converting").exists()
-    monkeypatch.setattr(module, "_place_picture", place)
+    monkeypatch.setattr(module._Walk, "_place", place)
     report = convert("clinicdb", root, tmp_path / "out", "copy", False)
     assert report.kept + report.videos == 3
     assert content(tmp_path / "out") == content(tmp_path / "whole")
