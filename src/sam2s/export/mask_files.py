@@ -57,6 +57,8 @@ class DavisFiles:
         self._overlapping = 0
 
     def write(self, frame: str, masks: Mapping[int, np.ndarray]) -> None:
+        if not masks:
+            return
         merged, contested = merge_masks(masks)
         self._overlapping += contested > 0
         self._folder.mkdir(parents=True, exist_ok=True)

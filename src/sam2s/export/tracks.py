@@ -181,4 +181,4 @@ def _frame(frame: Mapping[str, Any]) -> TrackedFrame:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return json.dumps(value, allow_nan=False)

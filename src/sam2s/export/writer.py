@@ -172,6 +172,10 @@ class ResultWriter:
             raise InputError(f"{folder}: is a file, expected the name of a folder for the results")
         if self.tracks_file.exists():
             before = read_head(self.tracks_file).get("source", {}).get("name")
+            if before is None:
+                raise InputError(
+                    f"{self.tracks_file}: is there already and not of an earlier run; choose another folder"
+                )
             if before != self._source.name:
                 raise InputError(
                     f"{self.tracks_file}: holds results of '{before}'; choose another folder for '{self._source.name}'"

@@ -354,12 +354,16 @@ def test_annotations_alone(tmp_path: Path):
 
 
 def test_finished_videos_survive_an_error(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), MaskletWriter(tmp_path) as writer:
-        for name in ["a", "b"]:
-            writer.add_video(name, INFO)
-            writer.write(name, "0", image(), {1: mask()})
-        writer.write("b", "1", image(), {})
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with MaskletWriter(tmp_path) as writer:
+            for name in ["a", "b"]:
+                writer.add_video(name, INFO)
+                writer.write(name, "0", image(), {1: mask()})
+            writer.write("b", "1", image(), {})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(open_masklets(tmp_path).videos) == ["a"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Annotations", "JPEGImages", "masklets.json"]
     assert [path.name for path in (tmp_path / "JPEGImages").iterdir()] == ["a"]

@@ -1,0 +1,93 @@
+"""The picture that shows a result."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sam2s.export.overlay import bounding_box, colour_of, draw_overlay
+from sam2s.types import FrameResult
+
+GREY = np.full((120, 160, 3), 100, np.uint8)
+
+
+def result(*masks: np.ndarray) -> FrameResult:
+    planes = dict(enumerate(masks, 1))
+    return FrameResult(0, 0.0, planes, dict.fromkeys(planes, 0.9), dict.fromkeys(planes, 0.8))
+
+
+def square(top: int, left: int, side: int = 40) -> np.ndarray:
+    mask = np.zeros((120, 160), bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def test_fill_outline_and_background():
+    drawn = draw_overlay(GREY, result(square(50, 60)))
+    colour = np.array(colour_of(1))
+    assert (drawn[50, 60:100] == colour).all()
+    assert (drawn[50:90, 99] == colour).all()
+    inside = drawn[70, 80].astype(int)
+    assert np.abs(inside - (100 * 166 + colour * 90) / 256).max() <= 1
+    assert np.array_equal(drawn[100:], GREY[100:])
+    assert (GREY == 100).all()
+
+
+def test_the_label_lies_above_the_mask_in_its_colour():
+    drawn = draw_overlay(GREY, result(square(50, 60)))
+    changed = (drawn[:50] != 100).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert rows.min() > 30
+    assert columns.min() == 60
+    label = drawn[rows.min() : rows.max() + 1, 60 : columns.max() + 1]
+    assert (label == colour_of(1)).all(axis=2).mean() > 0.3
+    assert (label.max(axis=2) < 60).any()  # black text
+
+
+def test_an_absent_object_is_named_in_the_corner():
+    nothing = np.zeros((120, 160), bool)
+    one, two = draw_overlay(GREY, result(nothing)), draw_overlay(GREY, result(nothing, nothing))
+    assert (one[:14] != 100).any()
+    assert (one[20:] == 100).all()
+    assert (two[14:26, :40] == colour_of(2)).all(axis=2).any()
+
+
+def test_names_replace_ids():
+    plain = draw_overlay(GREY, result(square(50, 60)))
+    named = draw_overlay(GREY, result(square(50, 60)), {1: "needle driver"})
+    assert (named != 100).any(axis=2)[:50].sum() > (plain != 100).any(axis=2)[:50].sum() + 100
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (0, 159), (119, 0), (119, 159), (119, 150)])
+def test_one_pixel_at_the_border(top: int, left: int):
+    mask = np.zeros((120, 160), bool)
+    mask[top, left] = True
+    drawn = draw_overlay(GREY, result(mask))
+    assert drawn.shape == GREY.shape
+    assert top == 0 or (drawn[top, left] == colour_of(1)).all()  # at the top edge the label covers it
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (8, 8)])
+def test_very_small_pictures(size: tuple[int, int]):
+    image = np.zeros((*size, 3), np.uint8)
+    for mask in (np.ones(size, bool), np.zeros(size, bool)):
+        drawn = draw_overlay(image, FrameResult(0, None, {1: mask}, {1: 1.0}, {1: 1.0}))
+        assert drawn.shape == image.shape
+
+
+def test_nothing_to_draw():
+    assert np.array_equal(draw_overlay(GREY, FrameResult(0, None)), GREY)
+
+
+def test_colours_are_told_apart():
+    colours = [np.array(colour_of(i), int) for i in range(1, 11)]
+    assert min(np.abs(a - b).sum() for a, b in itertools.combinations(colours, 2)) > 100
+    assert colour_of(37) == colour_of(37) != colour_of(38)
+    assert all(0 <= c <= 255 for i in (0, 11, 254, 999) for c in colour_of(i))
+
+
+def test_bounding_box():
+    assert bounding_box(square(3, 5, 7)) == (3, 10, 5, 12)
+    assert bounding_box(np.zeros((4, 4), bool)) is None
