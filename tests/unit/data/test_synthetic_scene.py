@@ -207,6 +207,25 @@ def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(tm
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in stamps.items())
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_crash_left_is_made_again_and_what_is_not_ours_is_not_touched(tmp_path: Path, workers: int) -> None:
+    order = {"videos": 2, "frames": 2, "size": 64, "seed": 5, "progress": False, "workers": workers}
+    names = synthesize(tmp_path / "good", **order)  # type: ignore[arg-type]
+    broken = tmp_path / "broken"
+    (broken / f".{names[0]}.part").mkdir(parents=True)
+    (broken / "JPEGImages" / names[0]).mkdir(parents=True)
+    synthesize(broken, **order)  # type: ignore[arg-type]
+    assert digest(broken) == digest(tmp_path / "good")
+    assert not [p for p in broken.iterdir() if p.name.startswith(".")]
+
+    theirs = tmp_path / "theirs" / "JPEGImages" / names[1] / "mine.jpg"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"x")
+    with pytest.raises(InputError, match="move it away"):
+        synthesize(tmp_path / "theirs", **order)  # type: ignore[arg-type]
+    assert theirs.read_bytes() == b"x"
+
+
 def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     for change, message in (({"videos": 0}, "videos"), ({"workers": 0}, "workers"), ({"procedure": "x"}, "'x'")):
         order = {"videos": 1, "frames": 2, "size": 64, "seed": 0, "progress": False, **change}

@@ -24,6 +24,7 @@ from sam2s.errors import InputError
 
 JPEG_QUALITY = 92
 SOURCE = "synthetic"
+KINDS = ("JPEGImages", "Annotations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def _write_parallel(root: Path, orders: Sequence[Order], workers: int, bar: tqdm
     nursery = root / ".synth.part"
     shutil.rmtree(nursery, ignore_errors=True)
     jobs = [(nursery / order.name, order) for order in orders]
+    for order in orders:
+        _clear_place(root, order.name)
     try:
         with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _one_thread) as pool:
             for part, order in zip(pool.imap(_write_alone, jobs), orders, strict=True):
@@ -142,14 +145,31 @@ def _write_alone(job: tuple[Path, Order]) -> Path:
     return folder
 
 
+def _marker(root: Path, name: str) -> Path:
+    """The hidden folder that says a video is not finished; ``MaskletWriter`` uses the same."""
+    return root / f".{name}.part"
+
+
+def _clear_place(root: Path, name: str) -> None:
+    """Remove what a crash left of an unlisted video; InputError when something there is not ours."""
+    marker = _marker(root, name)
+    taken = [path for kind in KINDS if (path := root / kind / name).exists()]
+    if taken and not marker.exists():
+        raise InputError(f"{taken[0]}: is there already, but {CATALOGUE} does not list it; move it away first")
+    for path in (*taken, marker):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _adopt(root: Path, part: Path, name: str) -> None:
     """Move a finished video from its own masklet folder into ``root`` and list it there."""
+    _marker(root, name).mkdir()
     listed = read_catalogue(root) or {}
     listed |= read_catalogue(part) or {}
-    for kind in ("JPEGImages", "Annotations"):
+    for kind in KINDS:
         (root / kind).mkdir(exist_ok=True)
         os.replace(part / kind / name, root / kind / name)
     text = json.dumps({"videos": {key: info_to_json(info) for key, info in listed.items()}}, indent=1)
     temporary = root / f".{CATALOGUE}.part"
     temporary.write_text(text + "\n", encoding="utf-8")
     os.replace(temporary, root / CATALOGUE)
+    _marker(root, name).rmdir()
