@@ -11,6 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from sam2s.data.pictures import MAX_PIXELS, open_picture
+from sam2s.data.png_bits import encode_bits
 from sam2s.errors import InputError
 
 Rle = dict[str, Any]
@@ -87,7 +88,7 @@ def read_binary_mask(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarr
 def write_binary_mask(path: Path | str, mask: np.ndarray) -> None:
     """(H, W) bool -> 1-bit PNG, white = object."""
     _check_plane(mask)
-    Image.fromarray(np.ascontiguousarray(mask, dtype=bool)).save(path, format="PNG")
+    Path(path).write_bytes(encode_bits(np.asarray(mask, dtype=bool)))
 
 
 def read_index_mask(path: Path | str, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, bool]:
