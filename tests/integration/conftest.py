@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from sam2s.cli import main
 from sam2s.export.video_file import write_video
-from sam2s.model.presets import preset
-from sam2s.model.sam2s import build_model
 from sam2s.weights.save import save_model
+from small import small_model
 
 FRAMES, HEIGHT, WIDTH, FPS = 12, 48, 64, 10.0
 
@@ -33,9 +31,7 @@ Run = Callable[[str], Said]
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    shape = {"trunk_dim": 8, "trunk_blocks": (1, 1, 1, 1), "dim": 32, "memory_dim": 16, "memory_layers": 1}
-    model = build_model(preset("nano", image_size=64, decoder_mlp_dim=32, memory_mlp_dim=32, **shape))
+    model = small_model()
     return save_model(model, tmp_path_factory.mktemp("weights") / "small")
 
 

@@ -11,20 +11,18 @@ from PIL import Image
 
 from sam2s.compat import SAM2ImagePredictor, build_sam2, build_sam2_hf
 from sam2s.errors import InputError
-from sam2s.model.presets import preset
-from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Points
 from sam2s.weights.save import save_model
+from small import small_model
 
 HEIGHT, WIDTH = 48, 80
 
 
 @pytest.fixture(scope="module")
 def model() -> SAM2S:
-    torch.manual_seed(0)
-    shape = {"trunk_dim": 8, "trunk_blocks": (1, 1, 1, 1), "dim": 32, "memory_dim": 16, "memory_layers": 1}
-    return build_model(preset("nano", image_size=64, decoder_mlp_dim=32, memory_mlp_dim=32, **shape)).eval()
+    return small_model()
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,18 @@ from sam2s.compat import SAM2VideoPredictor, build_sam2_video_predictor, build_s
 from sam2s.compat.video import CHUNK, KEPT_STATES, InferenceState
 from sam2s.data.frames import open_frames
 from sam2s.errors import InputError
-from sam2s.model.presets import preset
-from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Points
 from sam2s.weights.save import save_model
+from small import small_model
 
 FRAMES, HEIGHT, WIDTH = 7, 48, 80
 
 
 @pytest.fixture(scope="module")
 def model() -> SAM2S:
-    torch.manual_seed(0)
-    shape = {"trunk_dim": 8, "trunk_blocks": (1, 1, 1, 1), "dim": 32, "memory_dim": 16, "memory_layers": 1}
-    model = build_model(preset("nano", image_size=64, decoder_mlp_dim=32, memory_mlp_dim=32, **shape)).eval()
+    model = small_model()
     with (
         torch.no_grad()
     ):  # random starting weights give logits near zero; these give masks with an inside and an outside

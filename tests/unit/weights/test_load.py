@@ -13,35 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sam2s.errors import InputError, WeightsError
-from sam2s.model.presets import PRESETS, ModelConfig, preset
-from sam2s.model.sam2s import SAM2S, build_model
-from sam2s.types import MemoryConfig
+from sam2s.model.presets import PRESETS, ModelConfig
+from sam2s.model.sam2s import SAM2S
 from sam2s.weights import load
 from sam2s.weights.hf_config import hf_config
 from sam2s.weights.keymap import hf_to_ours, ours_to_meta
 from sam2s.weights.load import load_model, pick_device, weights_hash
 from sam2s.weights.save import save_model
+from small import SMALL, small_model
 
 FillCache = Callable[[dict[str, bytes]], Path]
-
-SMALL = preset(
-    "nano",
-    image_size=64,
-    trunk_dim=8,
-    trunk_blocks=(1, 1, 1, 1),
-    dim=32,
-    memory_dim=16,
-    decoder_mlp_dim=32,
-    iou_head_dim=16,
-    memory_layers=1,
-    memory_mlp_dim=32,
-    memory=MemoryConfig(rule="diverse", iou_threshold=0.8),
-)
-
-
-def small_model(seed: int = 0, config: ModelConfig = SMALL) -> SAM2S:
-    torch.manual_seed(seed)
-    return build_model(config).eval()
 
 
 @pytest.fixture
