@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -68,13 +68,13 @@ def convert(
         raise InputError(f"frames={frames}: expected one of {', '.join(get_args(FrameMode))}")
     report = ConvertReport()
     reading = ReadOptions(check_options(source.info, options or {}), strict, report.notes)
-    videos = {video_name(source.info, video): video for video in _listed(source, Path(in_dir), reading)}
-    folder = ConvertedFolder(Path(out_dir), source.info.title, _settings(source.info, frames, reading))
+    listed = _listed(source, Path(in_dir).expanduser(), reading)
+    videos = {video_name(source.info, video): _with_gap(video, reading) for video in listed}
+    folder = ConvertedFolder(Path(out_dir).expanduser(), source.info.title, _settings(source.info, frames, reading))
     todo = {name: video for name, video in videos.items() if not folder.done(name)}
     report.kept = len(videos) - len(todo)
-    if todo:
+    if todo or folder.marked():
         _convert_all(todo, source.info, folder, _Job(frames, skip_bad, report), progress)
-    folder.end(complete=True)
     return report
 
 
@@ -97,13 +97,26 @@ def _listed(source: Source, root: Path, options: ReadOptions) -> list[SourceVide
     return videos
 
 
+OPTIONS = {"gap": "labelled frames that a thing may be away and still be the same object (default: any number)"}
+"""Options of every source."""
+
+
 def check_options(info: SourceInfo, options: Mapping[str, str]) -> dict[str, str]:
     """``options``, sorted. Raises InputError for one that the source does not have."""
-    unknown = sorted(set(options) - set(info.options))
+    have = [*info.options, *OPTIONS]
+    unknown = sorted(set(options) - set(have))
     if unknown:
-        have = ", ".join(info.options) or "none"
-        raise InputError(f"{info.title}: no option '{unknown[0]}'; it has: {have}")
+        raise InputError(f"{info.title}: no option '{unknown[0]}'; it has: {', '.join(have)}")
+    gap = options.get("gap", "0")
+    if not gap.isdecimal():
+        raise InputError(f"option gap={gap}: expected a number of frames")
     return dict(sorted(options.items()))
+
+
+def _with_gap(video: SourceVideo, options: ReadOptions) -> SourceVideo:
+    if "gap" not in options.values:
+        return video
+    return replace(video, rules=replace(video.rules, keep=False, max_gap=int(options.values["gap"])))
 
 
 def video_name(info: SourceInfo, video: SourceVideo) -> str:
@@ -121,12 +134,14 @@ def _convert_all(
 ) -> None:
     folder.begin()
     total = sum(len(video.frames) for video in todo.values())
+    complete = False
     try:
         with tqdm(total=total, unit="frame", desc=info.title, disable=not progress) as bar, PictureReader() as reader:
             for name, video in todo.items():
                 _convert_one(name, video, info, folder, job, partial(_Walk, job.mode, reader, bar))
+        complete = True
     finally:
-        folder.end(complete=False)
+        folder.end(complete=complete)
 
 
 def _convert_one(

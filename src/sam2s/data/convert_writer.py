@@ -18,7 +18,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -27,6 +27,11 @@ from sam2s.data.background import Background
 from sam2s.data.masklet_info import CATALOGUE, VideoInfo, info_to_json, read_catalogue
 from sam2s.data.png_bits import encode_bits
 from sam2s.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # no file locks of this kind on Windows: there, two conversions into one folder are not noticed
+    fcntl = None  # type: ignore[assignment]
 
 SOURCES = "sources.json"
 MARKER = ".converting"
@@ -42,36 +47,50 @@ class ConvertedFolder:
 
     def __init__(self, root: Path, title: str, settings: Mapping[str, Any]) -> None:
         self.root = root
-        self._title = title
-        self._infos = read_catalogue(root) or {}
-        self._provenance = read_provenance(root)
-        self._videos = {name: json.dumps(entry) for name, entry in self._provenance["videos"].items()}
-        self._resumed = (root / MARKER).exists()
+        self._title, self._settings = title, settings
         self._flushed = time.monotonic()
-        self._dirty = False
-        self._begin(title, settings)
+        self._dirty = self._resumed = False
+        self._lock: IO[str] | None = None
+        self._load()
 
-    def _begin(self, title: str, settings: Mapping[str, Any]) -> None:
-        before = self._provenance["sources"].get(title)
-        self._empty: list[str] = [] if before is None else list(before.get("without_objects", []))
-        if before is not None:
-            changed = [key for key in ("reader", "frames", "options") if before.get(key) != settings[key]]
-            if changed:
-                key = changed[0]
+    def _load(self) -> None:
+        self._infos = read_catalogue(self.root) or {}
+        provenance = read_provenance(self.root)
+        self._videos = {name: json.dumps(entry) for name, entry in provenance["videos"].items()}
+        self._sources = provenance["sources"]
+        before = self._sources.get(self._title, {})
+        for key in ("reader", "frames", "options"):
+            if before and before.get(key) != self._settings[key]:
                 raise InputError(
-                    f"{self.root}: {title} was converted there with {key}={before.get(key)!r}, now it is "
-                    f"{settings[key]!r}; use another folder, or the same settings to go on"
+                    f"{self.root}: {self._title} was converted there with {key}={before.get(key)!r}, now it is "
+                    f"{self._settings[key]!r}; use another folder, or the same settings to go on"
                 )
-        self._provenance["sources"][title] = dict(settings) | {"without_objects": self._empty}
+        self._empty: list[str] = list(before.get("without_objects", []))
+        self._sources[self._title] = {**self._settings, "without_objects": self._empty}
 
     def done(self, name: str) -> bool:
         """Whether the video needs no work: it is listed, or known to hold no object."""
         return name in self._infos or name in self._empty
 
+    def marked(self) -> bool:
+        """Whether a conversion is under way, or was broken off."""
+        return (self.root / MARKER).exists()
+
     def begin(self) -> None:
-        """Mark the folder as under conversion."""
+        """Mark the folder as under conversion. Raises InputError when another process converts into it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / MARKER).touch()
+        self._resumed = self.marked()
+        self._lock = (self.root / MARKER).open("w")
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._lock.close()
+                raise InputError(
+                    f"{self.root}: another conversion is writing there; wait for it, or use another folder"
+                ) from None
+        # Whatever another conversion listed between the first look and the lock.
+        self._load()
 
     def claim(self, name: str) -> Path:
         """An empty hidden folder for the video, after what a crash left of it is removed."""
@@ -110,6 +129,9 @@ class ConvertedFolder:
             self._flush()
         if complete:
             (self.root / MARKER).unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _touch(self) -> None:
         self._dirty = True
@@ -118,7 +140,7 @@ class ConvertedFolder:
 
     def _flush(self) -> None:
         lines = ",\n".join(f"  {json.dumps(name)}: {text}" for name, text in self._videos.items())
-        sources = json.dumps(self._provenance["sources"], indent=1)
+        sources = json.dumps(self._sources, indent=1)
         # Provenance first: whatever masklets.json lists is then described.
         _write_text(self.root / SOURCES, f'{{"sources": {sources},\n "videos": {{\n{lines}\n }}}}\n')
         catalogue = {"videos": {name: info_to_json(info) for name, info in self._infos.items()}}

@@ -20,6 +20,10 @@ Pixels = Callable[[], np.ndarray]
 """Yields a frame as (H, W, 3) uint8 RGB; called only where appearance decides."""
 SURE = 0.5
 """Overlap (IoU) above which two regions are one thing: disjoint regions of one frame cannot both have it."""
+AWAY = 0.8
+"""Factor on the score of a track that was not seen on the frame before: going on is likelier than returning."""
+SPREAD = 5
+"""Missed frames after which the distance that a thing may have moved grows no further."""
 BINS = 4
 """Steps per colour channel of the appearance histogram."""
 
@@ -39,14 +43,17 @@ class Labelled(Protocol):
 class LinkRules:
     """``max_gap``: annotated frames that a track may miss and still go on. ``min_score``: in [0, 1], below which two
     regions are not one thing. ``reach``: how far a thing may move between neighbouring frames, in diagonals of its
-    bounding box; every missed frame adds half as much. ``keep``: a thing may reappear anywhere, as in endoscopy with a
-    fast camera; a track begins only when more things of a class are seen at once than it has tracks, whatever the
-    score."""
+    bounding box; every missed frame adds half as much. ``keep``: a thing may return anywhere; a track begins only when
+    more things of a class are seen at once than it has tracks, whatever the score."""
 
     max_gap: int = 5
     min_score: float = 0.2
     reach: float = 1.0
     keep: bool = False
+
+
+RETURNING = LinkRules(max_gap=1_000_000, keep=True)
+"""A thing that leaves and comes back is the same object, as in SA-SV, where a video of half an hour has about eight."""
 
 
 class _Shape:
@@ -218,10 +225,11 @@ class Linker:
 
     def _score(self, overlap: float, track: _Track, shape: _Shape) -> float:
         missed = self._now - track.seen - 1
-        near = track.shape.nearness(shape, self.rules.reach * (1 + missed / 2))
+        near = track.shape.nearness(shape, self.rules.reach * (1 + min(missed, SPREAD) / 2))
         if overlap == 0 and near == 0 and not self.rules.keep:
             return 0.0
-        return 0.5 * overlap + 0.25 * near + 0.25 * track.shape.likeness(shape)
+        score = 0.5 * overlap + 0.25 * near + 0.25 * track.shape.likeness(shape)
+        return AWAY * score if missed else score
 
 
 def _rank(region: Labelled, shape: _Shape) -> tuple[str, int, int, int, bytes]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.data.link import Linker, LinkRules
+from sam2s.data.link import RETURNING, Linker, LinkRules
 
 SIZE = (60, 80)
 
@@ -94,6 +94,19 @@ def test_far_things_are_new_unless_told_to_keep() -> None:
         linker = Linker(LinkRules(keep=keep))
         linker.step([near], pixels)
         assert linker.step([far], pixels) == [expected]
+
+
+def test_a_thing_in_view_goes_on_and_the_other_returns() -> None:
+    """Two of a class; one leaves, the other moves near the place of the first: it keeps its own name."""
+
+    def pixels() -> np.ndarray:
+        return np.full((*SIZE, 3), 90, np.uint8)
+
+    linker = Linker(RETURNING)
+    assert linker.step([Seen("a", box(20, 5, 20, 20)), Seen("a", box(20, 50, 20, 20))], pixels) == [1, 2]
+    for left in (42, 34, 28, 22):
+        assert linker.step([Seen("a", box(20, left, 20, 20))], pixels) == [2]
+    assert linker.step([Seen("a", box(20, 20, 20, 20)), Seen("a", box(20, 58, 20, 20))], pixels) == [2, 1]
 
 
 REGIONS = st.lists(

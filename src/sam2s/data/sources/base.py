@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from sam2s.data.link import LinkRules
+from sam2s.data.link import RETURNING, LinkRules
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.errors import InputError
 
@@ -93,7 +93,7 @@ class SourceVideo:
     ``classes``: the labels annotated here and their meaning; a class that is missing was not annotated, which is not
     the same as absent. ``split``: its part in SA-SV, or ``EXTRA``. ``fps``: of the listed frames, None = unknown or
     uneven. ``key``: the recording it comes from, equal for sequences of one recording, also across sources.
-    ``ids``: whether identities over time are the source's or derived by linking.
+    ``ids``: whether identities over time are the source's or derived by linking, with ``rules``.
     """
 
     name: str
@@ -103,7 +103,7 @@ class SourceVideo:
     key: str
     fps: float | None = None
     ids: Literal["source", "derived"] = "derived"
-    rules: LinkRules = field(default_factory=LinkRules)
+    rules: LinkRules = RETURNING
     procedure: str | None = None
 
 

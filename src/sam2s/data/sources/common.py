@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from sam2s.data.link import LinkRules
+from sam2s.data.link import RETURNING
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.sources.base import Picture, ReadOptions, Region, SourceFrame, SourceVideo, tissue
 from sam2s.data.sources.decode import read_threshold
 from sam2s.data.sources.regions import components
 
 SUBSET = "sa-sv (default): the videos that SA-SV uses; all: the others too, with split 'extra'"
-FAST_CAMERA = LinkRules(max_gap=10_000, reach=4.0, keep=True)
+FAST_CAMERA = replace(RETURNING, reach=4.0)
 """For flexible endoscopes: neighbouring frames of the public sets often show a thing in quite another place, and there
 are few things."""
 POLYP: Mapping[str, ObjectInfo] = {"polyp": tissue("polyp")}

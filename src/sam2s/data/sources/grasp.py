@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sam2s.data.link import LinkRules
 from sam2s.data.sources.base import (
     Picture,
     ReadOptions,
@@ -72,7 +73,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     for case, images in sorted(cases.items()):
         here = [folder for folder in folders if folder.name == case]
         frames = _frames(case, dict(sorted(images.items())), here, rate)
-        yield SourceVideo(case, frames, CLASSES, "train", f"grasp:{case}")
+        yield SourceVideo(case, frames, CLASSES, "train", f"grasp:{case}", rules=LinkRules())
 
 
 def _images(path: Path, options: ReadOptions) -> Iterator[tuple[str, str, dict[str, Any], list[Instance]]]:
@@ -91,6 +92,8 @@ def _images(path: Path, options: ReadOptions) -> Iterator[tuple[str, str, dict[s
             if image["id"] in instances:
                 case, name = Path(image["file_name"]).parts[-2:]
                 yield case, name, image, instances[image["id"]]
+            else:
+                options.notes["keyframe without instances, left out"] += 1
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: expected COCO 'images', 'annotations' and 'categories' ({error!r})") from error
 

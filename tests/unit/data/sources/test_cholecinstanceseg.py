@@ -79,5 +79,5 @@ def test_errors(tmp_path: Path) -> None:
     write_json(tmp_path / "in/train/VID01_t50_full/ann_dir/t50_VID01_000000.json", {"regions": []})
     with pytest.raises(InputError, match="expected a LabelMe file"):
         converted("cis", tmp_path / "in", tmp_path / "out")
-    with pytest.raises(InputError, match="no option 'speed'; it has: subset"):
+    with pytest.raises(InputError, match="no option 'speed'; it has: subset, gap"):
         converted("cis", tmp_path / "in", tmp_path / "out", speed="fast")

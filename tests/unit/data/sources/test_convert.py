@@ -194,3 +194,34 @@ def test_json_is_one_line_a_video(tmp_path: Path) -> None:
     text = (tmp_path / "out/sources.json").read_text()
     assert sum(line.startswith('  "cvc-clinicdb_seq') for line in text.splitlines()) == 3
     assert json.loads(text)["videos"]["cvc-clinicdb_seq01"]["ids"] == "derived"
+
+
+def test_two_conversions_at_once_do_not_mix(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    root = tree(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out/.converting").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another conversion is writing there"):
+            convert("clinicdb", root, tmp_path / "out", "copy", False)
+    assert convert("clinicdb", root, tmp_path / "out", "copy", False).videos == 3
+    assert not (tmp_path / "out/.converting").exists()
+
+
+def test_marker_of_a_conversion_that_ended_too_early_is_taken_away(tmp_path: Path) -> None:
+    root = tree(tmp_path / "in")
+    convert("clinicdb", root, tmp_path / "out", "copy", False)
+    (tmp_path / "out/.converting").touch()
+    assert convert("clinicdb", root, tmp_path / "out", "copy", False).kept == 3
+    assert not (tmp_path / "out/.converting").exists()
+
+
+def test_gap_option_ends_identities(tmp_path: Path) -> None:
+    root = tree(tmp_path / "in", (1, 2, 3, 4))
+    for number in (2, 3):
+        write(root / f"masks/{number}.png", grey(box(0, 0, 0, 0)))
+    for gap, objects in (("2", 1), ("1", 2)):
+        assert convert("clinicdb", root, tmp_path / gap, "copy", False, options={"gap": gap}).objects == objects
+    assert convert("clinicdb", root, tmp_path / "any", "copy", False).objects == 1
+    with pytest.raises(InputError, match="option gap=long: expected a number of frames"):
+        convert("clinicdb", root, tmp_path / "wrong", "copy", False, options={"gap": "long"})
