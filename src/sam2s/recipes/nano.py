@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 scripts/train_recipe.py nano --out runs/nano
 
 Two processes of one thread each: the small layers of this model gain more from that than from two threads. Batch sizes
-are per process. The order of the stages is what makes so short a run possible. Boxes first: they tell the decoder
-most, and with all candidates taught alike it reads prompts after a hundred steps, where clicks and the minimum over
-candidates leave it on a plateau of empty masks. Then clicks and corrections, then tracking over four frames at half
+are per process. The order of the stages is what makes so short a run possible. Boxes first, with the image encoder
+resting and all candidates taught alike: the decoder then reads prompts within a hundred steps, where everything at once
+stays on a plateau of empty masks for many hundreds. Then clicks and corrections, then tracking over four frames at half
 size, at full size, and at last whole clips of eight frames, half of them DiveMem's. Nephrectomy is never trained on.
 """
 
@@ -46,20 +46,21 @@ def nano() -> TrainConfig:
         stages=(*_pictures(), *_clips()),
         synthetic=(SyntheticSet(TRAINING, videos=50, frames=40, size=FULL, seed=TRAIN_SEED),),
         validation=ValidationConfig(validation, videos=2, frames=24, objects=2, every=300, size=FULL),
-        optim=OptimConfig(weight_decay=0.05, betas=(0.9, 0.98), clip=1.0, ema=0.998),
+        optim=OptimConfig(weight_decay=0.05, betas=(0.9, 0.98), encoder_lr=0.6, clip=1.0, ema=0.998),
         run=RunConfig(precision="bf16", log_every=20, overlay_every=200),
         seed=7,
     )
 
 
 def _pictures() -> tuple[Stage, ...]:
-    """Single frames: first reading a box, then clicks and corrections."""
-    sampler = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.015)
+    """Single frames: first reading a box while the image encoder rests, then clicks and corrections."""
+    large = ConsecutiveSampler(frames=1, max_objects=2, min_area=0.04)
+    any_size = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.015)
     even = LossConfig(focal=5.0, dice=5.0, spread=1.0, stride=4)
-    boxes = Stage("boxes", 500, HALF, 8, 1e-3, 1e-3, 50, sampler, user=BOXES, augment=AUGMENT, loss=even)
-    finer = replace(even, spread=0.5, stride=2)
-    clicks = Stage("clicks", 1200, HALF, 6, 1e-3, 7e-4, 0, sampler, user=CLICKS, augment=AUGMENT, loss=finer)
-    return boxes, clicks
+    finer = replace(even, spread=0.4, stride=2)
+    boxes = Stage("boxes", 200, HALF, 10, 1e-3, 1e-3, 30, large, loss=even, user=BOXES, frozen=("image_encoder",))
+    clicks = Stage("clicks", 1300, HALF, 6, 8e-4, 6e-4, 100, any_size, loss=finer, user=CLICKS)
+    return tuple(replace(stage, augment=AUGMENT) for stage in (boxes, clicks))
 
 
 def _clips() -> tuple[Stage, ...]:
@@ -68,7 +69,7 @@ def _clips() -> tuple[Stage, ...]:
     fine = replace(four, min_area=0.003)
     eight = ConsecutiveSampler(frames=8, max_objects=2, max_stride=5, min_area=0.003, absence=0.5)
     long = DiverseSampler(max_objects=2, min_area=0.003)
-    small = Stage("short clips", 1400, HALF, 2, 7e-4, 5e-4, sampler=four, loss=replace(LOSS, stride=2))
-    large = Stage("large clips", 1300, FULL, 1, 5e-4, 3e-4, sampler=fine, loss=LOSS)
-    whole = Stage("whole clips", 1300, FULL, 1, 3e-4, 3e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS)
+    small = Stage("short clips", 1300, HALF, 2, 6e-4, 5e-4, sampler=four, loss=replace(LOSS, stride=2))
+    large = Stage("large clips", 1200, FULL, 1, 5e-4, 3e-4, sampler=fine, loss=LOSS)
+    whole = Stage("whole clips", 1200, FULL, 1, 3e-4, 3e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS)
     return tuple(replace(stage, user=TRACKING, augment=AUGMENT) for stage in (small, large, whole))

@@ -48,7 +48,8 @@ class Stage:
 
     ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips a step on each process; the learning
     rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
-    steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5).
+    steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names
+    of parameters that rest during the stage, such as ``image_encoder``.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Stage:
     user: UserConfig = field(default_factory=UserConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    frozen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

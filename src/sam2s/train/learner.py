@@ -33,8 +33,10 @@ class ClipLearner(nn.Module):
     def forward(
         self, batch: ClipBatch, stage: Stage, script: Script, rng: np.random.Generator
     ) -> tuple[Losses, list[Answer]]:
-        """Losses averaged over rows and summed over answers (frames and clicks), as in SAM 2; and the answers, detached:
-        DDP waits for a gradient of whatever a wrapped module returns attached."""
+        """Losses averaged over rows and summed over answers (frames and clicks), as in SAM 2; and the answers.
+
+        The answers are detached: DDP waits for a gradient of whatever a wrapped module returns attached.
+        """
         with plain_attention(batch.images.device):
             features = self.model.encode(batch.images.flatten(0, 1))
         answers = unroll(self.model, self.policy, batch, features, script, stage.user, rng)

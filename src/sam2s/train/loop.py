@@ -28,8 +28,9 @@ from sam2s.train.datasets import ensure, training_roots
 from sam2s.train.examples import Examples, generator, open_pool
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import Losses, true_iou
-from sam2s.train.optim import MovingAverage, build_optimizer, learning_rate, set_lr
+from sam2s.train.optim import MovingAverage, build_optimizer, freeze, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
+from sam2s.train.start import prepare_start
 from sam2s.train.unroll import Answer, draw_script
 from sam2s.train.validate import load_validation, validate
 from sam2s.weights.save import save_model
@@ -82,6 +83,7 @@ def _prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> _Trainer:
     samples = [] if config.validation is None else load_validation(held_out, config.validation)
     torch.manual_seed(config.seed)
     model = build_model(preset(config.model))
+    prepare_start(model)
     learner = ClipLearner(model, make_policy(config.memory))
     learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim))
     average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
@@ -126,6 +128,7 @@ class _Trainer:
         stage, within = self.config.stage_at(step)
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
+        freeze(self.running.model, stage.frozen)
         rank = self.accelerator.process_index
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
         # All processes play the same script (as in SAM 2), so that none waits long for another.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +18,15 @@ class OptimConfig:
     """AdamW and what surrounds it.
 
     ``layer_decay``: a trunk block's learning rate is multiplied by it once for every block above (1: all alike; SAM 2
-    fine-tunes with 0.9). ``clip``: largest gradient norm. ``ema``: decay of the moving average of the weights, which is
-    what is validated and shipped; 0 turns it off. ``ema_warmup``: early on the decay is
-    (1 + step) / (ema_warmup + step).
+    fine-tunes with 0.9). ``encoder_lr``: factor on the image encoder's learning rate (SAM 2 fine-tunes with 0.6).
+    ``clip``: largest gradient norm. ``ema``: decay of the moving average of the weights, which is what is validated and
+    shipped; 0 turns it off. ``ema_warmup``: early on the decay is (1 + step) / (ema_warmup + step).
     """
 
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.999)
     layer_decay: float = 1.0
+    encoder_lr: float = 1.0
     clip: float = 0.1
     ema: float = 0.999
     ema_warmup: float = 10.0
@@ -40,6 +41,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
         if parameter.requires_grad:
             decay = config.weight_decay if _decays(name, parameter) else 0.0
             scale = _lr_scale(name, depth, config.layer_decay)
+            scale *= config.encoder_lr if name.startswith("image_encoder.") else 1.0
             groups.setdefault((decay, scale), []).append(parameter)
     listed = [{"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()]
     return torch.optim.AdamW(listed, lr=0.0, betas=config.betas, fused=True)
@@ -71,20 +73,26 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr * group["lr_scale"]
 
 
+def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
+    """Let exactly those parameters rest whose name begins with one of ``prefixes``: no gradient for them."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(prefixes)))
+
+
 class MovingAverage:
-    """Exponential moving average of a model's trainable parameters, kept in float32 by name."""
+    """Exponential moving average of a model's parameters, kept in float32 by name."""
 
     def __init__(self, model: nn.Module, decay: float, warmup: float) -> None:
         self.decay, self.warmup = decay, warmup
         self.steps = 0
-        self.weights = {name: p.detach().float().clone() for name, p in _trainable(model)}
+        self.weights = {name: p.detach().float().clone() for name, p in model.named_parameters()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move towards the model's present weights."""
         decay = min(self.decay, (1 + self.steps) / (self.warmup + self.steps))
         self.steps += 1
-        current = [p.detach().float() for _, p in _trainable(model)]
+        current = [p.detach().float() for p in model.parameters()]
         torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
 
     def state_dict(self) -> dict[str, object]:
@@ -100,9 +108,5 @@ class MovingAverage:
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Write the averaged weights into ``model``."""
-        for name, parameter in _trainable(model):
+        for name, parameter in model.named_parameters():
             parameter.copy_(self.weights[name])
-
-
-def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    return ((name, p) for name, p in model.named_parameters() if p.requires_grad)
