@@ -12,6 +12,7 @@ from sam2s.data.convert import convert
 from sam2s.data.convert_writer import read_provenance
 from sam2s.data.masklets import open_masklets
 from sam2s.data.sources import get_source, list_sources
+from sam2s.data.sources.listing import sources_text
 from sam2s.data.vocabulary import is_known
 from sam2s.errors import InputError
 
@@ -174,6 +175,13 @@ def test_sources_are_listed_and_found_by_any_spelling() -> None:
         assert get_source(info.title).info is info
         assert get_source(info.name.upper().replace("-", "_")).info is info
     assert get_source("CIS").info.name == "cholecinstanceseg"
+
+
+def test_sources_as_text() -> None:
+    text = sources_text()
+    assert all(f"{info.name} - {info.title}\n" in text for info in list_sources())
+    assert max(map(len, text.splitlines())) <= 100
+    assert sources_text([get_source("cis").info]).count("subset=") == 1
 
 
 def test_unified_names_are_the_vocabularys() -> None:
