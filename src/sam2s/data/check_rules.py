@@ -186,5 +186,5 @@ def _centre_and_size(mask: np.ndarray) -> tuple[np.ndarray, float]:
     """(y, x) mean and diagonal of the bounding box, from the sums of rows and columns."""
     rows, columns = mask.sum(axis=1), mask.sum(axis=0)
     centre = [float(sums @ np.arange(len(sums)) / sums.sum()) for sums in (rows, columns)]
-    extent = [float(np.ptp(np.flatnonzero(sums)) + 1) for sums in (rows, columns)]
-    return np.array(centre), float(np.hypot(*extent))
+    height, width = (int(np.ptp(np.flatnonzero(sums))) + 1 for sums in (rows, columns))
+    return np.array(centre), float(np.hypot(height, width))

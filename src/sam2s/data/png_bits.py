@@ -21,7 +21,7 @@ def encode_bits(mask: np.ndarray) -> bytes:
     lines[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
     packer = zlib.compressobj(level=6, strategy=zlib.Z_RLE)
-    data = packer.compress(lines) + packer.flush()
+    data = packer.compress(lines.data) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
