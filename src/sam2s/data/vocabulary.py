@@ -70,7 +70,7 @@ TISSUES: tuple[str, ...] = (
     "laryngeal lesion",
 )
 
-_KIND: dict[str, Kind] = dict.fromkeys(INSTRUMENTS, "instrument") | dict.fromkeys(TISSUES, "tissue")
+_KIND: dict[str, Kind] = {**{name: "instrument" for name in INSTRUMENTS}, **{name: "tissue" for name in TISSUES}}
 
 
 def is_known(name: str) -> bool:
