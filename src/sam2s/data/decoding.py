@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -31,6 +32,8 @@ CUTTABLE_FORMATS = frozenset({"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "fl
 """Formats that may begin in the middle of a picture group, where what cannot be decoded before the first frame is
 normal, and that may end anywhere without a sign of it. MPEG-TS marks packets as corrupt where two good files were
 joined, so there only the decoder's word counts."""
+FRAME_THREADS = av.library_versions["libavcodec"][0] >= 62
+"""Before FFmpeg 8 a decoder with a thread a frame may hand a picture out before it is known to be damaged."""
 MAX_HELD = 16
 """Frames held back at most: the deepest reordering of the codecs above."""
 
@@ -46,7 +49,7 @@ class FrameDecoder:
     def __init__(self, container: InputContainer, stream: VideoStream, *, path: Path | None, live: bool) -> None:
         self._container, self._stream, self._path, self._live = container, stream, path, live
         one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
-        stream.thread_type = "AUTO" if one_to_one and not live else "SLICE"
+        stream.thread_type = "AUTO" if one_to_one and not live and FRAME_THREADS else "SLICE"
         self._cuttable = container.format.name in CUTTABLE_FORMATS
         in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
         self._timed = in_order or container.format.name in TIMED_FORMATS

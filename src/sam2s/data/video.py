@@ -25,6 +25,9 @@ from sam2s.types import Frame
 
 DEFAULT_STREAM, ATTACHED_PICTURE = 0x1, 0x400
 """FFmpeg's disposition bits."""
+BT601 = 5
+COLOUR_MATRICES = (1, 4, 5, 6, 7, 9)
+"""FFmpeg's numbers of the colour matrices that its scaler knows (BT.709 is 1, BT.2020 is 9)."""
 URL_TIMEOUT = (30.0, 30.0)
 """Seconds to wait for a server to answer, and for each read."""
 
@@ -170,7 +173,9 @@ class VideoFrames:
 
 def to_rgb(picture: VideoFrame) -> np.ndarray:
     """A decoded picture as (H, W, 3) uint8 RGB, contiguous, turned and mirrored as its display matrix says."""
-    image = picture.to_ndarray(format="rgb24")
+    # RGB has no matrix, but PyAV before 16 heeds the source's only where another one is named for the result.
+    matrix = picture.colorspace if picture.colorspace in COLOUR_MATRICES else BT601
+    image = picture.reformat(format="rgb24", src_colorspace=matrix, dst_colorspace=BT601).to_ndarray()
     turned, flip_x, flip_y = _orientation(picture)
     if turned:
         image = image.swapaxes(0, 1)

@@ -283,7 +283,10 @@ def test_a_cover_picture_is_no_video(tmp_path: Path):
         sound = container.add_stream("aac", rate=8000, layout="mono")
         cover = container.add_stream("mjpeg", rate=25)
         cover.height, cover.width, cover.pix_fmt = *SIZE, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
+        try:
+            cover.disposition = av.stream.Disposition.attached_pic
+        except (AttributeError, TypeError):
+            pytest.skip("this PyAV cannot write a cover picture")
         picture = av.VideoFrame.from_ndarray(numbered(0), format="rgb24")
         packets = [*cover.encode(picture), *cover.encode(None)]
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
