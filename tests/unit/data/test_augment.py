@@ -40,7 +40,8 @@ def test_identity_is_what_the_tracker_does_to_frames(size: int) -> None:
     masks = np.zeros((2, 1, 64, 64), bool)
     masks[:, :, 10:40, 20:50] = True
     pictures, planes = apply(identity(2), images, masks, size)
-    torch.testing.assert_close(pictures, torch.cat([image_to_model(image, size) for image in images]), atol=1e-5, rtol=0)
+    expected = torch.cat([image_to_model(image, size) for image in images])
+    torch.testing.assert_close(pictures, expected, atol=1e-5, rtol=0)
     for plane, mask in zip(planes[:, 0], masks[:, 0], strict=True):
         assert torch.equal(plane.float(), mask_to_model(mask, size))
 
@@ -103,7 +104,8 @@ def test_hue_keeps_greys_and_turns_colours() -> None:
     )  # fmt: skip
     change = draw(config, 1, np.random.default_rng(5))
     empty = np.zeros((1, 0, 8, 8), bool)
-    torch.testing.assert_close(rgb(apply(change, grey, empty, 8)[0]), torch.full((1, 3, 8, 8), 120 / 255), atol=1e-4, rtol=0)
+    shades = rgb(apply(change, grey, empty, 8)[0])
+    torch.testing.assert_close(shades, torch.full((1, 3, 8, 8), 120 / 255), atol=1e-4, rtol=0)
     assert (rgb(apply(change, red, empty, 8)[0])[0, 1:] > 0.05).any()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState
 
 from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
 
@@ -26,6 +27,12 @@ def square_scene(frames: int, seed: int) -> tuple[np.ndarray, dict[int, np.ndarr
             masks[object_id][t][place] = True
             images[t][place] = (220, 80, 60) if object_id == 1 else (60, 200, 220)
     return images, masks
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerate() -> None:
+    """accelerate keeps one state a process; runs of different precision must not share it."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from torch import nn
 
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
-from sam2s.train.optim import MovingAverage, OptimConfig, build_optimizer, learning_rate, set_lr
+from sam2s.train.optim import MovingAverage, OptimConfig, build_optimizer, freeze, learning_rate, set_lr
 
 
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
@@ -44,13 +46,31 @@ def test_frozen_parameters_are_left_out() -> None:
     assert sum(len(g["params"]) for g in build_optimizer(model, OptimConfig()).param_groups) == 1
 
 
+def test_the_image_encoder_may_go_slower() -> None:
+    model = build_model(preset("nano"))
+    optimizer = build_optimizer(model, OptimConfig(encoder_lr=0.25))
+    set_lr(optimizer, 4.0)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    names = dict(model.named_parameters())
+    assert {rates[id(p)] for name, p in names.items() if name.startswith("image_encoder.")} == {1.0}
+    assert {rates[id(p)] for name, p in names.items() if not name.startswith("image_encoder.")} == {4.0}
+
+
+def test_freezing_rests_what_is_named_and_wakes_the_rest() -> None:
+    model = nn.ModuleDict({"encoder": nn.Linear(2, 2), "head": nn.Linear(2, 2)})
+    freeze(model, ("encoder",))
+    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
+    freeze(model, ())
+    assert all(p.requires_grad for p in model.parameters())
+
+
 @settings(deadline=None, max_examples=100)
 @given(steps=st.integers(1, 500), warmup=st.integers(0, 500), lr=st.floats(1e-5, 1), end=st.floats(0, 1e-5))
 def test_schedule_rises_then_falls(steps: int, warmup: int, lr: float, end: float) -> None:
     rates = [learning_rate(step, steps, lr, end, warmup) for step in range(steps + 1)]
     peak = min(warmup, steps)
-    assert all(a < b for a, b in zip(rates[:peak], rates[1:peak], strict=False))
-    assert all(a >= b for a, b in zip(rates[warmup:], rates[warmup + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[:peak]))
+    assert all(a >= b for a, b in pairwise(rates[warmup:]))
     assert max(rates) <= lr * (1 + 1e-9)
     if warmup < steps:
         assert rates[warmup] == pytest.approx(lr)

@@ -16,8 +16,8 @@ from sam2s.data.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
-from sam2s.train.learner import ClipLearner
 from sam2s.train.config import Stage
+from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.unroll import Script, UserConfig, draw_script, unroll
 from sam2s.types import MemoryConfig

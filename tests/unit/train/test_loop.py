@@ -1,0 +1,208 @@
+"""Whole small runs: what they leave behind, exact resumption, the NaN guard, validation and overlays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sam2s.data.clips import ConsecutiveSampler
+from sam2s.errors import InputError
+from sam2s.model.presets import preset
+from sam2s.model.sam2s import build_model
+from sam2s.train import loop
+from sam2s.train.checkpoint import CHECKPOINT
+from sam2s.train.config import FolderSet, RunConfig, Stage, SyntheticSet, TrainConfig, ValidationConfig, from_json
+from sam2s.train.datasets import ensure
+from sam2s.train.examples import Examples, open_pool
+from sam2s.train.loop import Diverged, run_training
+from sam2s.train.losses import LossConfig
+from sam2s.train.optim import OptimConfig
+from sam2s.train.start import COARSEST, QUIET, prepare_start
+from sam2s.train.unroll import UserConfig
+from sam2s.train.validate import Validation, load_validation, validate
+from sam2s.weights.load import load_model
+
+LOSS = LossConfig(focal=5.0, dice=5.0, spread=1.0, stride=4)
+USER = UserConfig(prompted=1, corrected=1, clicks=1)
+
+
+def config_for(root: Path, *, steps: tuple[int, int] = (2, 2), precision: str = "fp32") -> TrainConfig:
+    pictures = Stage("pictures", steps[0], 64, 2, 1e-3, 5e-4, 1, ConsecutiveSampler(frames=1), user=USER, loss=LOSS)
+    clips = Stage("clips", steps[1], 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=3), user=USER, loss=LOSS)
+    run = RunConfig(precision=precision, log_every=1, overlay_every=3, checkpoint_minutes=0.0)
+    return TrainConfig(
+        "tiny", "nano", (pictures, clips), folders=(FolderSet(str(root)),), optim=OptimConfig(clip=1.0), run=run, seed=3
+    )
+
+
+def records(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / loop.LOG).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainConfig, Path]:
+    out = tmp_path_factory.mktemp("run")
+    config = config_for(squares, precision="bf16")
+    assert run_training(config, out) == out / "model"
+    return config, out
+
+
+def test_a_run_leaves_log_config_overlay_and_model(finished: tuple[TrainConfig, Path]) -> None:
+    config, out = finished
+    log = records(out)
+    assert log[0]["event"] == "start"
+    assert {"git", "torch", "config"} <= set(log[0])
+    assert [record["stage"] for record in log[1:]] == ["pictures"] * 2 + ["clips"] * 2
+    assert all(np.isfinite(record["total"]) and record["norm"] > 0 for record in log[1:])
+    assert from_json(TrainConfig, (out / "config.json").read_text()) == config
+    with Image.open(out / "overlays" / "000003.png") as picture:
+        assert picture.size[0] == 3 * 64
+        assert picture.size[1] % 64 == 0
+    assert not list(out.glob("**/*.tmp"))
+
+
+def test_the_saved_model_holds_the_averaged_weights(finished: tuple[TrainConfig, Path]) -> None:
+    _, out = finished
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    loaded = dict(load_model(out / "model").named_parameters())
+    assert state["average"]["steps"] == 4
+    assert all(torch.equal(loaded[name], weight) for name, weight in state["average"]["weights"].items())
+
+
+def test_a_finished_folder_is_not_overwritten(finished: tuple[TrainConfig, Path]) -> None:
+    config, out = finished
+    with pytest.raises(InputError, match="holds a checkpoint"):
+        run_training(config, out)
+
+
+def test_resuming_needs_a_checkpoint_of_the_same_config(finished: tuple[TrainConfig, Path], tmp_path: Path) -> None:
+    config, out = finished
+    with pytest.raises(InputError, match="no such checkpoint"):
+        run_training(config, tmp_path, resume=True)
+    with pytest.raises(InputError, match="another configuration"):
+        run_training(replace(config, seed=4), out, resume=True)
+
+
+def test_resuming_is_as_if_nothing_had_happened(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(squares)
+    run_training(config, tmp_path / "whole")
+
+    class Interrupted(Exception):
+        pass
+
+    after = loop._Trainer._after
+
+    def stop_after_three(self: loop._Trainer, done: int) -> None:
+        after(self, done)
+        if done == 3:
+            raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Trainer, "_after", stop_after_three)
+        with pytest.raises(Interrupted):
+            run_training(config, tmp_path / "broken")
+    run_training(config, tmp_path / "broken", resume=True)
+    one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
+    assert (one["step"], two["step"]) == (4, 4)
+    assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
+    assert all(torch.equal(w, two["average"]["weights"][n]) for n, w in one["average"]["weights"].items())
+
+
+def test_nan_stops_the_run_and_names_the_clip(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = loop.ClipLearner.forward
+
+    def poisoned(self: loop.ClipLearner, *arguments: object) -> object:
+        losses, answers = learn(self, *arguments)  # type: ignore[arg-type]
+        return replace(losses, total=losses.total * float("nan")), answers
+
+    monkeypatch.setattr(loop.ClipLearner, "forward", poisoned)
+    with pytest.raises(Diverged, match=r"step 1: the loss is nan.*squares\d frames"):
+        run_training(config_for(squares), tmp_path)
+
+
+def test_a_frozen_encoder_stays_as_it_was(squares: Path, tmp_path: Path) -> None:
+    config = config_for(squares, steps=(2, 0))
+    config = replace(config, stages=(replace(config.stages[0], frozen=("image_encoder",)),))
+    run_training(config, tmp_path)
+    trained = torch.load(tmp_path / CHECKPOINT, weights_only=True)["model"]
+    torch.manual_seed(config.seed)
+    fresh = build_model(preset("nano"))
+    prepare_start(fresh)
+    same = {name for name, weight in fresh.state_dict().items() if torch.equal(weight, trained[name])}
+    assert {name for name in trained if name.startswith("image_encoder.")} <= same
+    assert not all(name in same for name in trained if name.startswith("mask_decoder."))
+
+
+def test_batches_depend_on_seed_step_and_process_alone(squares: Path) -> None:
+    config = config_for(squares)
+    pool = open_pool([(squares, 1.0)], progress=False)
+    straight, resumed = Examples(pool, config), Examples(pool, config, first=2)
+    assert len(resumed) == 2
+    assert resumed[1].clips == straight[3].clips
+    assert torch.equal(resumed[1].images, straight[3].images)
+    assert Examples(pool, config, rank=1)[3].clips != straight[3].clips
+    assert Examples(pool, replace(config, seed=9))[3].clips != straight[3].clips
+
+
+def test_a_stage_longer_than_all_videos_is_refused(squares: Path) -> None:
+    config = config_for(squares)
+    long = replace(config.stages[0], sampler=ConsecutiveSampler(frames=11))
+    with pytest.raises(InputError, match="none of 100 videos drawn has 11 frames"):
+        Examples(open_pool([(squares, 1.0)], progress=False), replace(config, stages=(long,)))[0]
+
+
+def test_no_videos_is_refused() -> None:
+    with pytest.raises(InputError, match="no videos"):
+        open_pool([])
+
+
+def test_quick_validation(squares: Path) -> None:
+    wanted = ValidationConfig(SyntheticSet((), 0, 0, 0, 0), videos=2, frames=4, objects=2, size=64)
+    samples = load_validation([squares], wanted)
+    assert [len(sample.clip.objects) for sample in samples] == [2, 2]
+    torch.manual_seed(0)
+    model = build_model(preset("nano", image_size=64)).train()
+    policy = loop.make_policy(model.config.memory)
+    result = validate(model, policy, samples, torch.device("cpu"))
+    assert model.training
+    assert result == validate(model, policy, samples, torch.device("cpu"))
+    assert all(0 <= value <= 100 for value in (result.j_1, result.j_3, result.j_track, result.presence, result.iou_gap))
+    # Squares slide one pixel a frame over 14 columns: the still mask overlaps 13/15, 12/16 and 11/17.
+    assert result.j_still == pytest.approx(100 * (13 / 15 + 12 / 16 + 11 / 17) / 3, abs=0.01)
+    assert isinstance(result, Validation)
+
+
+def test_synthetic_sets_are_made_once(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    wanted = SyntheticSet(("colonoscopy", "cholecystectomy"), videos=1, frames=3, size=64, seed=5)
+    roots = ensure(wanted, tmp_path)
+    assert [root.name for root in roots] == ["train-colonoscopy-1x3x64-5", "train-cholecystectomy-1x3x64-6"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jpg")}
+    assert len(before) == 6
+    assert ensure(wanted, tmp_path) == roots
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jpg")} == before
+
+
+def test_the_start_is_quiet_and_coarse() -> None:
+    torch.manual_seed(0)
+    plain = build_model(preset("nano", image_size=64))
+    torch.manual_seed(0)
+    ready = build_model(preset("nano", image_size=64))
+    prepare_start(ready)
+    picture = torch.randn(1, 3, 64, 64)
+    for name in ("stride16", "stride8", "stride4"):
+        ratio = getattr(ready.encode(picture), name) / getattr(plain.encode(picture), name)
+        torch.testing.assert_close(ratio, torch.full_like(ratio, QUIET), atol=1e-3, rtol=1e-3)
+    scales = ready.prompt_encoder.frequencies / plain.prompt_encoder.frequencies
+    torch.testing.assert_close(scales[:, 0], torch.full((2,), COARSEST))
+    torch.testing.assert_close(scales[:, -1], torch.ones(2))
