@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small import small_model
 
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Points
 from sam2s.weights import load
 from sam2s.weights.load import PACKAGED, load_model
 from sam2s.weights.save import save_model
+from small import small_model
 
 LARGEST = 16_000_000
 """Bytes that a packaged model may take."""
