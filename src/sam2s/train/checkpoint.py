@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from sam2s.errors import InputError
+from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import TrainConfig, from_json, to_json
 from sam2s.train.optim import MovingAverage
 
@@ -20,7 +20,7 @@ CHECKPOINT = "checkpoint.pt"
 class Running:
     """The parts of a run that change while it trains."""
 
-    model: nn.Module
+    model: SAM2S
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
 

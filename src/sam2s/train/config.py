@@ -142,7 +142,7 @@ def _build(kind: Any, value: Any, path: str) -> Any:
     if origin is tuple:
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         return tuple(_build(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
-    if not dataclasses.is_dataclass(kind):
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return kind(value)
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(value) - set(hints))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,8 @@ class ClipLearner(nn.Module):
 
 def _detached(answer: Answer) -> Answer:
     tensors = {spec.name: getattr(answer.decoded, spec.name) for spec in fields(answer.decoded)}
-    return replace(answer, decoded=Decoded(**{k: None if v is None else v.detach() for k, v in tensors.items()}))
+    detached: dict[str, Any] = {name: None if t is None else t.detach() for name, t in tensors.items()}
+    return replace(answer, decoded=Decoded(**detached))
 
 
 @contextmanager
