@@ -7,6 +7,7 @@ each list are ours: the paper's sources hold no laryngoscopy. A masklet whose so
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from sam2s.errors import InputError
@@ -70,7 +71,12 @@ TISSUES: tuple[str, ...] = (
     "laryngeal lesion",
 )
 
-_KIND: dict[str, Kind] = {**{name: "instrument" for name in INSTRUMENTS}, **{name: "tissue" for name in TISSUES}}
+
+def _all(names: Iterable[str], kind: Kind) -> dict[str, Kind]:
+    return dict.fromkeys(names, kind)
+
+
+_KIND = _all(INSTRUMENTS, "instrument") | _all(TISSUES, "tissue")
 
 
 def is_known(name: str) -> bool:
