@@ -157,8 +157,8 @@ class _Trainer:
         if not torch.isfinite(value).all():
             named = "; ".join(str(clip) for clip in batch.clips)
             raise Diverged(
-                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named}; look at their pictures "
-                "and masks, lower the learning rate, or train in fp32, then resume from the last checkpoint"
+                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named}; look at their "
+                "pictures and masks, lower the learning rate, or train in fp32, then resume from the last checkpoint"
             )
 
     def _batches(self, first: int) -> Iterator[ClipBatch]:

@@ -70,7 +70,7 @@ def validate(model: SAM2S, policy: Policy, samples: list[ClipSample], device: to
     model.eval()
     scores = np.concatenate([_track(model, policy, sample, device) for sample in samples])
     model.train(was_training)
-    return Validation(*(100 * scores.mean(axis=0)).round(2).tolist())
+    return Validation(*(100 * scores.astype(np.float64).mean(axis=0)).round(2).tolist())
 
 
 def _track(model: SAM2S, policy: Policy, sample: ClipSample, device: torch.device) -> np.ndarray:
