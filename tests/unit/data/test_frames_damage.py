@@ -113,7 +113,7 @@ def test_a_hole_in_the_data_is_a_break(name: str, tmp_path: Path):
     """Zeros from the first bytes of a packet to its end, as a failing disk leaves them."""
     path = {**HEALTHY, **TELLS_ITS_LENGTH}[name].write(tmp_path)
     whole, _ = read(path)
-    position, size = packets(path)[14]
+    position, size = max(packets(path)[11:20], key=lambda packet: packet[1])
     data = bytearray(path.read_bytes())
     first, last = position + 10, position + size
     data[first:last] = bytes(last - first)
