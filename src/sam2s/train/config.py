@@ -94,11 +94,16 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole run. ``model``: name of a preset, trained from scratch. Source of defaults: SAM 2's training."""
+    """A whole run. Source of defaults: SAM 2's training.
+
+    ``model``: name of a preset, trained from scratch; or, with ``pretrained``, anything that ``load_model`` takes,
+    trained further.
+    """
 
     name: str
     model: str
     stages: tuple[Stage, ...]
+    pretrained: bool = False
     synthetic: tuple[SyntheticSet, ...] = ()
     folders: tuple[FolderSet, ...] = ()
     validation: ValidationConfig | None = None

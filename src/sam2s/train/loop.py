@@ -33,6 +33,7 @@ from sam2s.train.overlay import save_overlay
 from sam2s.train.start import prepare_start
 from sam2s.train.unroll import Answer, draw_script
 from sam2s.train.validate import load_validation, validate
+from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
 
 LOG = "log.jsonl"
@@ -81,14 +82,22 @@ def _prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> _Trainer:
         roots = training_roots(config, data_dir)
         held_out = [] if config.validation is None else ensure(config.validation.data, data_dir)
     samples = [] if config.validation is None else load_validation(held_out, config.validation)
-    torch.manual_seed(config.seed)
-    model = build_model(preset(config.model))
-    prepare_start(model)
+    model = starting_model(config)
     learner = ClipLearner(model, make_policy(config.memory))
     learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim))
     average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
     examples = Examples(open_pool(roots), config, rank=accelerator.process_index)
     return _Trainer(config, out_dir, accelerator, learner, Running(model, optimizer, average), examples, samples)
+
+
+def starting_model(config: TrainConfig) -> SAM2S:
+    """The model before the first step: the loaded one, or a fresh one that depends on the seed alone."""
+    if config.pretrained:
+        return load_model(config.model, device="cpu")
+    torch.manual_seed(config.seed)
+    model = build_model(preset(config.model))
+    prepare_start(model)
+    return model
 
 
 @dataclass

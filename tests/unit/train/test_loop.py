@@ -20,7 +20,7 @@ from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import FolderSet, RunConfig, Stage, SyntheticSet, TrainConfig, ValidationConfig, from_json
 from sam2s.train.datasets import ensure
 from sam2s.train.examples import Examples, open_pool
-from sam2s.train.loop import Diverged, run_training
+from sam2s.train.loop import Diverged, run_training, starting_model
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.start import COARSEST, QUIET, prepare_start
@@ -73,6 +73,15 @@ def test_the_saved_model_holds_the_averaged_weights(finished: tuple[TrainConfig,
     loaded = dict(load_model(out / "model").named_parameters())
     assert state["average"]["steps"] == 4
     assert all(torch.equal(loaded[name], weight) for name, weight in state["average"]["weights"].items())
+
+
+def test_training_goes_on_from_given_weights(finished: tuple[TrainConfig, Path], tmp_path: Path) -> None:
+    config, out = finished
+    stage = replace(config.stages[0], steps=1, lr=0.0, lr_end=0.0, warmup=0)
+    further = replace(config, model=str(out / "model"), pretrained=True, stages=(stage,))
+    before = dict(load_model(out / "model").named_parameters())
+    after = dict(load_model(run_training(further, tmp_path)).named_parameters())
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_a_finished_folder_is_not_overwritten(finished: tuple[TrainConfig, Path]) -> None:
@@ -135,9 +144,7 @@ def test_a_frozen_encoder_stays_as_it_was(squares: Path, tmp_path: Path) -> None
     config = replace(config, stages=(replace(config.stages[0], frozen=("image_encoder",)),))
     run_training(config, tmp_path)
     trained = torch.load(tmp_path / CHECKPOINT, weights_only=True)["model"]
-    torch.manual_seed(config.seed)
-    fresh = build_model(preset("nano"))
-    prepare_start(fresh)
+    fresh = starting_model(config)
     same = {name for name, weight in fresh.state_dict().items() if torch.equal(weight, trained[name])}
     assert {name for name in trained if name.startswith("image_encoder.")} <= same
     assert not all(name in same for name in trained if name.startswith("mask_decoder."))

@@ -13,14 +13,11 @@ import torch
 
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.memory.policy import make_policy
-from sam2s.model.presets import preset
-from sam2s.model.sam2s import build_model
 from sam2s.train import loop
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig, from_json, to_json
 from sam2s.train.examples import Examples, generator, open_pool
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
-from sam2s.train.start import prepare_start
 from sam2s.train.unroll import UserConfig, draw_script
 
 PROGRAM = """
@@ -44,9 +41,7 @@ def mean_gradient_norm(config: TrainConfig) -> float:
     """What one process finds: the norm of the mean of both processes' gradients at the first step."""
     stage, _ = config.stage_at(0)
     pool = open_pool([(Path(folder.root), folder.weight) for folder in config.folders], progress=False)
-    torch.manual_seed(config.seed)
-    model = build_model(preset(config.model))
-    prepare_start(model)
+    model = loop.starting_model(config)
     learner = ClipLearner(model, make_policy(config.memory)).train()
     script = draw_script(stage.user, stage.sampler.frames, generator(config.seed, 0, purpose=loop.SCRIPT))
     for rank in range(2):

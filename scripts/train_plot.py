@@ -1,0 +1,53 @@
+"""Plot a training log: loss, Jaccard index and validation over steps, with the stages marked.
+
+    python scripts/train_plot.py runs/nano/log.jsonl runs/nano/log.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+LOSSES = ("dice", "iou", "presence")
+FIGURES = ("j_1", "j_3", "j_track", "j_still", "presence")
+
+
+def read(path: Path) -> tuple[list[dict], list[dict]]:
+    """Step records and validation records of a log."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [r for r in lines if "total" in r], [r for r in lines if r.get("event") == "validation" and "j_1" in r]
+
+
+def main() -> None:
+    """Read the log, write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("picture", type=Path)
+    arguments = parser.parse_args()
+    steps, looks = read(arguments.log)
+    figure, (upper, middle, lower) = plt.subplots(3, 1, figsize=(9, 10), sharex=True, layout="constrained")
+    for name in LOSSES:
+        upper.plot([r["step"] for r in steps], [r[name] for r in steps], label=name, linewidth=0.8)
+    upper.set(ylabel="loss per answer", yscale="log")
+    middle.plot([r["step"] for r in steps], [r["jaccard"] for r in steps], label="training clips", linewidth=0.8)
+    middle.set(ylabel="Jaccard index, %")
+    for name in FIGURES:
+        lower.plot([r["step"] for r in looks], [r[name] for r in looks], label=name, marker=".")
+    lower.set(ylabel="validation, %", xlabel="step")
+    for before, after in zip(steps, steps[1:], strict=False):
+        if before["stage"] != after["stage"]:
+            for axes in (upper, middle, lower):
+                axes.axvline(before["step"], color="grey", linewidth=0.6)
+    for axes in (upper, middle, lower):
+        axes.legend(loc="best", fontsize=8)
+    figure.savefig(arguments.picture, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
