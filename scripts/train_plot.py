@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -40,7 +41,7 @@ def main() -> None:
     for name in FIGURES:
         lower.plot([r["step"] for r in looks], [r[name] for r in looks], label=name, marker=".")
     lower.set(ylabel="validation, %", xlabel="step")
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         if before["stage"] != after["stage"]:
             for axes in (upper, middle, lower):
                 axes.axvline(before["step"], color="grey", linewidth=0.6)
