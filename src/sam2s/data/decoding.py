@@ -49,7 +49,8 @@ class FrameDecoder:
     def __init__(self, container: InputContainer, stream: VideoStream, *, path: Path | None, live: bool) -> None:
         self._container, self._stream, self._path, self._live = container, stream, path, live
         one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
-        stream.thread_type = "AUTO" if one_to_one and not live and FRAME_THREADS else "SLICE"
+        self._threaded = one_to_one and not live and FRAME_THREADS
+        stream.thread_type = "AUTO" if self._threaded else "SLICE"
         self._cuttable = container.format.name in CUTTABLE_FORMATS
         in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
         self._timed = in_order or container.format.name in TIMED_FORMATS
@@ -62,6 +63,7 @@ class FrameDecoder:
         self._end = 0  # of the last frame to be shown, by the packets' timestamps
         self._safe_until: int | None = None
         self._rhythm = Rhythm()
+        self._late_word = False  # a decoder with a thread a frame reports an error some packets later
         self.broken: str | None = None
         self.broken_pts: int | None = None
 
@@ -88,6 +90,8 @@ class FrameDecoder:
             if self.broken:
                 break
         yield from self._drain()
+        if self._late_word:
+            yield None
 
     def _demux(self) -> Iterator[Packet]:
         """Packets up to the end of the file, an error, or a packet that the demuxer marks as damaged."""
@@ -116,6 +120,7 @@ class FrameDecoder:
         except (FFmpegError, ValueError) as error:
             if self._seen_key and not self._live:
                 self._break(f"decoding failed ({reason_of(error)})", packet)
+                self._late_word = self._threaded
             return []
 
     def _note(self, packet: Packet) -> None:

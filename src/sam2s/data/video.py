@@ -160,6 +160,8 @@ class VideoFrames:
         after = None if last is None else last + (1 / self.fps if self.fps else 0.0)
         lost = None if self._is_even(stream) else _seconds(decoder.broken_pts, stream)
         time = after if lost is None else lost
+        if after is not None and lost is not None and stream.codec_context.has_b_frames:
+            time = min(after, lost)  # the lost packet may belong behind frames that were still to come
         at = "" if time is None else f" ({time:.3f} s)"
         return DamagedSource(f"{self.name}: broken at frame {index}{at}: {decoder.broken}", index, time)
 

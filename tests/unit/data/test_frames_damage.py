@@ -89,8 +89,10 @@ def test_frames_behind_a_lost_b_frame_are_not_given(tmp_path: Path):
     data = path.read_bytes()
     for position, _ in packets(path)[2:14]:
         path.write_bytes(data[:position])
-        numbers = [number_of(frame.image) for frame in read(path)[0]]
-        assert numbers == list(range(len(numbers)))
+        frames, error = read(path)
+        assert [number_of(frame.image) for frame in frames] == list(range(len(frames)))
+        assert isinstance(error, DamagedSource)
+        assert error.time == pytest.approx(len(frames) / 25)
 
 
 @pytest.mark.parametrize("name", ["mpeg-ts", "flv", "raw h264"])
