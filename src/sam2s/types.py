@@ -115,16 +115,19 @@ class Features:
     """Image features of N frames (or of one frame repeated for N objects).
 
     ``stride16`` (N, C, h, w); ``stride8`` (N, C/4, 2h, 2w) and ``stride4`` (N, C/8, 4h, 4w), already projected for the
-    mask decoder.
+    mask decoder. ``semantic`` (N, C): TSL's token after memory attention; None before it, and in models without TSL.
     """
 
     stride16: Tensor
     stride8: Tensor
     stride4: Tensor
+    semantic: Tensor | None = None
 
     def expand(self, n: int) -> Features:
         """One frame's features seen by ``n`` objects, without copying."""
-        return Features(*(t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4)))
+        levels = (self.stride16, self.stride8, self.stride4)
+        token = None if self.semantic is None else self.semantic.expand(n, -1)
+        return Features(*(t.expand(n, *t.shape[1:]) for t in levels), semantic=token)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,8 +154,9 @@ class Decoded:
 
     ``mask_logits`` (N, 4h, 4w), the chosen candidate; ``iou`` (N,) its predicted IoU; ``object_logits`` (N,): > 0 means
     present; ``pointer`` (N, C); ``candidate_logits`` (N, M, 4h, 4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64;
-    ``semantic`` (N, C) TSL's token x'_c, or None; ``input_logits`` (N, S, S): a given mask at input size, or None where
-    the memory encoder is to upsample ``mask_logits``.
+    ``candidate_tokens`` (N, M, C): what the pointer of another candidate is made of; ``semantic`` (N, C) TSL's token
+    x'_c, or None; ``input_logits`` (N, S, S): a given mask at input size, or None where the memory encoder is to
+    upsample ``mask_logits``.
     """
 
     mask_logits: Tensor
@@ -162,6 +166,7 @@ class Decoded:
     candidate_logits: Tensor
     candidate_ious: Tensor
     chosen: Tensor
+    candidate_tokens: Tensor | None = None
     semantic: Tensor | None = None
     input_logits: Tensor | None = None
 
@@ -184,12 +189,33 @@ class Source(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """What one frame showed of one object, for memory rules that judge masks; made only for rules that ask for it.
+
+    ``masks`` (M, 4h, 4w) bool NumPy: the decoder's candidates, all empty when the object is not in view; ``ious``
+    (M,): their predicted IoUs; ``object_logit``: > 0 means in view; ``chosen``: index of the candidate that is the
+    answer.
+    """
+
+    masks: np.ndarray
+    ious: tuple[float, ...]
+    object_logit: float
+    chosen: int
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(4h, 4w) bool: the candidate that is the answer."""
+        return self.masks[self.chosen]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """One remembered frame of one object.
 
     ``time``: position on the tracking clock (the negated frame index when tracking in reverse); ``map`` (C_m, h, w);
     ``pointer`` (C,); ``object_logit`` and ``iou``: the decoder's presence logit and predicted IoU; ``descriptor``
-    (C, h, w): the frame's stride-16 image feature, kept for the similarity rule of long-term memory.
+    (C, h, w): the frame's stride-16 image feature, kept for the similarity rules; ``sighting``: what the rule chose
+    from, for rules that ask. Rules drop both from what they keep where they no longer need them.
     """
 
     time: int
@@ -199,6 +225,7 @@ class Memory:
     object_logit: float
     iou: float
     descriptor: Tensor | None = None
+    sighting: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,7 +290,8 @@ class FrameResult:
     ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None; ``masks``
     {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id: probability in [0, 1] that the
     object is in view}; ``scores`` {id: presence x predicted IoU, in [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the
-    decoder's resolution.
+    decoder's resolution. ``classes`` {id: the most probable class name} and ``class_probs`` {id: its probability among
+    the model's class names}: empty for models without TSL.
     """
 
     index: int
@@ -272,3 +300,5 @@ class FrameResult:
     presence: Mapping[int, float] = field(default_factory=dict)
     scores: Mapping[int, float] = field(default_factory=dict)
     logits: Mapping[int, np.ndarray] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
+    class_probs: Mapping[int, float] = field(default_factory=dict)

@@ -97,9 +97,12 @@ def _with_input_logits(part: Decoded, size: int) -> Decoded:
 
 
 def _only_chosen(part: Decoded) -> Decoded:
+    rows = torch.arange(len(part.chosen), device=part.chosen.device)
+    tokens = part.candidate_tokens
     return replace(
         part,
         candidate_logits=part.mask_logits[:, None],
         candidate_ious=part.iou[:, None],
+        candidate_tokens=None if tokens is None else tokens[rows, part.chosen][:, None],
         chosen=torch.zeros_like(part.chosen),
     )
