@@ -1,4 +1,4 @@
-"""Doing the next thing while this one is written: two helpers over one thread each."""
+"""Doing the next thing while this one is written: two helpers over threads."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Background:
 
 
 def prefetched(items: Iterable[Item], work: Callable[[Item], Result], ahead: int = 2) -> Iterator[tuple[Item, Result]]:
-    """(item, work(item)) in order, up to ``ahead`` items worked on before they are asked for; an error of ``work`` is
-    raised at its item."""
+    """(item, work(item)) in order, up to ``ahead`` items worked on before they are asked for, two at once, so ``work``
+    must bear threads; an error of ``work`` is raised at its item."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         try:
             for item in items:
                 waiting.append((item, pool.submit(work, item)))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from sam2s.data.link import RETURNING, LinkRules
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.errors import InputError
 
+_COUNTING = Lock()
+"""Masks are decoded on several threads."""
 EXTRA = "extra"
 """Split of videos that SA-SV does not use; they are converted with the option ``subset=all`` only."""
 
@@ -139,7 +142,8 @@ class ReadOptions:
         """Count a doubt about the data, which ``strict`` makes an error."""
         if self.strict:
             raise InputError(f"{where}: {what} (an error because of strict)")
-        self.notes[what] += 1
+        with _COUNTING:
+            self.notes[what] += 1
 
 
 Read = Callable[[Path, ReadOptions], Iterator[SourceVideo]]
