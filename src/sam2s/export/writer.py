@@ -70,11 +70,11 @@ class ResultWriter:
         self._check_overlay()
         self._check_folder()
         self._hidden = output.folder / HIDDEN
+        height, width = source.size  # may find that the source holds nothing, before anything is made
         with self._storing():
             self._new_folder = not output.folder.exists()
             shutil.rmtree(self._hidden, ignore_errors=True)
             self._hidden.mkdir(parents=True)
-            height, width = source.size
             info = SourceInfo(source.name, width, height, source.fps)
             self._tracks = TracksWriter(self._hidden / TRACKS, info, run)
         self._masks = open_mask_files(self._hidden / "masks", output.masks)

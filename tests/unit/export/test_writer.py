@@ -198,6 +198,12 @@ def test_nothing_has_its_final_name_before_the_end(tmp_path: Path):
     assert (out / "overlay.mp4").exists()
 
 
+def test_a_source_that_holds_nothing_leaves_nothing(tmp_path: Path):
+    with pytest.raises(InputError, match="holds no frames"):
+        run(open_frames(iter([])), Output(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_was_there_stays_when_a_run_fails(tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()
