@@ -115,16 +115,19 @@ class Features:
     """Image features of N frames (or of one frame repeated for N objects).
 
     ``stride16`` (N, C, h, w); ``stride8`` (N, C/4, 2h, 2w) and ``stride4`` (N, C/8, 4h, 4w), already projected for the
-    mask decoder.
+    mask decoder. ``semantic`` (N, C): TSL's token after memory attention; None before it, and in models without TSL.
     """
 
     stride16: Tensor
     stride8: Tensor
     stride4: Tensor
+    semantic: Tensor | None = None
 
     def expand(self, n: int) -> Features:
         """One frame's features seen by ``n`` objects, without copying."""
-        return Features(*(t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4)))
+        levels = (self.stride16, self.stride8, self.stride4)
+        token = None if self.semantic is None else self.semantic.expand(n, -1)
+        return Features(*(t.expand(n, *t.shape[1:]) for t in levels), semantic=token)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -287,7 +290,8 @@ class FrameResult:
     ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None; ``masks``
     {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id: probability in [0, 1] that the
     object is in view}; ``scores`` {id: presence x predicted IoU, in [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the
-    decoder's resolution.
+    decoder's resolution. ``classes`` {id: the most probable class name} and ``class_probs`` {id: its probability among
+    the model's class names}: empty for models without TSL.
     """
 
     index: int
@@ -296,3 +300,5 @@ class FrameResult:
     presence: Mapping[int, float] = field(default_factory=dict)
     scores: Mapping[int, float] = field(default_factory=dict)
     logits: Mapping[int, np.ndarray] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
+    class_probs: Mapping[int, float] = field(default_factory=dict)

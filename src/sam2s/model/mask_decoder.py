@@ -5,7 +5,7 @@ Candidate 0 is meant for clear prompts, candidates 1 to 3 for ambiguous ones (on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,19 +23,21 @@ PRESENT_BIAS = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """M candidates of N rows: ``logits`` (N, M, 4h, 4w), ``ious`` (N, M) in [0, 1], ``tokens`` (N, M, C)."""
+    """M candidates of N rows: ``logits`` (N, M, 4h, 4w), ``ious`` (N, M) in [0, 1], ``tokens`` (N, M, C); ``semantic``
+    (N, C) is TSL's token x'_c, which all candidates share, or None."""
 
     logits: Tensor
     ious: Tensor
     tokens: Tensor
+    semantic: Tensor | None = None
 
     def ambiguous(self) -> Candidates:
         """The three candidates for ambiguous prompts."""
-        return Candidates(self.logits[:, 1:], self.ious[:, 1:], self.tokens[:, 1:])
+        return replace(self, logits=self.logits[:, 1:], ious=self.ious[:, 1:], tokens=self.tokens[:, 1:])
 
     def single(self) -> Candidates:
         """The candidate for clear prompts."""
-        return Candidates(self.logits[:, :1], self.ious[:, :1], self.tokens[:, :1])
+        return replace(self, logits=self.logits[:, :1], ious=self.ious[:, :1], tokens=self.tokens[:, :1])
 
     def single_or_best(self) -> Candidates:
         """The single candidate; where its mask is unstable, mask and IoU of the best ambiguous one (token stays)."""
@@ -45,7 +47,7 @@ class Candidates:
         stable = stability(one.logits[:, 0]) >= STABILITY_THRESHOLD
         logits = torch.where(stable[:, None, None], one.logits[:, 0], many.logits[rows, best])
         ious = torch.where(stable, one.ious[:, 0], many.ious[rows, best])
-        return Candidates(logits[:, None], ious[:, None], one.tokens)
+        return replace(one, logits=logits[:, None], ious=ious[:, None])
 
 
 def stability(logits: Tensor) -> Tensor:
@@ -82,18 +84,22 @@ class MaskDecoder(nn.Module):
         """All four candidates and the object logits (N,), > 0 = in view.
 
         ``features``: N rows, memory already recalled; ``prompt_tokens`` (N, T, C); ``dense`` broadcasts to stride16;
-        ``grid_code`` (1, h * w, C). Mask logits are float32 whatever the precision of the layers.
+        ``grid_code`` (1, h * w, C). Mask logits are float32 whatever the precision of the layers. ``features.semantic``
+        joins behind the prompts as one more token, so that it and the mask tokens see one another.
         """
         image = features.stride16 + dense
         own = torch.cat([self.object_token, self.iou_token, self.mask_tokens])
         tokens = torch.cat([own.expand(len(image), -1, -1), prompt_tokens], dim=1)
+        if features.semantic is not None:
+            tokens = torch.cat([tokens, features.semantic[:, None].to(tokens.dtype)], dim=1)
         tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), grid_code)
         object_out, iou_out, mask_out = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + MASKS]
         pixels = self._upscale(cells.transpose(1, 2).unflatten(2, image.shape[2:]), features)
         weights = torch.stack([head(mask_out[:, i]) for i, head in enumerate(self.mask_heads)], dim=1)
         logits = torch.einsum("nmc,nchw->nmhw", weights, pixels).float()
         ious = self.iou_head(iou_out).float().sigmoid()
-        return Candidates(logits, ious, mask_out), self.object_head(object_out).float()[:, 0]
+        semantic = None if features.semantic is None else tokens[:, -1]
+        return Candidates(logits, ious, mask_out, semantic), self.object_head(object_out).float()[:, 0]
 
     def _upscale(self, image: Tensor, features: Features) -> Tensor:
         """(N, C, h, w) -> (N, C/8, 4h, 4w), taking in the finer levels of the image features on the way."""

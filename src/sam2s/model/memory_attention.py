@@ -35,7 +35,7 @@ class MemoryAttentionLayer(nn.Module):
         self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, rope: Rope, rope_keys: int
     ) -> Tensor:
         """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the tokens and the first
-        ``rope_keys`` keys have a place in the picture."""
+        ``rope_keys`` keys have a place in the picture; TSL's token behind the grid has none."""
         normed = self.norm1(x)
         x = x + self.dropout(self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0])))
         x = x + self.dropout(self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask))
@@ -67,22 +67,35 @@ class MemoryAttention(nn.Module):
         nn.init.trunc_normal_(self.slot_embed, std=0.02)
         nn.init.trunc_normal_(self.no_memory, std=0.02)
 
-    def forward(self, image: Tensor, memory: MemoryBatch | None) -> Tensor:
+    def forward(
+        self, image: Tensor, memory: MemoryBatch | None, token: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Stride-16 features (N, dim, h, w) -> the same shape, conditioned. A row that remembers nothing gets the
-        no-memory embedding instead; ``None`` says so of all rows."""
+        no-memory embedding instead; ``None`` says so of all rows.
+
+        ``token`` (N, dim): TSL's x_c, which attends to the frame's tokens and to the memory like one of them, and is
+        attended to by them; it comes back second, untouched in rows that remember nothing.
+        """
         without = image + self.no_memory.view(1, -1, 1, 1)
         if memory is None:
-            return without
+            return without, token
         used = self._used(memory, image.shape[2] * image.shape[3])
         if not used.any():
-            return without
-        conditioned = self._attend(image, memory, used)
-        return torch.where(used.any(dim=1).view(-1, 1, 1, 1), conditioned, without)
+            return without, token
+        known = used.any(dim=1)
+        conditioned, informed = self._attend(image, token, memory, used)
+        if token is not None and informed is not None:
+            token = torch.where(known[:, None], informed, token)
+        return torch.where(known.view(-1, 1, 1, 1), conditioned, without), token
 
-    def _attend(self, image: Tensor, memory: MemoryBatch, used: Tensor) -> Tensor:
+    def _attend(
+        self, image: Tensor, token: Tensor | None, memory: MemoryBatch, used: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         rows, dim, height, width = image.shape
         code = sine_grid(dim, height, width, image.device)
         x = image.flatten(2).transpose(1, 2) + IMAGE_CODE_WEIGHT * code
+        if token is not None:
+            x = torch.cat([x, token[:, None].to(x.dtype)], dim=1)
         values, codes = self._tokens(memory)
         keys = values + codes
         rope = axial_rope(dim, height, width, image.device)
@@ -90,7 +103,9 @@ class MemoryAttention(nn.Module):
         mask = None if used.all() else _open_empty_rows(used)[:, None, None]
         for layer in self.layers:
             x = layer(x, keys, values, mask, rope, rope_keys)
-        return self.norm(x).transpose(1, 2).reshape(rows, dim, height, width)
+        x, cells = self.norm(x), height * width
+        grid = x[:, :cells].transpose(1, 2).reshape(rows, dim, height, width)
+        return grid, None if token is None else x[:, cells]
 
     def _tokens(self, memory: MemoryBatch) -> tuple[Tensor, Tensor]:
         """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first, pointers last."""

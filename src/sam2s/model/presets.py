@@ -10,6 +10,40 @@ from sam2s.errors import InputError, WeightsError
 from sam2s.types import MemoryConfig
 
 
+BANKS = ("text", "orthogonal", "learnable")
+"""Where the bank of class names comes from."""
+
+
+@dataclass(frozen=True)
+class SemanticConfig:
+    """TSL's token and its class names (paper section 3.3).
+
+    ``classes``: K instrument class names, in the bank's order. ``bank``: ``text``, frozen embeddings of the names by the
+    CLIP text tower ``encoder`` (a folder or a hub id; only its last part is kept once the bank is made) under
+    ``templates``, each with one ``{}`` for the name; ``orthogonal``, frozen orthonormal directions drawn from ``seed``;
+    ``learnable``, these as a start. ``width``: channels of the bank (512 for CLIP's ViT-B).
+    """
+
+    classes: tuple[str, ...]
+    bank: str = "text"
+    width: int = 512
+    encoder: str | None = None
+    templates: tuple[str, ...] = ("a photo of a {}.",)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.classes or len(set(self.classes)) < len(self.classes) or not all(self.classes):
+            raise InputError(f"semantic classes: expected different names, at least one; got {list(self.classes)}")
+        if self.bank not in BANKS:
+            raise InputError(f"semantic bank: got {self.bank!r}, expected one of {', '.join(BANKS)}")
+        if self.bank == "text" and self.encoder is None:
+            raise InputError("semantic bank: text needs encoder, a folder or hub id of CLIP; or choose another bank")
+        if self.bank != "text" and self.width < len(self.classes):
+            raise InputError(f"semantic bank: {len(self.classes)} orthogonal classes need a width of as many channels")
+        if not self.templates or any(template.count("{}") != 1 for template in self.templates):
+            raise InputError(f"semantic templates: each needs {{}} once, for the name; got {list(self.templates)}")
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything that fixes a model's tensors, its input size, and the memory rule it runs under by default.
@@ -18,7 +52,8 @@ class ModelConfig:
     ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global attention; side of the coarse
     position code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``:
     DiveMem's own temporal embedding for long-term memories (paper section 3.2). ``pointer_horizon``: pointer ages are
-    divided by it, in frames. ``drop_path`` and ``dropout`` act in training mode only.
+    divided by it, in frames. ``semantic``: TSL's token and class names; None is SAM 2, without a parameter more.
+    ``drop_path`` and ``dropout`` act in training mode only.
     """
 
     name: str = "base_plus"
@@ -42,6 +77,7 @@ class ModelConfig:
     dropout: float = 0.1
     pointer_horizon: int = 15
     long_term_embedding: bool = False
+    semantic: SemanticConfig | None = None
     memory: MemoryConfig = field(default_factory=MemoryConfig)
 
     def __post_init__(self) -> None:
@@ -58,19 +94,33 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, ready for JSON."""
-        plain = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+        return _plain(asdict(self))
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> ModelConfig:
         """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a ``WeightsError``."""
         given = _known(ModelConfig, values, "")
         memory = _known(MemoryConfig, given.pop("memory", {}), "memory.")
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        semantic = given.pop("semantic", None)
+        if semantic is not None:
+            semantic = _tuples(_known(SemanticConfig, semantic, "semantic."))
         try:
-            return ModelConfig(**plain, memory=MemoryConfig(**memory))
+            return ModelConfig(
+                **_tuples(given),
+                semantic=None if semantic is None else SemanticConfig(**semantic),
+                memory=MemoryConfig(**memory),
+            )
         except (TypeError, InputError) as error:
             raise WeightsError(f"model configuration: {error}") from error
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {key: _plain(value) if isinstance(value, dict) else value for key, value in plain.items()}
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 def _known(kind: type, values: Any, prefix: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sam2s.model.memory_attention import MemoryAttention
 from sam2s.model.memory_encoder import MemoryEncoder
 from sam2s.model.presets import ModelConfig
 from sam2s.model.prompt_encoder import PromptEncoder
+from sam2s.model.semantic_head import SemanticHead
 from sam2s.nn.blocks import MLP, init_weights
 from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Decoded, Features, MemoryBatch, PromptBatch
 
@@ -67,6 +68,8 @@ class SAM2S(nn.Module):
         nn.init.trunc_normal_(self.no_object_pointer, std=0.02)
         nn.init.trunc_normal_(self.no_object_map, std=0.02)
         self.mask_decoder.init_presence()
+        # Last, so that the same seed gives all other weights the same values with and without it.
+        self.semantic_head = _semantic_head(config)
 
     def encode(self, image: Tensor) -> Features:
         """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 -> features of B frames.
@@ -77,8 +80,10 @@ class SAM2S(nn.Module):
 
     def recall(self, features: Features, memory: MemoryBatch | None) -> Features:
         """Condition N rows on their memories; only ``stride16`` changes. Rows without memory (all rows where ``memory``
-        is None) get the no-memory embedding, as on a first frame."""
-        return replace(features, stride16=self.memory_attention(features.stride16, memory))
+        is None) get the no-memory embedding, as on a first frame. With TSL, ``semantic`` is set as well."""
+        token = None if self.semantic_head is None else self.semantic_head.tokens(len(features.stride16))
+        stride16, token = self.memory_attention(features.stride16, memory, token)
+        return replace(features, stride16=stride16, semantic=token)
 
     def decode(self, features: Features, prompts: PromptBatch, *, fallback: bool = True) -> Decoded:
         """Masks of N rows from recalled features and prompts in model pixels.
@@ -104,6 +109,7 @@ class SAM2S(nn.Module):
             candidate_logits=logits,
             candidate_ious=candidates.ious,
             chosen=chosen,
+            semantic=candidates.semantic,
             candidate_tokens=candidates.tokens,
         )
 
@@ -143,6 +149,7 @@ class SAM2S(nn.Module):
             candidate_logits=coarse,
             candidate_ious=ones[:, None],
             chosen=torch.zeros_like(ones, dtype=torch.long),
+            semantic=candidates.semantic,
             candidate_tokens=candidates.tokens[:, :1],
             input_logits=full,
         )
@@ -164,6 +171,8 @@ class SAM2S(nn.Module):
     def _candidates(self, features: Features, prompts: PromptBatch) -> tuple[Candidates, Tensor]:
         height, width = features.stride16.shape[2:]
         tokens, dense = self.prompt_encoder(prompts, STRIDE * height)
+        if self.semantic_head is not None and features.semantic is None:  # a given mask recalls nothing
+            features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
         return self.mask_decoder(features, tokens, dense, self.prompt_encoder.grid_code(height, width))
 
     def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
@@ -173,6 +182,15 @@ class SAM2S(nn.Module):
 def build_model(config: ModelConfig) -> SAM2S:
     """A model of this shape with random starting weights, in training mode."""
     return SAM2S(config)
+
+
+def _semantic_head(config: ModelConfig) -> SemanticHead | None:
+    semantic = config.semantic
+    if semantic is None:
+        return None
+    return SemanticHead(
+        config.dim, classes=semantic.classes, bank=semantic.bank, width=semantic.width, seed=semantic.seed
+    )
 
 
 def _image_encoder(config: ModelConfig) -> ImageEncoder:
