@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footage import BFRAMES, FAST, HEALTHY, VFR_TICKS, Clip, boxes, number_of, packets
 
+from footage import BFRAMES, FAST, HEALTHY, VFR_TICKS, Clip, boxes, number_of, packets
 from sam2s.data.container import missing_bytes
 from sam2s.data.decoding import Rhythm, stated_end
 from sam2s.data.frames import open_frames

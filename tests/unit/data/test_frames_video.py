@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from footage import BFRAMES, HEALTHY, SIZE, Clip, boxes, number_of, numbered
 
+from footage import BFRAMES, HEALTHY, SIZE, Clip, boxes, number_of, numbered
 from sam2s.data.frames import open_frames
 from sam2s.errors import DamagedSource, InputError
 

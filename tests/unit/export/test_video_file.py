@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from footage import number_of, numbered
 
+from footage import number_of, numbered
 from sam2s.data.frames import open_frames
 from sam2s.errors import InputError
 from sam2s.export import video_file

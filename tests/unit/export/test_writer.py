@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from footage import FAST, Clip, number_of, numbered, packets
 
+from footage import FAST, Clip, number_of, numbered, packets
 from sam2s.data.annotations import open_annotations
 from sam2s.data.frames import FrameSource, open_frames
 from sam2s.errors import DamagedSource, InputError
