@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-MemoryRule = Literal["auto", "recent", "diverse"]
+from sam2s.commands.data_options import Data
+
+MemoryRule = Literal["auto", "recent", "diverse", "pruned", "distractor", "samurai", "tree"]
 Precision = Literal["auto", "fp32", "bf16"]
 PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
 
@@ -38,7 +40,7 @@ class Track:
     model: str = "nano"
     """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors or .pt file."""
     memory: MemoryRule = "auto"
-    """recent (SAM 2's rule), diverse (DiveMem), or auto: the one that the model was made for."""
+    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels, a multiple of 32; by default the model's own."""
     format: Literal["sav", "davis"] = "sav"
@@ -60,7 +62,7 @@ class Benchmark:
     model: str = "nano"
     """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
     memory: MemoryRule = "auto"
-    """recent (SAM 2's rule), diverse (DiveMem), or auto: the one that the model was made for."""
+    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
     prompt: PromptKind = "3-click"
     """What every object is prompted with, on the first annotated frame that shows it."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -143,4 +145,4 @@ class Demo:
     """Seed of the scene."""
 
 
-Command = Track | Benchmark | Evaluate | Synth | Train | Demo
+Command = Track | Benchmark | Evaluate | Synth | Train | Data | Demo

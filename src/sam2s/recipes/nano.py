@@ -34,6 +34,7 @@ LOSS = LossConfig(focal=20.0, dice=3.0, presence=2.0, spread=0.1, stride=4)
 BOXES = UserConfig(mask=0.0, box=1.0, prompted=1, corrected=1, clicks=0)
 CLICKS = UserConfig(mask=0.0, box=0.3, prompted=1, corrected=1, clicks=2, correct=0.6, centred=0.5)
 TRACKING = UserConfig(mask=0.4, box=0.2, prompted=2, corrected=2, clicks=2, correct=0.3, centred=0.5)
+CORRECTING = UserConfig(mask=0.2, box=0.2, prompted=1, corrected=2, clicks=2, correct=0.8, centred=0.5)
 
 
 def nano() -> TrainConfig:
@@ -70,6 +71,10 @@ def _clips() -> tuple[Stage, ...]:
     eight = ConsecutiveSampler(frames=8, max_objects=2, max_stride=5, min_area=0.003, absence=0.5)
     long = DiverseSampler(max_objects=2, min_area=0.003)
     small = Stage("short clips", 700, HALF, 2, 6e-4, 5e-4, sampler=four, loss=replace(LOSS, stride=2))
-    large = Stage("large clips", 900, FULL, 1, 5e-4, 3e-4, sampler=fine, loss=LOSS)
-    whole = Stage("whole clips", 450, FULL, 1, 3e-4, 3e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS)
-    return tuple(replace(stage, user=TRACKING, augment=AUGMENT) for stage in (small, large, whole))
+    large = Stage("large clips", 311, FULL, 1, 5e-4, 0.000447, sampler=fine, loss=LOSS)
+    three = replace(fine, frames=3)
+    corrected = Stage("corrected clips", 900, FULL, 1, 0.000447, 3e-4, sampler=three, loss=LOSS)
+    whole = Stage("whole clips", 400, FULL, 1, 3e-4, 3e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS)
+    users = (TRACKING, TRACKING, CORRECTING, CORRECTING)
+    stages = zip((small, large, corrected, whole), users, strict=True)
+    return tuple(replace(stage, user=user, augment=AUGMENT) for stage, user in stages)

@@ -1,0 +1,95 @@
+"""``sam2s data``: convert public sources to the masklet layout, count what is there, look for label noise."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sam2s.commands.data_options import Check, Convert, Data, Sources, Stats
+from sam2s.errors import InputError
+
+
+def run(options: Data) -> int:
+    """Hand over to the action asked for."""
+    actions: dict[type, Callable[[Any], int]] = {Convert: _convert, Sources: _sources, Stats: _stats, Check: _check}
+    return actions[type(options.action)](options.action)
+
+
+def _convert(options: Convert) -> int:
+    from sam2s.data.convert import convert
+
+    report = convert(
+        options.name,
+        options.input,
+        options.out,
+        frames=options.frames,
+        progress=sys.stderr.isatty(),
+        options=dict(_key_value(text) for text in options.option),
+        strict=options.strict,
+        skip_bad=options.skip_bad,
+    )
+    kept = f", {report.kept} were there already" if report.kept else ""
+    print(
+        f"{report.videos} videos, {report.frames} frames, {report.objects} masklets, {report.masks} masks{kept}: "
+        f"{options.out}"
+    )
+    for note, count in report.notes.most_common():
+        print(f"  {count} x {note}")
+    for video, why in report.failed.items():
+        print(f"  left out {video}: {why}", file=sys.stderr)
+    return 0
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise InputError(f"--option {text}: expected KEY=VALUE, such as gap=5")
+    return key, value
+
+
+def _sources(options: Sources) -> int:
+    from sam2s.data.sources.listing import sources_text
+
+    print(sources_text())
+    return 0
+
+
+def _stats(options: Stats) -> int:
+    from sam2s.data.stats import stats
+    from sam2s.data.stats_report import stats_table, write_stats_plot
+
+    against = None if options.against == "none" else options.against
+    found = stats(options.data, against=against, progress=sys.stderr.isatty())
+    print(stats_table(found))
+    _write_json(options.json, found.to_json())
+    if options.plot is not None:
+        write_stats_plot(found, options.plot)
+    return 0
+
+
+def _check(options: Check) -> int:
+    from sam2s.data.check import check, check_table, write_check_sheet
+
+    report = check(options.data, leaks=options.leaks, progress=sys.stderr.isatty())
+    print(check_table(report, options.limit))
+    _write_json(options.json, report.to_json())
+    if options.sheet is not None:
+        write_check_sheet(options.data, report, options.sheet)
+    return 0
+
+
+def _write_json(path: Path | None, content: Any) -> None:
+    """Write ``content`` under ``path``, complete or not at all; None writes nothing."""
+    if path is None:
+        return
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name a file you may write") from error
