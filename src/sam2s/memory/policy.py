@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from sam2s.errors import InputError
 from sam2s.memory.bank import Policy
+from sam2s.memory.distractor import Distractor
 from sam2s.memory.diverse import Diverse
+from sam2s.memory.pruned import Pruned
 from sam2s.memory.recent import Recent
+from sam2s.memory.samurai import Samurai
+from sam2s.memory.tree import Tree
 from sam2s.types import MemoryConfig
 
 
@@ -32,7 +36,18 @@ def _diverse(config: MemoryConfig) -> Diverse:
     )
 
 
-RULES: dict[str, Callable[[MemoryConfig], Policy]] = {"recent": _recent, "diverse": _diverse}
+def _pruned(config: MemoryConfig) -> Pruned:
+    return Pruned(_recent(config), pooled=config.similarity == "pooled")
+
+
+RULES: dict[str, Callable[[MemoryConfig], Policy]] = {
+    "recent": _recent,
+    "diverse": _diverse,
+    "pruned": _pruned,
+    "distractor": lambda config: Distractor(_recent(config)),
+    "samurai": lambda config: Samurai(_recent(config)),
+    "tree": lambda config: Tree(_recent(config)),
+}
 """Every memory rule by name; a new rule is one file and one line here."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank
-from sam2s.types import Decoded, take_rows
+from sam2s.types import Decoded, Sighting, take_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,14 +37,29 @@ class Observation:
     """What one frame shows, before anything is remembered; row i of ``decoded`` belongs to object ``ids[i]``.
 
     ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by clicks or a box
-    (their mask is made hard before it is memorised, as SAM 2 does).
+    (their mask is made hard before it is memorised, as SAM 2 does). ``sightings``: what each row chose from, where the
+    memory rule is a ``Chooser``. ``pathways``: under a tree of hypotheses, what all of them show.
     """
 
     ids: tuple[int, ...]
     decoded: Decoded
     prompted: tuple[bool, ...]
     binarize: Tensor
+    sightings: tuple[Sighting, ...] | None = None
+    pathways: Pathways | None = None
 
     def of(self, object_id: int) -> Decoded:
         """The single row of one object."""
         return take_rows(self.decoded, [self.ids.index(object_id)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pathways:
+    """The hypotheses that survive one frame (see ``tree``), each with its own id.
+
+    ``seen``: what each of them shows; ``banks``: the memories it continues, by id; ``scores``: its cumulative score.
+    """
+
+    seen: Observation
+    banks: Mapping[int, Bank]
+    scores: Mapping[int, float]

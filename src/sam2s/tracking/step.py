@@ -15,11 +15,24 @@ from torch import Tensor
 
 from sam2s.errors import InputError
 from sam2s.geometry import mask_to_model
-from sam2s.memory.bank import Bank, Policy
+from sam2s.memory.bank import Bank, Chooser, Policy
 from sam2s.model.sam2s import SAM2S
+from sam2s.tracking.choice import choose_rows, sight
 from sam2s.tracking.rows import count_points, join_rows, prompt_batch, recollect
 from sam2s.tracking.state import Observation, TrackState
-from sam2s.types import Box, Decoded, Features, Mask, Memory, Points, Prompt, PromptBatch, Source, take_rows
+from sam2s.types import (
+    Box,
+    Decoded,
+    Features,
+    Mask,
+    Memory,
+    Points,
+    Prompt,
+    PromptBatch,
+    Sighting,
+    Source,
+    take_rows,
+)
 
 PRIOR_LIMIT = 32.0
 """Logits of the mask to be corrected are clamped to +-32 before they prompt the decoder, as SAM 2 does."""
@@ -50,8 +63,10 @@ def commit_rows(
     *,
     prompted: Sequence[bool],
     binarize: Tensor,
+    sightings: Sequence[Sighting] | None = None,
 ) -> list[Bank]:
-    """Memorise N decoded rows and admit each to its bank. ``features`` are the unconditioned ones of the frame."""
+    """Memorise N decoded rows and admit each to its bank. ``features`` are the unconditioned ones of the frame;
+    ``sightings`` what each row chose from, for rules that ask."""
     maps = model.memorize(features, decoded, binarize=binarize)
     object_logits, ious = decoded.object_logits.tolist(), decoded.iou.tolist()
     return [
@@ -65,6 +80,7 @@ def commit_rows(
                 object_logit=object_logits[i],
                 iou=ious[i],
                 descriptor=features.stride16[i].detach(),
+                sighting=None if sightings is None else sightings[i],
             ),
         )
         for i, bank in enumerate(banks)
@@ -93,6 +109,7 @@ def observe(
         raise InputError("nothing to track yet: prompt at least one object")
     rows = _Frame(model, policy, state, features, now)
     groups: list[tuple[list[int], Decoded]] = []
+    sightings: dict[int, Sighting] = {}
     for kind, members in _group(ids, prompts).items():
         positions = [ids.index(i) for i in members]
         if kind == "none":
@@ -101,6 +118,8 @@ def observe(
             groups.append((positions, rows.adopt([prompts[i] for i in members])))
         else:
             groups.append((positions, rows.correct(members, prompts, prior or {})))
+        if isinstance(policy, Chooser):  # now: joining groups of unequal candidates keeps the chosen ones only
+            sightings.update(zip(positions, sight(groups[-1][1]), strict=True))
     decoded = join_rows(groups, model.image_size)
     clicked = [i in prompts and not _is_mask(prompts[i]) for i in ids]
     return Observation(
@@ -108,6 +127,7 @@ def observe(
         decoded=decoded,
         prompted=tuple(i in prompts for i in ids),
         binarize=torch.tensor(clicked, device=decoded.iou.device),
+        sightings=tuple(sightings[k] for k in range(len(ids))) if sightings else None,
     )
 
 
@@ -124,6 +144,7 @@ def commit(
         seen.decoded,
         prompted=seen.prompted,
         binarize=seen.binarize,
+        sightings=seen.sightings,
     )
     return TrackState(clock=now, size=state.size, banks=MappingProxyType(dict(zip(seen.ids, banks, strict=True))))
 
@@ -183,7 +204,14 @@ class _Frame:
         return self.model.recall(self.features.expand(len(ids)), memory)
 
     def track(self, ids: Sequence[int]) -> Decoded:
-        return self.model.decode(self.recall(ids), PromptBatch.none(len(ids), self.features.stride16.device))
+        return self._decode_tracked(self.recall(ids), ids)
+
+    def _decode_tracked(self, recalled: Features, ids: Sequence[int]) -> Decoded:
+        decoded = self.model.decode(recalled, PromptBatch.none(len(ids), self.features.stride16.device))
+        if not isinstance(self.policy, Chooser):
+            return decoded
+        banks = [self.state.banks.get(i, Bank()) for i in ids]
+        return choose_rows(self.model, self.policy, banks, self.now, decoded)
 
     def adopt(self, prompts: Iterable[Sequence[Prompt]]) -> Decoded:
         device = self.features.stride16.device
@@ -216,7 +244,7 @@ class _Frame:
         if all(i in prior for i in ids):
             logits = torch.stack([prior[i].to(recalled.stride16.device) for i in ids])
         else:
-            tracked = self.model.decode(recalled, PromptBatch.none(len(ids), recalled.stride16.device)).mask_logits
+            tracked = self._decode_tracked(recalled, ids).mask_logits
             logits = torch.stack([prior[i].to(tracked) if i in prior else tracked[k] for k, i in enumerate(ids)])
         return logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
 

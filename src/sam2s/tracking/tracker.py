@@ -22,7 +22,8 @@ from sam2s.memory.policy import make_policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.result import frame_result
 from sam2s.tracking.state import Observation, TrackState
-from sam2s.tracking.step import check_prompts, commit, observe
+from sam2s.tracking.step import check_prompts
+from sam2s.tracking.tree import commit, observe
 from sam2s.types import Features, Frame, FrameResult, MemoryConfig, Prompt
 
 Prompts = Mapping[int, Prompt | Sequence[Prompt]]

@@ -98,7 +98,10 @@ def test_make_policy_passes_every_constant():
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        (MemoryConfig(rule="elephant"), "unknown name 'elephant'; use one of diverse, recent"),
+        (
+            MemoryConfig(rule="elephant"),
+            "unknown name 'elephant'; use one of distractor, diverse, pruned, recent, samurai, tree",
+        ),
         (MemoryConfig(similarity="l2"), "expected flat or pooled"),
         (MemoryConfig(stride=0), "stride: expected at least 1"),
         (MemoryConfig(long_term=0), "long_term: expected at least 1"),
