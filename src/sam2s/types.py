@@ -125,9 +125,8 @@ class Features:
 
     def expand(self, n: int) -> Features:
         """One frame's features seen by ``n`` objects, without copying."""
-        levels = (self.stride16, self.stride8, self.stride4)
-        token = None if self.semantic is None else self.semantic.expand(n, -1)
-        return Features(*(t.expand(n, *t.shape[1:]) for t in levels), semantic=token)
+        levels = (t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4))
+        return Features(*levels, None if self.semantic is None else self.semantic.expand(n, -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

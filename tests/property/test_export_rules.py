@@ -30,7 +30,10 @@ breaks = st.none() | st.builds(Breakage, st.integers(0, 10**7), times, st.text(m
 def results(draw: st.DrawFn) -> FrameResult:
     masks = draw(st.dictionaries(st.integers(0, 1200), npst.arrays(bool, SIZE), max_size=3))
     presence, scores = ({i: draw(unit) for i in masks} for _ in range(2))
-    return FrameResult(draw(st.integers(0, 10**7)), draw(times), masks, presence, scores)
+    classes = {i: draw(st.text(max_size=8)) for i in masks if draw(st.booleans())}
+    probs = {i: draw(unit) for i in classes}
+    index, time = draw(st.integers(0, 10**7)), draw(times)
+    return FrameResult(index, time, masks, presence, scores, classes=classes, class_probs=probs)
 
 
 @settings(deadline=None, max_examples=80)
@@ -53,6 +56,8 @@ def test_tracks_round_trip(source: SourceInfo, run: dict, frames: list[FrameResu
             assert np.array_equal(seen.objects[i].mask, mask)
             assert seen.objects[i].presence == pytest.approx(result.presence[i], abs=6e-7)
             assert seen.objects[i].score == pytest.approx(result.scores[i], abs=6e-7)
+            assert seen.objects[i].class_name == result.classes.get(i)
+            assert seen.objects[i].class_prob == pytest.approx(result.class_probs.get(i), abs=6e-7)
 
 
 @settings(deadline=None, max_examples=60)

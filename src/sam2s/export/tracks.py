@@ -14,9 +14,10 @@
 
 ``index`` counts the source's frames from 0; ``time`` is in seconds by the source's timestamps, or null; ``presence`` is
 the probability that the object is in view, ``score`` presence times predicted IoU, both with six decimals; ``rle`` is
-COCO's compressed run-length code (column-major), all background where the object is absent. After a break ``complete``
-is false and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The source's name
-is stored without its folder. Readers ignore keys they do not know.
+COCO's compressed run-length code (column-major), all background where the object is absent. Models that name
+instruments add ``class`` and ``class_prob``, its probability among the names the model knows. After a break
+``complete`` is false and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The
+source's name is stored without its folder. Readers ignore keys they do not know.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class TrackedObject:
     presence: float
     score: float
     rle: Rle
+    class_name: str | None = None
+    class_prob: float | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -104,14 +107,7 @@ class TracksWriter:
 
     def write(self, result: FrameResult) -> None:
         """Add one frame."""
-        objects = {
-            str(object_id): {
-                "presence": round(float(result.presence[object_id]), 6),
-                "score": round(float(result.scores[object_id]), 6),
-                "rle": encode_rle(mask),
-            }
-            for object_id, mask in sorted(result.masks.items())
-        }
+        objects = {str(object_id): _object(result, object_id) for object_id in sorted(result.masks)}
         line = _dump({"index": result.index, "time": result.time, "objects": objects})
         self._file.write(((",\n" if self.frames else "\n") + line).encode())
         self.frames += 1
@@ -130,6 +126,18 @@ class TracksWriter:
     def discard(self) -> None:
         """Close without an end; the file is to be deleted."""
         self._file.close()
+
+
+def _object(result: FrameResult, object_id: int) -> dict[str, Any]:
+    plain = {
+        "presence": round(float(result.presence[object_id]), 6),
+        "score": round(float(result.scores[object_id]), 6),
+        "rle": encode_rle(result.masks[object_id]),
+    }
+    if object_id in result.classes:
+        named = {"class": result.classes[object_id], "class_prob": round(float(result.class_probs[object_id]), 6)}
+        plain = {**plain, **named}
+    return plain
 
 
 def read_tracks(path: Path | str) -> Tracks:
@@ -176,7 +184,10 @@ def _tracks(content: Mapping[str, Any]) -> Tracks:
 
 
 def _frame(frame: Mapping[str, Any]) -> TrackedFrame:
-    objects = {int(i): TrackedObject(o["presence"], o["score"], o["rle"]) for i, o in frame["objects"].items()}
+    objects = {
+        int(i): TrackedObject(o["presence"], o["score"], o["rle"], o.get("class"), o.get("class_prob"))
+        for i, o in frame["objects"].items()
+    }
     return TrackedFrame(frame["index"], frame["time"], objects)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from sam2s.errors import InputError, WeightsError
 from sam2s.types import MemoryConfig
 
-
 BANKS = ("text", "orthogonal", "learnable")
 """Where the bank of class names comes from."""
 
@@ -18,8 +17,8 @@ BANKS = ("text", "orthogonal", "learnable")
 class SemanticConfig:
     """TSL's token and its class names (paper section 3.3).
 
-    ``classes``: K instrument class names, in the bank's order. ``bank``: ``text``, frozen embeddings of the names by the
-    CLIP text tower ``encoder`` (a folder or a hub id; only its last part is kept once the bank is made) under
+    ``classes``: K instrument class names, in the bank's order. ``bank``: ``text``, frozen embeddings of the names by
+    the CLIP text tower ``encoder`` (a hub id or a folder, of which only the name is kept with the weights) under
     ``templates``, each with one ``{}`` for the name; ``orthogonal``, frozen orthonormal directions drawn from ``seed``;
     ``learnable``, these as a start. ``width``: channels of the bank (512 for CLIP's ViT-B).
     """

@@ -88,7 +88,7 @@ class Tracker:
             features, seen = self._observe(frame, state, given, prior)
             # The clock only moves here, after everything that can fail.
             self.state = commit(self.model, self.policy, state, features, self._time(frame), seen)
-            return frame_result(frame, seen, given)
+            return frame_result(frame, seen, given, self.model.semantic_head)
 
     def preview(
         self, frame: Frame | np.ndarray, prompts: Prompts | None = None, prior: FrameResult | None = None
@@ -101,7 +101,7 @@ class Tracker:
         given = _as_sequences(prompts)
         with torch.inference_mode(), self._autocast():
             _, seen = self._observe(frame, state, given, prior)
-            return frame_result(frame, seen, given)
+            return frame_result(frame, seen, given, self.model.semantic_head)
 
     def run(
         self,

@@ -13,6 +13,7 @@ from sam2s.data.augment import AugmentConfig
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.errors import InputError
+from sam2s.model.presets import SemanticConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
@@ -97,7 +98,7 @@ class TrainConfig:
     """A whole run. Source of defaults: SAM 2's training.
 
     ``model``: name of a preset, trained from scratch; or, with ``pretrained``, anything that ``load_model`` takes,
-    trained further.
+    trained further. ``semantic``: TSL's token and class names, added to the model; None leaves the model as it is.
     """
 
     name: str
@@ -107,6 +108,7 @@ class TrainConfig:
     synthetic: tuple[SyntheticSet, ...] = ()
     folders: tuple[FolderSet, ...] = ()
     validation: ValidationConfig | None = None
+    semantic: SemanticConfig | None = None
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True))
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)

@@ -30,6 +30,7 @@ from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import Losses, true_iou
 from sam2s.train.optim import MovingAverage, build_optimizer, freeze, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
+from sam2s.train.semantic import check_classes, with_semantics
 from sam2s.train.start import prepare_start
 from sam2s.train.unroll import Answer, draw_script
 from sam2s.train.validate import load_validation, validate
@@ -86,18 +87,22 @@ def _prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> _Trainer:
     learner = ClipLearner(model, make_policy(config.memory))
     learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim))
     average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
-    examples = Examples(open_pool(roots), config, rank=accelerator.process_index)
+    pool = open_pool(roots)
+    if model.semantic_head is not None:
+        check_classes(pool.videos, model.semantic_head.classes)
+    examples = Examples(pool, config, rank=accelerator.process_index)
     return _Trainer(config, out_dir, accelerator, learner, Running(model, optimizer, average), examples, samples)
 
 
 def starting_model(config: TrainConfig) -> SAM2S:
     """The model before the first step: the loaded one, or a fresh one that depends on the seed alone."""
-    if config.pretrained:
-        return load_model(config.model, device="cpu")
     torch.manual_seed(config.seed)
-    model = build_model(preset(config.model))
-    prepare_start(model)
-    return model
+    if config.pretrained:
+        model = load_model(config.model, device="cpu")
+    else:
+        model = build_model(preset(config.model))
+        prepare_start(model)
+    return model if config.semantic is None else with_semantics(model, config.semantic)
 
 
 @dataclass

@@ -9,12 +9,13 @@ dice 1, IoU 1 as L1 on every candidate, object score 1 as plain cross-entropy).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sam2s.train.ambiguity import SoftLabel
 from sam2s.types import Decoded
 
 LOGIT_LIMIT = 32.0
@@ -34,6 +35,8 @@ class LossConfig:
     winner-takes-all, Rupprecht et al. 2017). SAM 2, which starts from SAM, has 0; from scratch the three candidates
     would first divide the objects of a picture among themselves and leave the prompt unread.
     ``all_ious``: teach the IoU of every candidate (SAM 2's published configuration), not only of the best one.
+    ``soften``: ARL's soft label for the focal loss, of which ``focal`` then is the weight (l_arl = 20, paper); None is
+    SAM 2's hard one. ``tsl``: weight of TSL's loss (l_tsl), for models with class names.
     """
 
     focal: float = 20.0
@@ -45,17 +48,23 @@ class LossConfig:
     spread: float = 0.0
     all_ious: bool = True
     stride: int = 1
+    soften: SoftLabel | None = None
+    tsl: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Unweighted loss terms, each a scalar tensor; ``total`` is the weighted sum that is minimised."""
+    """Unweighted loss terms, each a scalar tensor; ``total`` is the weighted sum that is minimised.
+
+    ``tsl`` is zero until `with_tsl` adds it.
+    """
 
     total: Tensor
     focal: Tensor
     dice: Tensor
     iou: Tensor
     presence: Tensor
+    tsl: Tensor
 
     def __add__(self, other: Losses) -> Losses:
         pairs = zip(self.terms().values(), other.terms().values(), strict=True)
@@ -63,7 +72,11 @@ class Losses:
 
     def terms(self) -> dict[str, Tensor]:
         """The terms by name, ``total`` first, in the order of the fields."""
-        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence")}
+        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence", "tsl")}
+
+    def with_tsl(self, loss: Tensor, weight: float) -> Losses:
+        """The same with TSL's loss in its place and, weighted, in the total."""
+        return replace(self, total=self.total + weight * loss, tsl=self.tsl + loss)
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -145,4 +158,4 @@ def mask_losses(
     )
     weights = (config.focal, config.dice, config.iou, config.presence)
     total = torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum()
-    return Losses(total, *terms)
+    return Losses(total, *terms, tsl=torch.zeros_like(total))

@@ -66,11 +66,15 @@ class Script:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One decoding that the loss judges: ``frame`` of the clip, after ``clicks`` correction clicks."""
+    """One decoding that the loss judges: ``frame`` of the clip, after ``clicks`` correction clicks.
+
+    ``given``: the mask was the user's, so only what the object is (TSL) is left to judge.
+    """
 
     frame: int
     clicks: int
     decoded: Decoded
+    given: bool = False
 
 
 def draw_script(config: UserConfig, frames: int, rng: np.random.Generator) -> Script:
@@ -102,8 +106,8 @@ def unroll(
 ) -> list[Answer]:
     """Track every row of ``batch`` by ``script``; all decodings in processing order.
 
-    ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has no `Answer`. ``rng``
-    places the clicks.
+    ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has an `Answer` only in
+    models that also say what the object is. ``rng`` places the clicks.
     """
     rollout = _Rollout(model, _clip_policy(policy, batch, script), batch, features, config, rng)
     *earlier, last = script.order(batch.frames)
@@ -144,7 +148,10 @@ class _Rollout:
         features, masks = self._frame(frame), self.batch.masks[frame]
         prompt = script.prompts.get(frame)
         if prompt == "mask":
-            return self.model.adopt(features, masks.float())
+            decoded = self.model.adopt(features, masks.float())
+            if decoded.semantic is not None:
+                self.answers.append(Answer(frame, 0, decoded, given=True))
+            return decoded
         # A frame prompted to begin with recalls nothing, even when another one was prompted before it (SAM 2).
         memory = None if prompt else recollect(self.policy, banks, self.batch.now(frame), fixed=False)
         recalled = self.model.recall(features, memory)
