@@ -74,7 +74,9 @@ def _clips() -> tuple[Stage, ...]:
     large = Stage("large clips", 311, FULL, 1, 5e-4, 0.000447, sampler=fine, loss=LOSS)
     three = replace(fine, frames=3)
     corrected = Stage("corrected clips", 1900, FULL, 1, 0.000447, 1.2e-4, sampler=three, loss=LOSS)
-    whole = Stage("whole clips", 500, FULL, 1, 1.5e-4, 2e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS)
+    whole = Stage(
+        "whole clips", 500, FULL, 1, 1.5e-4, 2e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=LOSS
+    )
     users = (TRACKING, TRACKING, CORRECTING, CORRECTING)
     stages = zip((small, large, corrected, whole), users, strict=True)
     return tuple(replace(stage, user=user, augment=AUGMENT) for stage, user in stages)
