@@ -257,9 +257,10 @@ class MemoryConfig:
     """Which memory rule a model runs under, and its constants; saved with the weights as their default.
 
     ``rule``: ``recent`` (SAM 2), ``diverse`` (DiveMem, paper section 3.2), or a rival's (``pruned``, ``distractor``,
-    ``samurai``, ``tree``; ``docs/rivals.md``). ``recent_maps`` and ``pointers`` bound the recent memory, ``stride`` is the step in frames between recent maps older than the last. DiveMem: a frame is a
-    candidate when the object is present and its predicted IoU exceeds ``iou_threshold`` (gamma_iou); ``candidates``
-    (Delta) in a row fill the buffer; the queue holds ``long_term`` (N_l) memories, the first prompted frame among them;
+    ``samurai``, ``tree``; ``docs/rivals.md``). ``recent_maps`` and ``pointers`` bound the recent memory, ``stride`` is
+    the step in frames between recent maps older than the last. DiveMem: a frame is a candidate when the object is
+    present and its predicted IoU exceeds ``iou_threshold`` (gamma_iou); ``candidates`` (Delta) in a row fill the
+    buffer; the queue holds ``long_term`` (N_l) memories, the first prompted frame among them;
     ``similarity`` compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
     ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers`` admits pointers of
     prompted frames that lie ahead on the clock (training does; inference does not). ``forget_on_correction`` drops
