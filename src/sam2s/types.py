@@ -125,8 +125,8 @@ class Features:
 
     def expand(self, n: int) -> Features:
         """One frame's features seen by ``n`` objects, without copying."""
-        levels = (t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4))
-        return Features(*levels, None if self.semantic is None else self.semantic.expand(n, -1))
+        s16, s8, s4 = (t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4))
+        return Features(s16, s8, s4, None if self.semantic is None else self.semantic.expand(n, -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,9 +41,11 @@ def _load(encoder: str) -> tuple[Any, Any]:
         ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder)
-        tower, report = CLIPTextModelWithProjection.from_pretrained(
+        # With the report asked for, a pair comes back, which transformers' annotations do not say.
+        loaded: Any = CLIPTextModelWithProjection.from_pretrained(
             encoder, output_loading_info=True, dtype=torch.float32
         )
+        tower, report = loaded
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         raise WeightsError(f"{encoder}: not a CLIP checkpoint that transformers can load ({reason})") from error
