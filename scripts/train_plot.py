@@ -1,6 +1,6 @@
 """Plot a training log: loss, Jaccard index and validation over steps, with the stages marked.
 
-    python scripts/train_plot.py runs/nano/log.jsonl runs/nano/log.png
+python scripts/train_plot.py runs/nano/log.jsonl runs/nano/log.png
 """
 
 from __future__ import annotations

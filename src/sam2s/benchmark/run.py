@@ -151,9 +151,7 @@ def run_benchmark(root: Path | str, contestant: Contestant, options: Options | N
     contents = {video.name: sorted(video.info.objects) for video in videos}
     run = {"model": dict(contestant.about), "protocol": protocol, "floors": options.floors, "videos": contents}
     journal = Journal(options.json, run)
-    with tqdm(
-        total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True
-    ) as bar:
+    with tqdm(total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True) as bar:
         for video in videos:
             if video.name not in journal.finished:
                 bar.set_description(video.name)

@@ -98,9 +98,7 @@ def test_resuming_needs_a_checkpoint_of_the_same_config(finished: tuple[TrainCon
         run_training(replace(config, seed=4), out, resume=True)
 
 
-def test_resuming_is_as_if_nothing_had_happened(
-    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_for(squares)
     run_training(config, tmp_path / "whole")
 
@@ -125,9 +123,7 @@ def test_resuming_is_as_if_nothing_had_happened(
     assert all(torch.equal(w, two["average"]["weights"][n]) for n, w in one["average"]["weights"].items())
 
 
-def test_nan_stops_the_run_and_names_the_clip(
-    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nan_stops_the_run_and_names_the_clip(squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = loop.ClipLearner.forward
 
     def poisoned(self: loop.ClipLearner, *arguments: object) -> object:

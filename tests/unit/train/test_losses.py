@@ -144,8 +144,10 @@ def test_a_perfect_mask_costs_nothing_at_any_stride(stride: int) -> None:
     target[:, 4:12, 8:16] = True
     logits = torch.where(target[:, ::4, ::4], 60.0, -60.0)[:, None]
     # Upsampled four times, logits cross zero between cells; a nearest copy has no such blur.
-    candidates = logits if stride == 4 else logits.repeat_interleave(16 // (4 * stride), 2).repeat_interleave(
-        16 // (4 * stride), 3
+    candidates = (
+        logits
+        if stride == 4
+        else logits.repeat_interleave(16 // (4 * stride), 2).repeat_interleave(16 // (4 * stride), 3)
     )
     decoded = decoded_of(candidates, torch.ones(1, 1), torch.tensor([20.0]))
     losses = mask_losses(decoded, target, LossConfig(stride=stride))
