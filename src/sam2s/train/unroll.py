@@ -80,7 +80,9 @@ class Answer:
 def draw_script(config: UserConfig, frames: int, rng: np.random.Generator) -> Script:
     """Draw what the user does in a clip of ``frames`` frames. A single picture is never prompted by its own mask."""
     by_mask = frames > 1 and rng.random() < config.mask
-    prompted = int(rng.integers(1, min(config.prompted, frames) + 1))
+    # A given mask is the answer: at least one frame must be left to be judged.
+    most = min(config.prompted, frames - 1 if by_mask else frames)
+    prompted = int(rng.integers(1, most + 1))
     extra = rng.choice(np.arange(1, frames), prompted - 1, replace=False).tolist()
     starts = [0, *extra]
     if by_mask:

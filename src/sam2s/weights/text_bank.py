@@ -37,7 +37,7 @@ def _load(encoder: str) -> tuple[Any, Any]:
         from transformers import AutoTokenizer, CLIPTextModelWithProjection
     except ImportError as error:
         raise InputError(
-            "text bank: needs transformers; run pip install transformers, or choose the bank orthogonal or learnable"
+            "text bank: needs transformers; run pip install 'sam2s[tsl]', or choose the bank orthogonal or learnable"
         ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder)

@@ -149,3 +149,9 @@ def test_learner_sums_answers_and_detaches_them(model: SAM2S, batch: ClipBatch) 
     parts = losses.terms()
     total = 20 * parts["focal"] + parts["dice"] + parts["iou"] + parts["presence"]
     assert losses.total.item() == pytest.approx(total.item(), rel=1e-5)
+
+
+def test_masks_never_answer_every_frame():
+    user = UserConfig(mask=1.0, prompted=2)
+    scripts = [draw_script(user, 2, np.random.default_rng(seed)) for seed in range(50)]
+    assert all(len(script.prompts) == 1 for script in scripts)
