@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,10 +84,10 @@ def _write_json(path: Path | None, content: Any) -> None:
     """Write ``content`` under ``path``, complete or not at all; None writes nothing."""
     if path is None:
         return
-    temporary = path.with_name(f".{path.name}.part")
+    from sam2s.benchmark.journal import write_json
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name a file you may write") from error
+    write_json(path, content)
