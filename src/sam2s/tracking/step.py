@@ -38,21 +38,6 @@ PRIOR_LIMIT = 32.0
 """Logits of the mask to be corrected are clamped to +-32 before they prompt the decoder, as SAM 2 does."""
 
 
-def observe_rows(
-    model: SAM2S,
-    policy: Policy,
-    banks: Sequence[Bank],
-    now: Sequence[int],
-    features: Features,
-    prompts: PromptBatch,
-    *,
-    fallback: bool = True,
-) -> Decoded:
-    """Recall and decode N rows, each with its own bank and time; ``features`` hold the N rows' frames."""
-    recalled = model.recall(features, recollect(policy, banks, now, fixed=False))
-    return model.decode(recalled, prompts, fallback=fallback)
-
-
 def commit_rows(
     model: SAM2S,
     policy: Policy,
