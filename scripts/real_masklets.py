@@ -15,6 +15,9 @@ what they cannot know:
    Once a chain ends, or before it begins, frames with a component of no chain's or another chain's are not annotated
    for it, since that could be the same object come back; frames without the label say absent.
 4. A masklet seen on fewer than four frames is dropped.
+
+The recipe of ``nano`` trains on laryngeal sequences 1 to 4 (split ``train``); the other two and all of CVC-ClinicDB
+are never trained on (split ``test``).
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ SPECK = 0.001
 AMBIGUOUS = 0.1
 LINK_IOU = 0.1
 FEWEST_FRAMES = 4
+TRAINED_ON = ("vocalfolds_seq1", "vocalfolds_seq2", "vocalfolds_seq3", "vocalfolds_seq4")
 
 Track = list[np.ndarray | None]
 """One masklet: per frame a mask, all False = absent, None = not annotated."""
@@ -89,7 +93,7 @@ def write_sequence(
     if not found:
         return
     objects = {i: ObjectInfo(label.name, label.kind) for i, (label, _) in enumerate(found, 1)}
-    writer.add_video(name, VideoInfo(source, procedure, "test", None, objects))
+    writer.add_video(name, VideoInfo(source, procedure, "train" if name in TRAINED_ON else "test", None, objects))
     for k, picture in enumerate(pictures):
         masks = {i: mask for i, (_, track) in enumerate(found, 1) if (mask := track[k]) is not None}
         writer.write(name, picture.stem, read_rgb(picture), masks)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from sam2s.errors import InputError
 from sam2s.recipes.nano import nano
+from sam2s.recipes.nano_further import nano_further
 from sam2s.train.config import TrainConfig
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"nano": nano}
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"nano": nano, "nano_further": nano_further}
 
 
 def recipe(name: str) -> TrainConfig:

@@ -37,10 +37,12 @@ class SyntheticSet:
 
 @dataclass(frozen=True)
 class FolderSet:
-    """A masklet folder of the user; ``weight`` times as likely per video as any other."""
+    """A masklet folder of the user; ``weight`` times as likely per video as any other. ``split``: use only its videos
+    of this split (``train``), None for all of them."""
 
     root: str
     weight: float = 1.0
+    split: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sam2s.train.config import SyntheticSet, TrainConfig
+from sam2s.train.config import FolderSet, SyntheticSet, TrainConfig
 
 
-def training_roots(config: TrainConfig, folder: Path) -> list[tuple[Path, float]]:
-    """Masklet folders and the weights of their videos; synthetic sets are made under ``folder`` if they are missing."""
-    made = [(root, 1.0) for synthetic in config.synthetic for root in ensure(synthetic, folder)]
-    return made + [(Path(given.root), given.weight) for given in config.folders]
+def training_folders(config: TrainConfig, folder: Path) -> list[FolderSet]:
+    """All masklet folders of the run; synthetic sets are made under ``folder`` if they are missing."""
+    made = [FolderSet(str(root)) for synthetic in config.synthetic for root in ensure(synthetic, folder)]
+    return made + list(config.folders)
 
 
 def ensure(synthetic: SyntheticSet, folder: Path) -> list[Path]:

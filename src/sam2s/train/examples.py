@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -14,7 +13,7 @@ from sam2s.data.batch import ClipBatch, ClipSample, collate, load_clip
 from sam2s.data.clips import ClipSampler, VideoIndex, index_video
 from sam2s.data.masklets import MaskletVideo, open_masklets
 from sam2s.errors import InputError
-from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.config import FolderSet, Stage, TrainConfig
 
 SAMPLER = 4
 """Purpose of the random number that chooses a step's sampler (see `generator`)."""
@@ -31,18 +30,29 @@ class Pool:
     chances: np.ndarray
 
 
-def open_pool(roots: Sequence[tuple[Path, float]], *, progress: bool = True) -> Pool:
-    """Open and index masklet folders, each with the weight of its videos; InputError when they hold no video."""
-    videos, weights = [], []
-    for root, weight in roots:
-        found = list(open_masklets(root).videos.values())
+def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> Pool:
+    """Open and index masklet folders, each with the weight of its videos; InputError for one that gives no video."""
+    videos: list[MaskletVideo] = []
+    weights: list[float] = []
+    for folder in folders:
+        found = _videos(folder)
         videos += found
-        weights += [weight] * len(found)
+        weights += [folder.weight] * len(found)
     if not videos:
-        raise InputError(f"training data: no videos under {', '.join(str(root) for root, _ in roots) or 'no folder'}")
+        raise InputError("training data: no videos: the recipe names neither synthetic scenes nor masklet folders")
     bar = tqdm(videos, desc="reading masks", unit="video", disable=not progress, delay=2)
     indices = tuple(index_video(video.name, video) for video in bar)
     return Pool(tuple(videos), indices, np.asarray(weights, float) / sum(weights))
+
+
+def _videos(folder: FolderSet) -> list[MaskletVideo]:
+    """The videos of ``folder`` that its split admits."""
+    every = list(open_masklets(folder.root).videos.values())
+    found = [video for video in every if folder.split in (None, video.info.split)]
+    if not found:
+        splits = ", ".join(sorted({str(video.info.split) for video in every})) or "none"
+        raise InputError(f"training data: {folder.root} has no video of split {folder.split!r}; its splits: {splits}")
+    return found
 
 
 def generator(seed: int, step: int, rank: int = 0, purpose: int = 0) -> np.random.Generator:

@@ -24,7 +24,7 @@ from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint, save_checkpoint
 from sam2s.train.config import TrainConfig, to_json
-from sam2s.train.datasets import ensure, training_roots
+from sam2s.train.datasets import ensure, training_folders
 from sam2s.train.examples import Examples, generator, open_pool
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import Losses, true_iou
@@ -80,14 +80,14 @@ def _prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> _Trainer:
     if config.run.tensorboard:
         accelerator.init_trackers("tensorboard")
     with accelerator.main_process_first():
-        roots = training_roots(config, data_dir)
+        folders = training_folders(config, data_dir)
         held_out = [] if config.validation is None else ensure(config.validation.data, data_dir)
     samples = [] if config.validation is None else load_validation(held_out, config.validation)
     model = starting_model(config)
     learner = ClipLearner(model, make_policy(config.memory))
     learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim))
     average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
-    pool = open_pool(roots)
+    pool = open_pool(folders)
     if model.semantic_head is not None:
         check_classes(pool.videos, model.semantic_head.classes)
     examples = Examples(pool, config, rank=accelerator.process_index)

@@ -148,7 +148,7 @@ def test_a_frozen_encoder_stays_as_it_was(squares: Path, tmp_path: Path) -> None
 
 def test_batches_depend_on_seed_step_and_process_alone(squares: Path) -> None:
     config = config_for(squares)
-    pool = open_pool([(squares, 1.0)], progress=False)
+    pool = open_pool([FolderSet(str(squares))], progress=False)
     straight, resumed = Examples(pool, config), Examples(pool, config, first=2)
     assert len(resumed) == 2
     assert resumed[1].clips == straight[3].clips
@@ -161,7 +161,7 @@ def test_a_stage_longer_than_all_videos_is_refused(squares: Path) -> None:
     config = config_for(squares)
     long = replace(config.stages[0], sampler=ConsecutiveSampler(frames=11))
     with pytest.raises(InputError, match="none of 100 videos drawn has 11 frames"):
-        Examples(open_pool([(squares, 1.0)], progress=False), replace(config, stages=(long,)))[0]
+        Examples(open_pool([FolderSet(str(squares))], progress=False), replace(config, stages=(long,)))[0]
 
 
 def test_no_videos_is_refused() -> None:
@@ -209,3 +209,11 @@ def test_the_start_is_quiet_and_coarse() -> None:
     scales = ready.prompt_encoder.frequencies / plain.prompt_encoder.frequencies
     torch.testing.assert_close(scales[:, 0], torch.full((2,), COARSEST))
     torch.testing.assert_close(scales[:, -1], torch.ones(2))
+
+
+def test_only_videos_of_the_split_are_taken(squares: Path) -> None:
+    with pytest.raises(InputError, match="no video of split 'elsewhere'; its splits: "):
+        open_pool([FolderSet(str(squares), split="elsewhere")], progress=False)
+    every = open_pool([FolderSet(str(squares))], progress=False)
+    split = every.videos[0].info.split
+    assert len(open_pool([FolderSet(str(squares), split=split)], progress=False).videos) == len(every.videos)

@@ -40,7 +40,7 @@ def config_for(root: Path) -> TrainConfig:
 def mean_gradient_norm(config: TrainConfig) -> float:
     """What one process finds: the norm of the mean of both processes' gradients at the first step."""
     stage, _ = config.stage_at(0)
-    pool = open_pool([(Path(folder.root), folder.weight) for folder in config.folders], progress=False)
+    pool = open_pool(config.folders, progress=False)
     model = loop.starting_model(config)
     learner = ClipLearner(model, make_policy(config.memory)).train()
     script = draw_script(stage.user, stage.sampler.frames, generator(config.seed, 0, purpose=loop.SCRIPT))
