@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sam2s.nn.attend import attend
 from sam2s.nn.blocks import MLP, DropPath, from_windows, to_windows
 
 POOL = 2
@@ -37,8 +38,8 @@ class WindowAttention(nn.Module):
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         if self.pool:
             q = _pool(q)
-        heads = (t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
-        out = F.scaled_dot_product_attention(*heads)
+        heads = [t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)]
+        out = attend(*heads)
         return self.proj(out.transpose(1, 2).reshape(q.shape))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sam2s.nn.attend import attend
 from sam2s.nn.rope import Rope, rotate
 
 
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             q = rotate(q, rope, len(rope[0]))
             k = rotate(k, rope, rope_keys)
         dropout = self.dropout if self.training else 0.0
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        out = attend(q, k, v, mask=mask, dropout=dropout)
         return self.out_proj(out.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:

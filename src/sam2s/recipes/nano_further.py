@@ -56,6 +56,6 @@ def _stages() -> tuple[Stage, ...]:
     three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=12, min_area=0.003, absence=0.5)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=6, min_area=0.003, absence=0.6)
     long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.003)
-    short = Stage("short clips", 3600, FULL, 4, 5e-4, 2e-4, 100, three, loss=loss)
-    whole = Stage("whole clips", 1300, FULL, 2, 2e-4, 2e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=loss)
+    short = Stage("short clips", 2800, FULL, 4, 5e-4, 2e-4, 100, three, loss=loss)
+    whole = Stage("whole clips", 800, FULL, 2, 2e-4, 2e-6, sampler=eight, diverse=0.5, diverse_sampler=long, loss=loss)
     return tuple(replace(stage, user=CORRECTING, augment=AUGMENT) for stage in (short, whole))

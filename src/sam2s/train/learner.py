@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import reduce
 from operator import add
@@ -12,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sam2s.data.batch import ClipBatch
 from sam2s.memory.bank import Policy
@@ -40,8 +37,7 @@ class ClipLearner(nn.Module):
         The answers, those with a given mask left out, are detached: DDP waits for a gradient of whatever a wrapped
         module returns attached.
         """
-        with plain_attention(batch.images.device):
-            features = self.model.encode(batch.images.flatten(0, 1))
+        features = self.model.encode(batch.images.flatten(0, 1))
         answers = unroll(self.model, self.policy, batch, features, script, stage.user, rng)
         # The losses are float32 work whatever the precision of the layers.
         with torch.autocast(batch.images.device.type, enabled=False):
@@ -69,20 +65,3 @@ def _detached(answer: Answer) -> Answer:
     tensors = {spec.name: getattr(answer.decoded, spec.name) for spec in fields(answer.decoded)}
     detached: dict[str, Any] = {name: None if t is None else t.detach() for name, t in tensors.items()}
     return replace(answer, decoded=Decoded(**detached))
-
-
-@contextmanager
-def plain_attention(device: torch.device) -> Iterator[None]:
-    """On a CPU, attention as two matrix products: the fused kernel's bfloat16 backward pass is slower than its forward
-    pass gains, while plain products run on AMX (measured on windowed attention: 1.5 times as fast). Elsewhere nothing
-    changes. The flag sits under ``cuda`` but governs the plain path on every device."""
-    if device.type != "cpu":
-        yield
-        return
-    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
