@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -16,7 +16,7 @@ from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.scoreboard import Scoreboard, percent
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
-from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.data.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.errors import InputError
 from sam2s.memory.bank import Policy
 from sam2s.metrics import Score
@@ -48,6 +48,14 @@ class Contestant:
 
     tracker: TrackerLike
     about: Mapping[str, Any]
+
+
+class Finished(Protocol):
+    """Where finished videos go: a ``Journal``, or anything like it."""
+
+    finished: dict[str, VideoScores]
+
+    def add(self, scores: VideoScores) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,36 +142,71 @@ def run_benchmark(root: Path | str, contestant: Contestant, options: Options | N
     when no object can be scored; finished videos are then kept beside ``options.json`` for the next attempt.
     """
     options = options or Options()
+    folder, names = prepare(root, options)
+    journal = Journal(options.json, identity(folder, contestant, options, names))
+    score_videos(folder, contestant, options, names, journal)
+    result = assemble(folder, contestant, options, names, journal.finished)
+    journal.close(result.to_json())
+    return result
+
+
+def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[str, ...]]:
+    """The data and the names of the videos to score, in order. InputError for whatever can be known to be wrong now."""
     check_kind(options.prompt)
     if options.floors:
         make_floors()  # a missing library is told of now, not after the first video
     folder = open_masklets(root)
-    videos = _chosen(folder.videos, options.videos)
-    protocol = {
-        "data": Path(root).name,
+    return folder, _chosen(folder.videos, options.videos)
+
+
+def identity(folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str]) -> dict[str, Any]:
+    """All that decides the scores, as JSON: runs of equal identity may share finished videos."""
+    # Which data: names and ids, so that a result cannot be resumed on another folder.
+    contents = {name: sorted(folder.videos[name].info.objects) for name in names}
+    protocol = describe_protocol(folder, options)
+    return {"model": dict(contestant.about), "protocol": protocol, "floors": options.floors, "videos": contents}
+
+
+def score_videos(
+    folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str], journal: Finished
+) -> None:
+    """Score those of ``names`` that ``journal`` does not hold yet, and add each to it once it is finished."""
+    videos = [folder.videos[name] for name in names]
+    with tqdm(total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True) as bar:
+        for video in videos:
+            if video.name not in journal.finished:
+                bar.set_description(video.name)
+                journal.add(_run_one(video, contestant.tracker, options, folder.root.name, bar))
+            else:
+                bar.total -= len(video)
+                bar.refresh()
+
+
+def assemble(
+    folder: MaskletFolder,
+    contestant: Contestant,
+    options: Options,
+    names: Sequence[str],
+    finished: Mapping[str, VideoScores],
+) -> BenchmarkResult:
+    """The result of ``names``, all of them ``finished``. Raises InputError when no object can be scored."""
+    protocol = describe_protocol(folder, options)
+    result = BenchmarkResult(tuple(finished[name] for name in names), protocol, contestant.about)
+    if result.board().mean is None:
+        raise InputError(f"{folder.root}: nothing to score; no object has an annotated frame after its first")
+    return result
+
+
+def describe_protocol(folder: MaskletFolder, options: Options) -> dict[str, Any]:
+    """Data and rules, as a result file states them."""
+    return {
+        "data": folder.root.name,
         "prompt": options.prompt,
         "prompt_frame": "first annotated frame that shows the object",
         "scored": "annotated frames after the prompted one, source resolution",
         "mean": "over objects of a subset (source x kind), then over subsets",
         "seed": None,
     }
-    # Which data: names and ids, so that a result cannot be resumed on another folder.
-    contents = {video.name: sorted(video.info.objects) for video in videos}
-    run = {"model": dict(contestant.about), "protocol": protocol, "floors": options.floors, "videos": contents}
-    journal = Journal(options.json, run)
-    with tqdm(total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True) as bar:
-        for video in videos:
-            if video.name not in journal.finished:
-                bar.set_description(video.name)
-                journal.add(_run_one(video, contestant.tracker, options, Path(root).name, bar))
-            else:
-                bar.total -= len(video)
-                bar.refresh()
-    result = BenchmarkResult(tuple(journal.finished[v.name] for v in videos), protocol, contestant.about)
-    if result.board().mean is None:
-        raise InputError(f"{root}: nothing to score; no object has an annotated frame after its first")
-    journal.close(result.to_json())
-    return result
 
 
 def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source: str, bar: Any) -> VideoScores:
@@ -182,11 +225,11 @@ def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source
     return scores
 
 
-def _chosen(videos: Mapping[str, MaskletVideo], names: Sequence[str]) -> list[MaskletVideo]:
+def _chosen(videos: Mapping[str, MaskletVideo], names: Sequence[str]) -> tuple[str, ...]:
     unknown = sorted(set(names) - set(videos))
     if unknown:
         raise InputError(f"no such video: {', '.join(unknown)}; there are {_some(videos)}")
-    return [videos[name] for name in (names or videos)]
+    return tuple(names or videos)
 
 
 def _some(names: Iterable[str], most: int = 10) -> str:

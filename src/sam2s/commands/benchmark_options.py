@@ -1,0 +1,57 @@
+"""What ``sam2s benchmark`` and ``sam2s evaluate`` can be asked, as typed values. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+MemoryRule = Literal["auto", "recent", "diverse", "pruned", "distractor", "samurai", "tree"]
+Precision = Literal["auto", "fp32", "bf16"]
+PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Score a model on annotated videos: prompt each object once, track to the end, measure J, F and J&F."""
+
+    data: Positional[Path]
+    """A folder in the masklet layout, or a DAVIS palette folder."""
+    model: str = "nano"
+    """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
+    memory: MemoryRule = "auto"
+    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
+    prompt: PromptKind = "3-click"
+    """What every object is prompted with, on the first annotated frame that shows it."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write all scores to this file."""
+    masks: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Also keep the model's masks here, for sam2s evaluate."""
+    video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Score only this video."""
+    floors: bool = False
+    """Also score two rules that know nothing: the first mask held still, and carried by optical flow."""
+    image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the model's square input in pixels; by default the model's own."""
+    device: str = "auto"
+    """auto, cpu, cuda, ..."""
+    precision: Precision = "auto"
+    """auto: bf16 on a GPU, fp32 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Score masks on disk against true masks (J, F and J&F by the DAVIS 2017 definition)."""
+
+    pred: Path
+    """Folder with the predicted masks (masklet layout or DAVIS palette)."""
+    gt: Path
+    """Folder with the true masks, in either layout."""
+    skip_first: bool = False
+    """Leave out each object's frames up to the first that shows it (the prompted one)."""
+    skip_last: bool = False
+    """Leave out each video's last annotated frame, as DAVIS does."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write all scores to this file."""
