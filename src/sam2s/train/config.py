@@ -14,6 +14,7 @@ from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
+from sam2s.train.lora import LoraConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
@@ -38,18 +39,21 @@ class SyntheticSet:
 @dataclass(frozen=True)
 class FolderSet:
     """A masklet folder of the user; ``weight`` times as likely per video as any other. ``split``: use only its videos
-    of this split (``train``), None for all of them."""
+    of this split (``train``), None for all of them. ``held_out``: names of videos that are never trained on."""
 
     root: str
     weight: float = 1.0
     split: str | None = None
+    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stage:
     """A stretch of training with one clip length, picture size and user.
 
-    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips a step on each process; the learning
+    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips in one pass of one process, of which
+    a step adds up ``accumulate``. ``epochs``: where it is given, ``steps`` follows from it and the number of clips in
+    the data, and is filled in before the run starts (`sam2s.train.epochs`). The learning
     rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
     steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names
     of parameters that rest during the stage, such as ``image_encoder``.
@@ -69,6 +73,8 @@ class Stage:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     frozen: tuple[str, ...] = ()
+    accumulate: int = 1
+    epochs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,11 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32`` or ``bf16``)."""
+    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32`` or ``bf16``).
+
+    ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention again in the
+    backward pass instead of keeping what is inside them: less memory, more time.
+    """
 
     precision: str = "bf16"
     log_every: int = 20
@@ -93,6 +103,7 @@ class RunConfig:
     overlay_every: int = 500
     workers: int = 0
     tensorboard: bool = False
+    recompute: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,8 @@ class TrainConfig:
 
     ``model``: name of a preset, trained from scratch; or, with ``pretrained``, anything that ``load_model`` takes,
     trained further. ``semantic``: TSL's token and class names, added to the model; None leaves the model as it is.
+    ``long_term``: give a model that has none DiveMem's temporal embedding, and DiveMem as its rule at inference.
+    ``memory``: the rule during training. ``lora``: train low-rank adapters instead of all weights.
     """
 
     name: str
@@ -112,6 +125,8 @@ class TrainConfig:
     validation: ValidationConfig | None = None
     semantic: SemanticConfig | None = None
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True))
+    long_term: bool = False
+    lora: LoraConfig | None = None
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0
