@@ -18,11 +18,12 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """The parts of a run that change while it trains."""
+    """The parts of a run that change while it trains. ``resting``: names of parameters that never do."""
 
     model: SAM2S
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
+    resting: frozenset[str] = frozenset()
 
 
 def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running) -> Path:

@@ -49,7 +49,10 @@ def add_adapters(model: SAM2S, config: LoraConfig) -> SAM2S:
         raise InputError("LoRA needs peft; install it with pip install 'sam2s[lora]'") from error
     _check_targets(model, config.targets)
     adapters = peft.LoraConfig(
-        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=config.targets
+        r=config.rank,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]
+        lora_dropout=config.dropout,
+        target_modules=config.targets,
     )
     peft.inject_adapter_in_model(adapters, model, adapter_name=ADAPTER)
     trained = (*config.modules, "semantic_head") if model.semantic_head is not None else config.modules
@@ -65,7 +68,7 @@ def merged(model: SAM2S) -> SAM2S:
     weights = {n.replace(".base_layer.", "."): t for n, t in model.state_dict().items() if ".lora_" not in n}
     for name, layer in model.named_modules():
         if isinstance(layer, BaseTunerLayer):
-            change = layer.get_delta_weight(ADAPTER)  # type: ignore[operator]
+            change = layer.get_delta_weight(ADAPTER)  # type: ignore[operator, attr-defined]
             weights[f"{name}.weight"] = weights[f"{name}.weight"] + change
     plain = build_model(model.config).to(next(model.parameters()).device)
     plain.load_state_dict(weights)
@@ -86,7 +89,7 @@ def _wake(model: SAM2S, prefix: str) -> None:
     woken = [p for name, p in model.named_parameters() if name.startswith(prefix)]
     if not woken:
         raise InputError(
-            f"lora.modules: no parameter's name begins with {prefix!r}; try mask_decoder or memory_encoder"
+            f"lora.modules: no parameter's name begins with {prefix!r}; try mask_decoder"
         )
     for parameter in woken:
         parameter.requires_grad_(True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from sam2s.errors import InputError
 
 TRUNK_BLOCK = re.compile(r"(?:^|\.)trunk\.blocks\.(\d+)\.")
 
@@ -73,26 +75,38 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr * group["lr_scale"]
 
 
-def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
-    """Let exactly those parameters rest whose name begins with one of ``prefixes``: no gradient for them."""
+def freeze(model: nn.Module, prefixes: Sequence[str], *, resting: Collection[str] = ()) -> None:
+    """Let exactly those parameters rest whose name begins with one of ``prefixes`` or is among ``resting``.
+
+    They get no gradient, and thus neither weight decay nor momentum.
+    """
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(prefixes)))
+        parameter.requires_grad_(not name.startswith(tuple(prefixes)) and name not in resting)
+
+
+def check_frozen(model: nn.Module, prefixes: Sequence[str]) -> None:
+    """``InputError`` for a beginning that no parameter's name has."""
+    names = [name for name, _ in model.named_parameters()]
+    groups = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+    for prefix in prefixes:
+        if not prefix or not any(name.startswith(prefix) for name in names):
+            raise InputError(f"frozen: no parameter's name begins with {prefix!r}; the groups are {groups}")
 
 
 class MovingAverage:
-    """Exponential moving average of a model's parameters, kept in float32 by name."""
+    """Exponential moving average of a model's trainable parameters, kept in float32 by name."""
 
     def __init__(self, model: nn.Module, decay: float, warmup: float) -> None:
         self.decay, self.warmup = decay, warmup
         self.steps = 0
-        self.weights = {name: p.detach().float().clone() for name, p in model.named_parameters()}
+        self.weights = {name: p.detach().float().clone() for name, p in model.named_parameters() if p.requires_grad}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move towards the model's present weights."""
         decay = min(self.decay, (1 + self.steps) / (self.warmup + self.steps))
         self.steps += 1
-        current = [p.detach().float() for p in model.parameters()]
+        current = [p.detach().float() for name, p in model.named_parameters() if name in self.weights]
         torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
 
     def state_dict(self) -> dict[str, object]:
@@ -107,6 +121,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
-        """Write the averaged weights into ``model``."""
+        """Write the averaged weights into ``model``; what was never trained is left as it is."""
         for name, parameter in model.named_parameters():
-            parameter.copy_(self.weights[name])
+            if name in self.weights:
+                parameter.copy_(self.weights[name])

@@ -1,7 +1,7 @@
-"""What a model trained from scratch starts from, beyond its layers' own starting weights.
+"""What a run starts from: loaded weights, grown where the run asks for it, or fresh ones.
 
-Two things keep a fresh mask decoder on a plateau of empty masks, and both were measured on the bare decoder (filling
-boxes drawn on noise: Jaccard index 23 after 160 steps without, 55 after 80 steps with them):
+Fresh weights need help: two things keep a mask decoder on a plateau of empty masks, and both were measured on it
+(filling boxes drawn on noise: Jaccard index 23 after 160 steps without, 55 after 80 steps with them):
 
 - image features of unit size drown the position codes, so prompts go unread until the features mean something;
 - SAM's random Fourier codes are fine-grained (a neighbourhood of 8 % of the picture), so that "to the right of this
@@ -12,15 +12,60 @@ boxes drawn on noise: Jaccard index 23 after 160 steps without, 55 after 80 step
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
-from sam2s.model.sam2s import SAM2S
+from sam2s.errors import InputError
+from sam2s.model.presets import preset
+from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.train.config import TrainConfig
+from sam2s.train.lora import add_adapters
+from sam2s.train.semantic import with_semantics
+from sam2s.weights.load import load_model
 
 QUIET = 0.2
 """Factor on the image encoder's output projections."""
 COARSEST = 0.1
 """Scale of the coarsest position frequency, relative to SAM's; the finest keeps SAM's scale."""
+SLOTS = "memory_attention.slot_embed"
+
+
+def starting_model(config: TrainConfig) -> SAM2S:
+    """The model before the first step: the loaded one, or a fresh one that depends on the seed alone.
+
+    Its default input size is that of the last stage. ``InputError`` for adapters on a model that knows nothing yet.
+    """
+    size = config.stages[-1].size
+    torch.manual_seed(config.seed)
+    if config.pretrained:
+        model = load_model(config.model, device="cpu", image_size=size)
+    elif config.lora is not None:
+        raise InputError("lora: adapters need a trained model under them; set pretrained=true and name one as model")
+    else:
+        model = build_model(preset(config.model, image_size=size))
+        prepare_start(model)
+    if config.long_term:
+        model = with_long_term(model)
+    if config.semantic is not None:
+        model = with_semantics(model, config.semantic)
+    return model if config.lora is None else add_adapters(model, config.lora)
+
+
+def with_long_term(model: SAM2S) -> SAM2S:
+    """``model`` with DiveMem's own temporal embedding and DiveMem as its rule; a model that has one stays as it is.
+
+    The new embedding starts as that of prompted frames, which long-term memories use without it, so nothing changes
+    before training does (the paper does not say how it starts).
+    """
+    if model.config.long_term_embedding:
+        return model
+    memory = replace(model.config.memory, rule="diverse")
+    grown = build_model(replace(model.config, long_term_embedding=True, memory=memory)).train(model.training)
+    weights = dict(model.state_dict())
+    weights[SLOTS] = torch.cat([weights[SLOTS], weights[SLOTS][-1:]])
+    grown.load_state_dict(weights)
+    return grown
 
 
 @torch.no_grad()

@@ -13,17 +13,20 @@ from PIL import Image
 
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.errors import InputError
+from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
-from sam2s.train import loop
+from sam2s.train import trainer
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import FolderSet, RunConfig, Stage, SyntheticSet, TrainConfig, ValidationConfig, from_json
 from sam2s.train.datasets import ensure
 from sam2s.train.examples import Examples, open_pool
-from sam2s.train.loop import Diverged, run_training, starting_model
+from sam2s.train.learner import ClipLearner
+from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.start import COARSEST, QUIET, prepare_start
+from sam2s.train.start import COARSEST, QUIET, prepare_start, starting_model
+from sam2s.train.trainer import Diverged
 from sam2s.train.unroll import UserConfig
 from sam2s.train.validate import Validation, load_validation, validate
 from sam2s.weights.load import load_model
@@ -42,7 +45,7 @@ def config_for(root: Path, *, steps: tuple[int, int] = (2, 2), precision: str = 
 
 
 def records(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / loop.LOG).read_text().splitlines()]
+    return [json.loads(line) for line in (out / trainer.LOG).read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +108,15 @@ def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, m
     class Interrupted(Exception):
         pass
 
-    after = loop._Trainer._after
+    after = trainer.Trainer._after
 
-    def stop_after_three(self: loop._Trainer, done: int) -> None:
+    def stop_after_three(self: trainer.Trainer, done: int) -> None:
         after(self, done)
         if done == 3:
             raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Trainer, "_after", stop_after_three)
+        patch.setattr(trainer.Trainer, "_after", stop_after_three)
         with pytest.raises(Interrupted):
             run_training(config, tmp_path / "broken")
     run_training(config, tmp_path / "broken", resume=True)
@@ -124,13 +127,13 @@ def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, m
 
 
 def test_nan_stops_the_run_and_names_the_clip(squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn = loop.ClipLearner.forward
+    learn = ClipLearner.forward
 
-    def poisoned(self: loop.ClipLearner, *arguments: object) -> object:
+    def poisoned(self: ClipLearner, *arguments: object) -> object:
         losses, answers = learn(self, *arguments)  # type: ignore[arg-type]
         return replace(losses, total=losses.total * float("nan")), answers
 
-    monkeypatch.setattr(loop.ClipLearner, "forward", poisoned)
+    monkeypatch.setattr(ClipLearner, "forward", poisoned)
     with pytest.raises(Diverged, match=r"step 1: the loss is nan.*squares\d frames"):
         run_training(config_for(squares), tmp_path)
 
@@ -175,7 +178,7 @@ def test_quick_validation(squares: Path) -> None:
     assert [len(sample.clip.objects) for sample in samples] == [2, 2]
     torch.manual_seed(0)
     model = build_model(preset("nano", image_size=64)).train()
-    policy = loop.make_policy(model.config.memory)
+    policy = make_policy(model.config.memory)
     result = validate(model, policy, samples, torch.device("cpu"))
     assert model.training
     assert result == validate(model, policy, samples, torch.device("cpu"))

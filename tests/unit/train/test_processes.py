@@ -1,4 +1,4 @@
-"""Two processes on a CPU (gloo) descend the mean of the gradients that one process finds for each of their batches."""
+"""Two processes on a CPU (gloo) take the very steps that one process takes with the same global batch."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from sam2s.data.clips import ConsecutiveSampler
-from sam2s.memory.policy import make_policy
-from sam2s.train import loop
+from sam2s.model.presets import SemanticConfig
+from sam2s.train import trainer
+from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig, from_json, to_json
-from sam2s.train.examples import Examples, generator, open_pool
-from sam2s.train.learner import ClipLearner
+from sam2s.train.examples import open_pool
+from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
-from sam2s.train.unroll import UserConfig, draw_script
+from sam2s.train.optim import OptimConfig
+from sam2s.train.steps import Steps
+from sam2s.train.unroll import UserConfig
+from sam2s.weights.save import save_model
+from small import small_model
 
 PROGRAM = """
 import sys
@@ -29,41 +35,74 @@ run_training(from_json(TrainConfig, Path(sys.argv[1]).read_text()), sys.argv[2])
 """
 
 
-def config_for(root: Path) -> TrainConfig:
-    user = UserConfig(mask=0.0, prompted=1, corrected=1, clicks=1)
-    stage = Stage("clips", 1, 64, 1, 1e-3, 0.0, 0, ConsecutiveSampler(frames=2), user=user, loss=LossConfig(stride=4))
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(small_model(), tmp_path_factory.mktemp("start") / "model")
+
+
+def config_for(root: Path, start: Path) -> TrainConfig:
+    """Clips and single pictures, corrected or prompted by masks, with TSL: what takes part differs from step to step.
+
+    Weights follow the gradient itself: Adam's first steps have its sign alone and would hide a wrong scale.
+    """
+    user = UserConfig(mask=0.5, prompted=1, corrected=1, clicks=1)
+    loss = LossConfig(stride=4, tsl=0.5)
+    clips = Stage("clips", 3, 64, 1, 1e-3, 1e-3, 0, ConsecutiveSampler(frames=2), user=user, loss=loss)
+    pictures = replace(clips, name="pictures", steps=1, sampler=ConsecutiveSampler(frames=1))
     return TrainConfig(
-        "pair", "nano", (stage,), folders=(FolderSet(str(root)),), run=RunConfig(precision="fp32", log_every=1), seed=5
-    )
+        "pair", str(start), (clips, pictures), pretrained=True, folders=(FolderSet(str(root)),),
+        semantic=SemanticConfig(("grasper", "snare"), bank="orthogonal", width=8),
+        optim=OptimConfig(clip=1e9, ema=0.0), run=RunConfig(precision="fp32", log_every=1), seed=2,
+    )  # fmt: skip
 
 
-def mean_gradient_norm(config: TrainConfig) -> float:
-    """What one process finds: the norm of the mean of both processes' gradients at the first step."""
-    stage, _ = config.stage_at(0)
-    pool = open_pool(config.folders, progress=False)
-    model = loop.starting_model(config)
-    learner = ClipLearner(model, make_policy(config.memory)).train()
-    script = draw_script(stage.user, stage.sampler.frames, generator(config.seed, 0, purpose=loop.SCRIPT))
-    for rank in range(2):
-        batch = Examples(pool, config, rank=rank)[0]
-        losses, _ = learner(batch, stage, script, generator(config.seed, 0, rank, loop.CLICKS))
-        (losses.total / 2).backward()
-    squares = [p.grad.square().sum() for p in model.parameters() if p.grad is not None]
-    return float(torch.stack(squares).sum().sqrt())
-
-
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
-def test_two_processes_descend_the_mean_gradient(squares: Path, tmp_path: Path) -> None:
-    config = config_for(squares)
-    (tmp_path / "run.py").write_text(PROGRAM)
-    (tmp_path / "config.json").write_text(to_json(config))
-    assert from_json(TrainConfig, (tmp_path / "config.json").read_text()) == config
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, str(tmp_path / "run.py"), str(tmp_path / "config.json"), str(tmp_path / "out")]
+def launch(config: TrainConfig, folder: Path) -> Path:
+    """Run ``config`` in two processes; the folder of the run."""
+    (folder / "run.py").write_text(PROGRAM)
+    (folder / "config.json").write_text(to_json(config))
+    assert from_json(TrainConfig, (folder / "config.json").read_text()) == config
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, str(folder / "run.py"), str(folder / "config.json"), str(folder / "out")]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    log = [json.loads(line) for line in (tmp_path / "out" / loop.LOG).read_text().splitlines()]
-    assert [record.get("step") for record in log] == [0, 1]
-    assert log[1]["norm"] == pytest.approx(mean_gradient_norm(config), rel=1e-4)
+    return folder / "out"
+
+
+def records(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / trainer.LOG).read_text().splitlines()][1:]
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
+def test_two_processes_are_one_with_the_same_global_batch(squares: Path, start: Path, tmp_path: Path) -> None:
+    config = config_for(squares, start)
+    pool = open_pool(config.folders, progress=False)
+    rows = [[Steps(pool, config, rank=r, processes=2)[k][0].rows for r in range(2)] for k in range(4)]
+    assert any(a != b for a, b in rows), "the processes should hold different numbers of rows"
+    pair = launch(config, tmp_path)
+    alone = replace(config, stages=tuple(replace(stage, accumulate=2) for stage in config.stages))
+    run_training(alone, tmp_path / "alone")
+    logs = records(pair), records(tmp_path / "alone")
+    assert [record["rows"] for record in logs[0]] == [sum(pair) for pair in rows]
+    for two, one in zip(*logs, strict=True):
+        for name in ("norm", "total", "focal", "dice", "iou", "presence", "tsl", "rows", "answers", "jaccard"):
+            assert two[name] == pytest.approx(one[name], rel=2e-3, abs=2e-5), (two["step"], name)
+    assert any(record["tsl"] > 0 for record in logs[0])
+    weights = [torch.load(out / CHECKPOINT, weights_only=True)["model"] for out in (pair, tmp_path / "alone")]
+    before = small_model().state_dict()
+    moved = {n: (w - before[n]).abs().max() for n, w in weights[0].items() if n in before and w.is_floating_point()}
+    assert max(moved.values()) > 1e-3
+
+
+def test_accelerates_own_launcher_is_honoured(
+    squares: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``accelerate launch`` says, it says by environment variables: nothing of ours may override them."""
+    from sam2s.train.loop import prepare
+
+    for name, value in (("ACCELERATE_USE_CPU", "true"), ("ACCELERATE_DYNAMO_BACKEND", "EAGER")):
+        monkeypatch.setenv(name, value)
+    accelerator = prepare(config_for(squares, start), tmp_path, tmp_path).accelerator
+    assert accelerator.device.type == "cpu"
+    assert accelerator.state.dynamo_plugin.backend == "EAGER"

@@ -17,10 +17,10 @@ from sam2s.data.masklets import open_masklets
 from sam2s.errors import InputError, WeightsError
 from sam2s.model.presets import SemanticConfig
 from sam2s.model.sam2s import SAM2S
-from sam2s.train import loop
+from sam2s.train import trainer
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig, from_json, to_json
-from sam2s.train.loop import run_training, starting_model
+from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.semantic import (
@@ -31,6 +31,7 @@ from sam2s.train.semantic import (
     semantic_losses,
     with_semantics,
 )
+from sam2s.train.start import starting_model
 from sam2s.train.unroll import UserConfig
 from sam2s.types import PromptBatch
 from sam2s.weights.load import load_model
@@ -219,7 +220,7 @@ def test_training_teaches_the_names_and_saves_them(squares: Path, start: Path, t
     config = run_config(squares, start, ORTHOGONAL, steps=12)
     assert from_json(TrainConfig, to_json(config)) == config
     model = load_model(run_training(config, tmp_path), device="cpu")
-    records = [json.loads(line) for line in (tmp_path / loop.LOG).read_text().splitlines()]
+    records = [json.loads(line) for line in (tmp_path / trainer.LOG).read_text().splitlines()]
     losses = [record["tsl"] for record in records if "tsl" in record]
     assert len(losses) == 12
     assert sum(losses[-3:]) < 0.5 * sum(losses[:3])
@@ -233,7 +234,7 @@ def test_training_teaches_the_names_and_saves_them(squares: Path, start: Path, t
 def test_an_unknown_instrument_stops_before_the_first_step(squares: Path, start: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="class 'grasper': not among"):
         run_training(run_config(squares, start, replace(ORTHOGONAL, classes=("snare",)), steps=1), tmp_path)
-    assert not os.path.exists(tmp_path / loop.LOG)
+    assert not os.path.exists(tmp_path / trainer.LOG)
 
 
 def test_a_start_without_semantics_has_none(squares: Path, start: Path) -> None:

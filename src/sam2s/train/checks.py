@@ -1,0 +1,133 @@
+"""What is looked at before the first step, so that a run does not fail after an hour: configuration and data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from sam2s.data.clips import NOT_ANNOTATED, VideoIndex
+from sam2s.data.masklets import MaskletVideo
+from sam2s.errors import InputError
+from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.epochs import annotated_frames
+from sam2s.train.examples import Pool
+
+LISTED = 5
+"""Names in a finding before it only counts them."""
+
+
+def check_config(config: TrainConfig) -> None:
+    """``InputError`` for numbers that cannot be trained by, naming the field as ``--set`` does."""
+    if not config.stages:
+        raise InputError("stages: a run needs at least one")
+    for number, stage in enumerate(config.stages):
+        for field, least in (("steps", 0 if len(config.stages) > 1 else 1), ("clips", 1), ("accumulate", 1)):
+            value = getattr(stage, field)
+            if value < least and not (field == "steps" and stage.epochs is not None):
+                raise InputError(f"stages.{number}.{field}: got {value}, expected {least} or more")
+        if stage.size < 32 or stage.size % 32:
+            raise InputError(f"stages.{number}.size: got {stage.size}, expected a multiple of 32 pixels")
+        if stage.epochs is not None and stage.epochs <= 0:
+            raise InputError(f"stages.{number}.epochs: got {stage.epochs}, expected more than 0")
+    if config.run.precision not in ("bf16", "fp32"):
+        raise InputError(f"run.precision: got {config.run.precision!r}, expected bf16 or fp32")
+
+
+def check_data(pool: Pool, config: TrainConfig) -> list[str]:
+    """Read every picture's size and every mask of the training videos; what was found, a line each.
+
+    All masks were read when the pool was indexed. ``InputError`` for pictures that cannot be read or differ in size
+    within a video, for data without any object in view, and when a stage can use no video.
+    """
+    for video in pool.videos:
+        _check_pictures(video)
+    if not any((index.areas > 0).any() for index in pool.indices):
+        raise InputError("training data: every mask is empty; draw the objects on the frames that show them")
+    return [_contents(pool), _masks(pool), *_classes(pool), *_oddities(pool), *_stages(pool, config)]
+
+
+def _check_pictures(video: MaskletVideo) -> None:
+    """Decode the first, middle and last picture, which also compares their sizes."""
+    for frame in sorted({0, len(video) // 2, len(video) - 1}):
+        video.image(frame)
+
+
+def _contents(pool: Pool) -> str:
+    frames = sum(index.frames for index in pool.indices)
+    stills = sum(index.frames == 1 for index in pool.indices)
+    sizes = sorted({video.size for video in pool.videos}, key=lambda size: size[0] * size[1])
+    ends = " to ".join(dict.fromkeys(f"{width} x {height}" for height, width in (sizes[0], sizes[-1])))
+    told = f", {stills} of them still images" if stills else ""
+    return f"data: {_count(len(pool.videos), 'video')}{told}, {_count(frames, 'frame')} of {ends} pixels"
+
+
+def _masks(pool: Pool) -> str:
+    objects = sum(len(index.object_ids) for index in pool.indices)
+    masks = sum(int((index.areas != NOT_ANNOTATED).sum()) for index in pool.indices)
+    empty = sum(int((index.areas == 0).sum()) for index in pool.indices)
+    frames = sum(index.frames for index in pool.indices)
+    share = 100 * sum(annotated_frames(index) for index in pool.indices) / frames
+    return (
+        f"masks: {masks} of {_count(objects, 'object')}, {empty} of them empty (object out of view); "
+        f"{share:.0f} % of the frames are annotated"
+    )
+
+
+def _classes(pool: Pool) -> list[str]:
+    counted: Counter[str] = Counter(
+        f"{info.class_name or 'unnamed'} ({info.kind})" for video in pool.videos for info in video.info.objects.values()
+    )
+    return [f"objects by class: {', '.join(f'{name} {count}' for name, count in counted.most_common())}"]
+
+
+def _oddities(pool: Pool) -> list[str]:
+    """What trains nothing and may be a mistake."""
+    unseen = [
+        f"{index.name}/{object_id}"
+        for index in pool.indices
+        for object_id, areas in zip(index.object_ids, index.areas, strict=True)
+        if not (areas > 0).any()
+    ]
+    bare = [index.name for index in pool.indices if not index.object_ids]
+    told = []
+    if unseen:
+        told.append(f"note: {_count(len(unseen), 'object')} never in view: {_some(unseen)}")
+    if bare:
+        told.append(f"note: {_count(len(bare), 'video')} without objects: {_some(bare)}")
+    return told
+
+
+def _stages(pool: Pool, config: TrainConfig) -> list[str]:
+    """What each stage will do, and with how many of the videos."""
+    return [_stage(stage, pool.indices) for stage in config.stages]
+
+
+def _stage(stage: Stage, indices: Sequence[VideoIndex]) -> str:
+    usable = [index for index in indices if _gives_clips(index, stage)]
+    frames = stage.sampler.frames
+    if not usable:
+        raise InputError(
+            f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of {stage.sampler.min_area:.2%} "
+            "of the picture; train on shorter clips or on other videos"
+        )
+    epochs = "" if stage.epochs is None else f", {stage.epochs:g} epochs"
+    return (
+        f"stage {stage.name}: {stage.steps} steps of {stage.clips * stage.accumulate} x {_count(frames, 'frame')} at "
+        f"{stage.size} pixels{epochs}, from {len(usable)} of {_count(len(indices), 'video')}"
+    )
+
+
+def _gives_clips(index: VideoIndex, stage: Stage) -> bool:
+    enough = index.areas >= max(1.0, stage.sampler.min_area * index.pixels)
+    return index.frames >= stage.sampler.frames and bool(np.any(enough))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")

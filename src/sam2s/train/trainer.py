@@ -1,0 +1,225 @@
+"""One run in progress: steps, log, validation, checkpoints. ``loop`` builds it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from sam2s.data.batch import ClipBatch, ClipSample
+from sam2s.errors import Sam2sError
+from sam2s.memory.policy import make_policy
+from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.train.checkpoint import Running, save_checkpoint
+from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.examples import Pool, generator
+from sam2s.train.lora import add_adapters, merged
+from sam2s.train.losses import true_iou
+from sam2s.train.optim import freeze, learning_rate, set_lr
+from sam2s.train.overlay import save_overlay
+from sam2s.train.steps import Steps, draw_rank, stream
+from sam2s.train.unroll import Answer, Script, draw_script
+from sam2s.train.validate import validate
+from sam2s.weights.save import save_model
+
+LOG = "log.jsonl"
+CLICKS, LAYERS, SCRIPT = 1, 2, 3
+"""Purposes of random numbers besides the clips themselves (see `examples.generator`)."""
+
+
+class Diverged(Sam2sError):
+    """A loss or gradient became NaN or infinite; the message names the clips of the offending batch."""
+
+
+@dataclass
+class Trainer:
+    """A run in progress. ``learner`` is the wrapped module, ``running`` what changes, ``samples`` what is validated."""
+
+    config: TrainConfig
+    out_dir: Path
+    accelerator: Accelerator
+    learner: torch.nn.Module
+    running: Running
+    pool: Pool
+    samples: list[ClipSample]
+    last_saved: float = field(default_factory=time.monotonic)
+
+    def fit(self, first: int) -> None:
+        """Train from step ``first`` to the end of the recipe."""
+        self._log({"event": "start", "step": first, **_provenance(), "config": asdict(self.config)})
+        self.learner.train()
+        bar = tqdm(total=self.config.steps, initial=first, unit="step", disable=not self.accelerator.is_main_process)
+        tick, figures = time.monotonic(), []
+        batches = stream(self.steps(first), self.config.run.workers, self.accelerator.device)
+        for step, passes in enumerate(batches, start=first):
+            figures.append(self.step(step, passes))
+            bar.update()
+            if (step + 1) % self.config.run.log_every == 0:
+                means = self._means(figures)
+                speed = round(len(figures) / (time.monotonic() - tick), 3)
+                tick, figures = time.monotonic(), []
+                bar.set_postfix(loss=f"{means['total']:.2f}", J=f"{means['jaccard']:.1f}")
+                stage, _ = self.config.stage_at(step)
+                self._log({"step": step + 1, "stage": stage.name, **means, "steps_per_s": speed})
+            self._after(step + 1)
+        bar.close()
+
+    def steps(self, first: int) -> Steps:
+        """The batches of this process from step ``first`` on."""
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        return Steps(self.pool, self.config, first=first, rank=rank, processes=processes)
+
+    def step(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
+        """One optimiser step; its figures for the log, of which those of the loss are this process's share."""
+        stage, within = self.config.stage_at(step)
+        set_lr(self.running.optimizer, learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup))
+        figures = self.descend(step, passes)
+        norm = self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
+        self._guard(norm, "gradient", passes, step)
+        self.running.optimizer.step()
+        if self.running.average is not None:
+            self.running.average.update(self.running.model)
+        return {"lr": self.running.optimizer.param_groups[0]["lr"], "norm": float(norm), **figures}
+
+    def descend(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
+        """The gradients of step ``step``, without changing a weight.
+
+        Every row of every pass and process weighs the same, so they are those of one batch that holds all rows. DDP
+        takes the mean over processes, hence the factor.
+        """
+        stage, _ = self.config.stage_at(step)
+        freeze(self.running.model, stage.frozen, resting=self.running.resting)
+        self.running.optimizer.zero_grad(set_to_none=True)
+        rows = self._rows(passes)
+        figures: list[dict[str, float]] = []
+        for number, batch in enumerate(passes):
+            with self._synchronised(last=number == len(passes) - 1):
+                figures.append(self._pass(step, stage, number, batch, batch.rows / rows))
+        summed = {name: sum(part[name] for part in figures) for name in figures[0]}
+        return {**summed, "rows": rows / self.accelerator.num_processes}
+
+    def _pass(self, step: int, stage: Stage, number: int, batch: ClipBatch, share: float) -> dict[str, float]:
+        """Forward and backward pass of one batch, which holds ``share`` of the rows of all."""
+        rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
+        torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
+        script = self._script(step, stage, batch)
+        losses, answers = self.learner(batch, stage, script, generator(self.config.seed, step, rank, CLICKS))
+        self._guard(losses.total, "loss", [batch], step)
+        self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
+        due = (step + 1) % self.config.run.overlay_every == 0 and number == 0
+        if due and self.accelerator.is_main_process:
+            save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
+        # Losses are sums over answers; the log has means over them.
+        terms = {name: float(value.detach()) / len(answers) for name, value in losses.terms().items()}
+        figures = {"answers": float(len(answers)), "jaccard": _mean_jaccard(batch, answers), **terms}
+        return {name: share * value for name, value in figures.items()}
+
+    def _script(self, step: int, stage: Stage, batch: ClipBatch) -> Script:
+        """All processes and passes play the same script (as in SAM 2), so that none waits long for another."""
+        return draw_script(stage.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT))
+
+    def _rows(self, passes: Sequence[ClipBatch]) -> int:
+        """Rows of all passes of all processes."""
+        own = torch.tensor(sum(batch.rows for batch in passes), device=self.accelerator.device)
+        return int(self.accelerator.reduce(own, "sum"))
+
+    def _synchronised(self, *, last: bool) -> AbstractContextManager:
+        """Processes exchange gradients after the last pass only."""
+        return nullcontext() if last else self.accelerator.no_sync(self.learner)
+
+    def _means(self, figures: list[dict[str, float]]) -> dict[str, float]:
+        """Means over steps; the parts of the loss, which each process knows its share of, added up over processes."""
+        means = {name: fmean(figure[name] for figure in figures) for name in figures[0]}
+        shared = [name for name in means if name not in ("lr", "norm")]
+        local = torch.tensor([means[name] for name in shared], device=self.accelerator.device)
+        summed = self.accelerator.reduce(local, "sum").tolist()
+        return {name: round(value, 5) for name, value in {**means, **dict(zip(shared, summed, strict=True))}.items()}
+
+    def _guard(self, value: Tensor, what: str, passes: Sequence[ClipBatch], step: int) -> None:
+        if not torch.isfinite(value).all():
+            named = "; ".join(str(clip) for batch in passes for clip in batch.clips)
+            raise Diverged(
+                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named}; look at their "
+                "pictures and masks, lower the learning rate, or train in fp32, then resume from the last checkpoint"
+            )
+
+    def _after(self, done: int) -> None:
+        """Validation and checkpoint when they are due, ``done`` steps being done."""
+        if not self.accelerator.is_main_process:
+            return
+        validation = self.config.validation
+        last = done == self.config.steps
+        if validation is not None and (done % validation.every == 0 or last):
+            self._log({"event": "validation", "step": done, **self.validate()})
+        if last or time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes:
+            save_checkpoint(self.out_dir, self.config, done, self.running)
+            self.last_saved = time.monotonic()
+
+    def validate(self) -> dict[str, float]:
+        """The figures of `validate.Validation`, for the averaged weights."""
+        if not self.samples:
+            return {}
+        model = self._averaged()
+        policy = make_policy(model.config.memory)
+        return asdict(validate(model, policy, self.samples, self.accelerator.device))
+
+    def _averaged(self) -> SAM2S:
+        """A plain copy of the model with the averaged weights (the present ones where none are kept), for inference."""
+        model = build_model(self.running.model.config)
+        if self.config.lora is not None:
+            add_adapters(model, self.config.lora)
+        model.to(self.accelerator.device).load_state_dict(self.running.model.state_dict())
+        if self.running.average is not None:
+            self.running.average.copy_to(model)
+        return (model if self.config.lora is None else merged(model)).eval()
+
+    def finish(self) -> Path:
+        """Save the trained model beside its configuration."""
+        folder = self.out_dir / "model"
+        if self.accelerator.is_main_process:
+            save_model(self._averaged(), folder)
+        self.accelerator.end_training()
+        return folder
+
+    def _log(self, record: dict[str, Any]) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        with (self.out_dir / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"time": round(time.time(), 1), **record}) + "\n")
+        if self.config.run.tensorboard and "step" in record:
+            numbers = {k: v for k, v in record.items() if isinstance(v, int | float) and k != "step"}
+            self.accelerator.log(numbers, step=record["step"])
+
+
+@torch.no_grad()
+def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
+    """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the decoder's resolution."""
+    scores = []
+    for answer in answers:
+        logits = answer.decoded.mask_logits[:, None]
+        truth = torch.nn.functional.avg_pool2d(batch.masks[answer.frame, :, None].float(), 4) >= 0.5
+        present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
+        scores.append(true_iou(logits, truth.float())[present, 0])
+    found = torch.cat(scores)
+    return 100 * float(found.mean()) if len(found) else 0.0
+
+
+def _provenance() -> dict[str, str | None]:
+    """Version of the code and of torch; the git revision where the package lies in a working copy."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        revision = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        revision = None
+    return {"git": revision, "torch": torch.__version__}
