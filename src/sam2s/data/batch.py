@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sam2s.data.augment import AugmentConfig, apply, draw, identity
 from sam2s.data.clips import Clip
+from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.masklets import MaskletVideo
 
 
@@ -79,6 +80,22 @@ def load_clip(
     """
     images = np.stack([video.image(frame) for frame in clip.frames])
     masks, annotated = _read_masks(video, clip, images.shape[1:3])
+    infos = [video.info.objects[object_id] for object_id in clip.objects]
+    return finish_clip(clip, images, masks, annotated, infos, size, augment, rng)
+
+
+def finish_clip(
+    clip: Clip,
+    images: np.ndarray,
+    masks: np.ndarray,
+    annotated: Tensor,
+    infos: Sequence[ObjectInfo],
+    size: int,
+    augment: AugmentConfig | None,
+    rng: np.random.Generator,
+) -> ClipSample:
+    """The second half of `load_clip`, for pixels from anywhere: ``images`` (T, H, W, 3) uint8, ``masks`` (T, O, H, W)
+    bool, ``annotated`` (T, O) bool and ``infos`` of the objects of ``clip``."""
     change = identity(len(clip.frames)) if augment is None else draw(augment, len(clip.frames), rng)
     pictures, planes = apply(change, images, masks, size)
     kept = planes[0].flatten(1).any(dim=1)
@@ -86,8 +103,8 @@ def load_clip(
         pictures, planes = apply(identity(len(clip.frames)), images, masks, size)
         kept = planes[0].flatten(1).any(dim=1)
     objects = tuple(o for o, keep in zip(clip.objects, kept.tolist(), strict=True) if keep)
-    infos = [video.info.objects[o] for o in objects]
-    classes = tuple(info.class_name if info.kind == "instrument" else None for info in infos)
+    chosen = [info for info, keep in zip(infos, kept.tolist(), strict=True) if keep]
+    classes = tuple(info.class_name if info.kind == "instrument" else None for info in chosen)
     return ClipSample(replace(clip, objects=objects), pictures, planes[:, kept], annotated[:, kept], classes)
 
 

@@ -74,6 +74,16 @@ class ClipSampler(Protocol):
         """Frames of a clip."""
         ...
 
+    @property
+    def max_objects(self) -> int:
+        """Most objects of a clip."""
+        ...
+
+    @property
+    def min_area(self) -> float:
+        """Least share of the picture that an object covers on the first frame."""
+        ...
+
     def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None: ...
 
 

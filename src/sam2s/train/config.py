@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sam2s.data.augment import AugmentConfig
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
+from sam2s.data.stills import StillConfig
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.lora import LoraConfig
@@ -39,12 +40,14 @@ class SyntheticSet:
 @dataclass(frozen=True)
 class FolderSet:
     """A masklet folder of the user; ``weight`` times as likely per video as any other. ``split``: use only its videos
-    of this split (``train``), None for all of them. ``held_out``: names of videos that are never trained on."""
+    of this split (``train``), None for all of them. ``held_out``: names of videos that are never trained on.
+    ``stills``: every labelled frame is also a still for `Stage.stills`, however densely the videos are labelled."""
 
     root: str
     weight: float = 1.0
     split: str | None = None
     held_out: tuple[str, ...] = ()
+    stills: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Stage:
     the data, and is filled in before the run starts (`sam2s.train.epochs`). The learning
     rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
     steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names
-    of parameters that rest during the stage, such as ``image_encoder``.
+    of parameters that rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are made
+    of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says.
     """
 
     name: str
@@ -75,6 +79,8 @@ class Stage:
     frozen: tuple[str, ...] = ()
     accumulate: int = 1
     epochs: float | None = None
+    stills: float = 0.0
+    still: StillConfig = field(default_factory=StillConfig)
 
 
 @dataclass(frozen=True)

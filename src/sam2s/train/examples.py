@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from sam2s.data.batch import ClipBatch, ClipSample, collate, load_clip
-from sam2s.data.clips import ClipSampler, VideoIndex, index_video
-from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.data.clips import ClipSampler
+from sam2s.data.sparse import sample_clip
 from sam2s.errors import InputError
-from sam2s.train.config import FolderSet, Stage, TrainConfig
+from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.pool import Pool, open_pool
+from sam2s.train.still_clips import draw_still_clip
 
-SAMPLER = 4
-"""Purpose of the random number that chooses a step's sampler (see `generator`)."""
+__all__ = ["Examples", "Pool", "generator", "open_pool"]
+
+SAMPLER, STILLS = 4, 5
+"""Purposes of the random numbers that choose a step's sampler, and whether its clips are made of stills (see
+`generator`)."""
 TRIES = 100
 """Videos asked in vain before the data are called unfit for a stage."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """Indexed training videos and how likely each is drawn (sums to 1)."""
-
-    videos: tuple[MaskletVideo, ...]
-    indices: tuple[VideoIndex, ...]
-    chances: np.ndarray
-
-
-def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> Pool:
-    """Open and index masklet folders, each with the weight of its videos; InputError for one that gives no video."""
-    videos: list[MaskletVideo] = []
-    weights: list[float] = []
-    for folder in folders:
-        found = _videos(folder)
-        videos += found
-        weights += [folder.weight] * len(found)
-    if not videos:
-        raise InputError("training data: no videos: the recipe names neither synthetic scenes nor masklet folders")
-    bar = tqdm(videos, desc="reading masks", unit="video", disable=not progress, delay=2)
-    indices = tuple(index_video(video.name, video) for video in bar)
-    return Pool(tuple(videos), indices, np.asarray(weights, float) / sum(weights))
-
-
-def _videos(folder: FolderSet) -> list[MaskletVideo]:
-    """The videos of ``folder`` that its split admits."""
-    every = list(open_masklets(folder.root).videos.values())
-    found = [video for video in every if folder.split in (None, video.info.split)]
-    if not found:
-        splits = ", ".join(sorted({str(video.info.split) for video in every})) or "none"
-        raise InputError(f"training data: {folder.root} has no video of split {folder.split!r}; its splits: {splits}")
-    return found
 
 
 def generator(seed: int, step: int, rank: int = 0, purpose: int = 0) -> np.random.Generator:
@@ -65,6 +32,11 @@ class Examples(Dataset):
 
     def __init__(self, pool: Pool, config: TrainConfig, first: int = 0, rank: int = 0) -> None:
         self.pool, self.config, self.first, self.rank = pool, config, first, rank
+        if any(stage.stills > 0 for stage in config.stages) and pool.still_chances is None:
+            raise InputError(
+                "training data: no stills, of which the recipe makes a share of its clips; add one-frame or sparsely "
+                "labelled videos, set FolderSet.stills for a folder, or set Stage.stills to 0"
+            )
 
     def __len__(self) -> int:
         return self.config.steps - self.first
@@ -74,17 +46,33 @@ class Examples(Dataset):
         stage, _ = self.config.stage_at(step)
         rng = generator(self.config.seed, step, self.rank)
         # One sampler a step, on all processes: the rows of a batch share one script and one kind of memory.
-        diverse = generator(self.config.seed, step, purpose=SAMPLER).random() < stage.diverse
+        diverse = self._chance(step, SAMPLER) < stage.diverse
         sampler: ClipSampler = stage.diverse_sampler if diverse else stage.sampler
-        return collate([self._draw(stage, sampler, rng) for _ in range(stage.clips)])
+        # Stills likewise, so that a share of the steps is a share of the clips on any number of processes.
+        draw = self._still if self._chance(step, STILLS) < stage.stills else self._moving
+        return collate([draw(stage, sampler, rng) for _ in range(stage.clips)])
 
-    def _draw(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:
-        for _ in range(TRIES):
-            number = int(rng.choice(len(self.pool.videos), p=self.pool.chances))
-            clip = sampler.sample(self.pool.indices[number], rng)
+    def _chance(self, step: int, purpose: int) -> float:
+        """A number in [0, 1) that all processes draw alike."""
+        return float(generator(self.config.seed, step, purpose=purpose).random())
+
+    def _moving(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:
+        chances = self.pool.moving_chances(sampler.frames)
+        for _ in range(0 if chances is None else TRIES):
+            number = int(rng.choice(len(self.pool.videos), p=chances))
+            clip = sample_clip(sampler, self.pool.indices[number], rng)
             if clip is not None:
                 return load_clip(self.pool.videos[number], clip, stage.size, stage.augment, rng)
         raise InputError(
             f"stage {stage.name}: none of {TRIES} videos drawn has {sampler.frames} frames with an object on the "
             "first of them; train on shorter clips or on other videos"
+        )
+
+    def _still(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:
+        for _ in range(TRIES):
+            sample = draw_still_clip(self.pool, stage, sampler, rng)
+            if sample is not None:
+                return sample
+        raise InputError(
+            f"stage {stage.name}: none of {TRIES} stills drawn shows an object of {sampler.min_area:.2%} of the picture"
         )
