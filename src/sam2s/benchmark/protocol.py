@@ -4,6 +4,7 @@ Every object is prompted once, on its first annotated frame that shows it. Click
 (``tracking.annotator``): the first at the object's centre, each further one at the centre of the largest error of the
 mask shown so far, all on that one frame. The model then tracks to the end; every annotated frame after the prompted one
 is scored at the source's resolution, frames without the object included (there an empty mask scores 1, any other 0).
+Other rules that evaluators go by are options (``benchmark.rules``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from sam2s.benchmark.rules import BENCHMARK, Rules, frames_to_score, takes_part
 from sam2s.data.masklets import MaskletVideo
 from sam2s.errors import InputError
 from sam2s.tracking.annotator import Click, box_around, center_click, to_points
@@ -35,21 +37,30 @@ class TrackerLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One object to track: prompted on frame ``start`` (an index), scored on the later frames ``scored``."""
+    """One object to track: prompted on frame ``start`` (an index), scored on the frames ``scored``; ``watched``: its
+    annotated frames after the prompted one, on which swaps and recovery are told."""
 
     object_id: int
     start: int
     scored: frozenset[int]
+    watched: frozenset[int]
+
+    @property
+    def frames(self) -> frozenset[int]:
+        """Every frame on which its true mask is needed."""
+        return self.scored | self.watched | {self.start}
 
 
-def plan(video: MaskletVideo) -> list[Target]:
-    """The objects of a video that can be prompted, in the order of their ids; an object never in view has no target."""
+def plan(video: MaskletVideo, rules: Rules = BENCHMARK) -> list[Target]:
+    """The objects of a video to prompt, in the order of their ids; an object never in view has no target."""
+    labels = {object_id: video.annotated(object_id) for object_id in sorted(video.info.objects)}
+    everyone = sorted(set().union(*labels.values())) if labels else []
     targets = []
-    for object_id in sorted(video.info.objects):
-        annotated = video.annotated(object_id)
+    for object_id, annotated in labels.items():
         start = next((i for i in annotated if _shows(video.mask(object_id, i))), None)
-        if start is not None:
-            targets.append(Target(object_id, start, frozenset(i for i in annotated if i > start)))
+        if start is not None and takes_part(rules, start, everyone):
+            scored = frozenset(frames_to_score(rules, annotated, start, everyone))
+            targets.append(Target(object_id, start, scored, frozenset(i for i in annotated if i > start)))
     return targets
 
 

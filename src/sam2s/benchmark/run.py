@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from sam2s.benchmark.details import details_json
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
 from sam2s.benchmark.provenance import provenance
-from sam2s.benchmark.scoreboard import Scoreboard, percent
+from sam2s.benchmark.rules import BENCHMARK, Rules
+from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
+from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
 from sam2s.data.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.errors import InputError
@@ -30,11 +33,14 @@ FORMAT = "sam2s-benchmark-1"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. ``prompt``: see ``protocol``; ``floors``: score the two floors on the same frames; ``videos``: names
-    to run, () for all; ``json``: the result file, which also makes an interrupted run resumable; ``masks``: a folder
-    for the model's masks, in a layout that ``evaluate`` reads; ``progress``: show a bar."""
+    """How to run. ``prompt``: see ``protocol``; ``rules``: which frames and objects count; ``suite``: name of a
+    suite, or None to score the folder as it is; ``floors``: score the two floors on the same frames;
+    ``videos``: names to run, () for all; ``json``: the result file, which also makes an interrupted run resumable;
+    ``masks``: a folder for the model's masks, in a layout that ``evaluate`` reads; ``progress``: show a bar."""
 
     prompt: PromptKind = "3-click"
+    rules: Rules = BENCHMARK
+    suite: SuiteName | None = None
     floors: bool = False
     videos: tuple[str, ...] = ()
     json: Path | None = None
@@ -65,6 +71,7 @@ class BenchmarkResult:
     videos: tuple[VideoScores, ...]
     protocol: Mapping[str, Any]
     model: Mapping[str, Any]
+    means: Means = OF_SUBSETS
     provenance: Mapping[str, Any] = field(default_factory=provenance)
 
     @property
@@ -74,12 +81,12 @@ class BenchmarkResult:
 
     def board(self, method: str = MODEL) -> Scoreboard:
         """All objects as one method scored them."""
-        return Scoreboard(tuple(o for v in self.videos for o in v.methods.get(method, ())))
+        return Scoreboard(tuple(o for v in self.videos for o in v.methods.get(method, ())), self.means)
 
     @property
     def prompted(self) -> Score | None:
         """The model's masks on the prompted frames, which ``board`` leaves out: how well it understood the prompts."""
-        return Scoreboard(tuple(o for v in self.videos for o in v.prompted)).mean
+        return Scoreboard(tuple(o for v in self.videos for o in v.prompted), self.means).mean
 
     @property
     def frames_per_second(self) -> float | None:
@@ -105,6 +112,8 @@ class BenchmarkResult:
             "fps": self.frames_per_second,
             "object_fps": self.object_frames_per_second,
             "floors": {name: self.board(name).to_json() for name in self.methods if name != MODEL},
+            "details": details_json(self.board()),
+            **({"suite": sa_sv_json(self.board())} if self.protocol.get("suite") == "sa-sv" else {}),
             "skipped": {v.video: list(v.skipped) for v in self.videos if v.skipped},
             "provenance": dict(self.provenance),
         }
@@ -155,8 +164,11 @@ def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[st
     check_kind(options.prompt)
     if options.floors:
         make_floors()  # a missing library is told of now, not after the first video
-    folder = open_masklets(root)
-    return folder, _chosen(folder.videos, options.videos)
+    if options.suite is None:
+        folder = open_masklets(root)
+        return folder, _chosen(folder.videos, options.videos)
+    chosen = choose(options.suite, root, options.progress)
+    return chosen.folder, _chosen({name: chosen.folder.videos[name] for name in chosen.names}, options.videos)
 
 
 def identity(folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str]) -> dict[str, Any]:
@@ -191,7 +203,8 @@ def assemble(
 ) -> BenchmarkResult:
     """The result of ``names``, all of them ``finished``. Raises InputError when no object can be scored."""
     protocol = describe_protocol(folder, options)
-    result = BenchmarkResult(tuple(finished[name] for name in names), protocol, contestant.about)
+    means = Means(options.rules.unit, options.rules.mean, title_of if options.suite == "sa-sv" else None)
+    result = BenchmarkResult(tuple(finished[name] for name in names), protocol, contestant.about, means)
     if result.board().mean is None:
         raise InputError(f"{folder.root}: nothing to score; no object has an annotated frame after its first")
     return result
@@ -201,10 +214,11 @@ def describe_protocol(folder: MaskletFolder, options: Options) -> dict[str, Any]
     """Data and rules, as a result file states them."""
     return {
         "data": folder.root.name,
+        "suite": options.suite,
         "prompt": options.prompt,
         "prompt_frame": "first annotated frame that shows the object",
-        "scored": "annotated frames after the prompted one, source resolution",
-        "mean": "over objects of a subset (source x kind), then over subsets",
+        "rules": asdict(options.rules),
+        "notes": list(choose_sa_sv(folder).notes) if options.suite == "sa-sv" else [],
         "seed": None,
     }
 
@@ -217,6 +231,7 @@ def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source
         tracker,
         options.prompt,
         source=source,
+        rules=options.rules,
         floors=options.floors,
         masks=target,
         on_frame=bar.update,

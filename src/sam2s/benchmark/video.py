@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,13 @@ import numpy as np
 
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.protocol import PromptKind, Target, TrackerLike, plan, prompt_objects
+from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import ObjectScore
+from sam2s.benchmark.tally import Moment, Record, object_score
+from sam2s.benchmark.times import frame_times
 from sam2s.data.masklets import MaskletVideo
 from sam2s.data.masks import write_binary_mask
-from sam2s.metrics import Score, mean_score, score_frame
+from sam2s.metrics import Score, score_frame
 from sam2s.types import Frame, FrameResult
 
 MODEL = "model"
@@ -28,7 +31,8 @@ class VideoScores:
     """What one video gave. ``methods``: {method: its objects}; ``prompted``: the model's masks on the prompted frames.
 
     ``frames`` passed through the tracker, ``object_frames`` summed over its objects, in ``seconds`` of reading pictures
-    and tracking (scoring, the simulated user and the floors are not counted). ``skipped``: ids never in view.
+    and tracking (scoring, the simulated user and the floors are not counted). ``skipped``: ids that were not prompted,
+    never in view or left out by the rules.
     """
 
     video: str
@@ -60,9 +64,10 @@ class VideoScores:
 
 @dataclass(slots=True)
 class _Tally:
-    """Scores and times as they come in."""
+    """Records and times as they come in."""
 
-    scores: dict[tuple[str, int], list[Score]] = field(default_factory=dict)
+    targets: Sequence[Target]
+    records: dict[tuple[str, int], Record] = field(default_factory=dict)
     prompted: dict[int, Score] = field(default_factory=dict)
     frames: int = 0
     object_frames: int = 0
@@ -74,9 +79,13 @@ class _Tally:
         yield
         self.seconds += time.perf_counter() - began
 
-    def score(self, method: str, truths: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]) -> None:
-        for object_id, truth in truths.items():
-            self.scores.setdefault((method, object_id), []).append(score_frame(masks[object_id], truth))
+    def judge(
+        self, method: str, now: Moment, masks: Mapping[int, np.ndarray], logits: Mapping[int, np.ndarray]
+    ) -> None:
+        for target in self.targets:
+            if now.index in target.scored or now.index in target.watched:
+                record = self.records.setdefault((method, target.object_id), Record())
+                record.judge(target, now, masks.get(target.object_id), logits.get(target.object_id))
 
 
 def run_video(
@@ -85,6 +94,7 @@ def run_video(
     prompt: PromptKind,
     *,
     source: str,
+    rules: Rules = BENCHMARK,
     floors: bool = False,
     masks: Path | None = None,
     on_frame: Callable[[], object] = lambda: None,
@@ -94,33 +104,44 @@ def run_video(
     ``source``: its data set where its own info names none; ``masks``: a folder for the model's masks
     (``<object id>/<frame>.png``), or None; ``on_frame`` is called after every frame.
     """
-    targets = plan(video)
-    tally = _Tally()
+    targets = plan(video, rules)
+    tally = _Tally(targets)
     rivals = make_floors() if floors else {}
+    times = frame_times(video)
     tracker.reset()
+    for index in _before(targets):
+        tally.judge(MODEL, Moment(index, times[index], _truths(video, targets, index)), {}, {})
+        for name in rivals:
+            tally.judge(name, Moment(index, times[index], _truths(video, targets, index)), {}, {})
     for index in _span(targets):
         with tally.clock():
             image = video.image(index)
-        truths = _truths(video, targets, index)
-        starting = {t.object_id: truths[t.object_id] for t in targets if t.start == index}
-        result = _advance(tracker, Frame(index, _time(video, index), image), starting, prompt, tally)
-        scored = {t.object_id: truths[t.object_id] for t in targets if index in t.scored}
-        tally.score(MODEL, scored, result.masks)
+        now = Moment(index, times[index], _truths(video, targets, index))
+        starting = {t.object_id: now.truths[t.object_id] for t in targets if t.start == index}
+        result = _advance(tracker, Frame(index, now.time, image), starting, prompt, tally)
+        tally.judge(MODEL, now, result.masks, result.logits)
         for name, floor in rivals.items():
-            tally.score(name, scored, floor.advance(image))
+            carried = floor.advance(image)
             for object_id, truth in starting.items():
                 floor.add(object_id, truth)
+            tally.judge(name, now, {**carried, **starting}, {})
         if masks is not None:
             _keep(masks, video.frame_names[index], result)
         on_frame()
-    return _conclude(video, targets, tally, [MODEL, *rivals], source)
+    return _conclude(video, tally, [MODEL, *rivals], source, rules)
 
 
-def _span(targets: list[Target]) -> range:
-    """The frames to track: from the first start to the last frame that is prompted or scored."""
+def _span(targets: Sequence[Target]) -> range:
+    """The frames to track: from the first start to the last frame that is prompted, scored or watched."""
     if not targets:
         return range(0)
-    return range(min(t.start for t in targets), max(max({t.start, *t.scored}) for t in targets) + 1)
+    return range(min(t.start for t in targets), max(max(t.frames) for t in targets) + 1)
+
+
+def _before(targets: Sequence[Target]) -> list[int]:
+    """Frames that count although nothing is known yet: nothing is tracked on them, and every mask is empty."""
+    first = _span(targets).start
+    return sorted({index for t in targets for index in t.scored if index < first})
 
 
 def _advance(
@@ -137,14 +158,10 @@ def _advance(
     return result
 
 
-def _truths(video: MaskletVideo, targets: list[Target], index: int) -> dict[int, np.ndarray]:
-    """True masks of the objects that are prompted or scored on this frame."""
-    masks = {t.object_id: video.mask(t.object_id, index) for t in targets if index == t.start or index in t.scored}
-    return {object_id: mask for object_id, mask in masks.items() if mask is not None}
-
-
-def _time(video: MaskletVideo, index: int) -> float | None:
-    return None if video.info.fps is None else index / video.info.fps
+def _truths(video: MaskletVideo, targets: Sequence[Target], index: int) -> dict[int, np.ndarray]:
+    """True masks of the objects that are needed on this frame; empty where the rules take an object to be absent."""
+    masks = {t.object_id: video.mask(t.object_id, index) for t in targets if index in t.frames}
+    return {i: np.zeros(video.size, bool) if mask is None else mask for i, mask in masks.items()}
 
 
 def _keep(folder: Path, frame_name: str, result: FrameResult) -> None:
@@ -154,29 +171,17 @@ def _keep(folder: Path, frame_name: str, result: FrameResult) -> None:
         write_binary_mask(target / f"{frame_name}.png", mask)
 
 
-def _conclude(
-    video: MaskletVideo, targets: list[Target], tally: _Tally, methods: list[str], source: str
-) -> VideoScores:
-    def scored(target: Target, score: Score | None) -> ObjectScore:
-        info = video.info.objects[target.object_id]
-        return ObjectScore(
-            video=video.name,
-            object_id=target.object_id,
-            source=video.info.source or source,
-            kind=info.kind,
-            procedure=video.info.procedure,
-            class_name=info.class_name,
-            first=target.start,
-            score=score,
-        )
-
+def _conclude(video: MaskletVideo, tally: _Tally, methods: Sequence[str], source: str, rules: Rules) -> VideoScores:
+    targets, records = tally.targets, tally.records
     return VideoScores(
         video=video.name,
         methods={
-            method: tuple(scored(t, mean_score(tally.scores.get((method, t.object_id), ()))) for t in targets)
+            method: tuple(
+                records.get((method, t.object_id), Record()).conclude(video, t, source, rules) for t in targets
+            )
             for method in methods
         },
-        prompted=tuple(scored(t, tally.prompted[t.object_id]) for t in targets),
+        prompted=tuple(object_score(video, t, source, tally.prompted[t.object_id]) for t in targets),
         frames=tally.frames,
         object_frames=tally.object_frames,
         seconds=tally.seconds,

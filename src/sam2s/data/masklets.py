@@ -13,6 +13,7 @@ Folders of DAVIS, YouTube-VOS (``Annotations/<video>/<frame>.png``, pixel = id) 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -51,6 +52,15 @@ class MaskletVideo:
 
     def __len__(self) -> int:
         return len(self.frame_names)
+
+    def relabelled(self, name: str, source: str) -> MaskletVideo:
+        """The same video under another name, and from ``source`` where its own info names none."""
+        return MaskletVideo(name, self._images, self._masks, replace(self.info, source=self.info.source or source))
+
+    @property
+    def images(self) -> Path:
+        """The folder of its pictures."""
+        return self._images
 
     @cached_property
     def info(self) -> VideoInfo:
