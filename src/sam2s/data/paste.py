@@ -2,7 +2,8 @@
 
 A cut-out keeps its size in the picture it comes from. One that reaches the border of that picture (a shaft) goes on
 beyond it, so its cut end must stay out of sight: it slides in and out through that border and turns about a point
-outside, as an instrument does in its trocar. One that lies free is put anywhere and drifts. Coordinates as in `warp`.
+outside, as an instrument does in its trocar. One that lies free is put anywhere and drifts, or, being tissue, sticks
+to the scene and moves with it. Coordinates as in `warp`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.opencv import cv2
 from sam2s.data.scene import fill, square, square_mask
-from sam2s.data.warp import Episode, Path, draw_path
+from sam2s.data.warp import Bend, Episode, Path, View, draw_path
 
 Stay = Literal["stays", "leaves", "visits"]
 """``leaves``: out of view during the episode; ``visits``: in view only then."""
@@ -47,6 +48,11 @@ class CutOut:
     def free(self) -> bool:
         """Whether all of it is to be seen."""
         return not self.outward.any()
+
+    @property
+    def sticks(self) -> bool:
+        """Whether it is part of the scene rather than in front of it."""
+        return self.free and self.info is not None and self.info.kind == "tissue"
 
 
 def cut_out(
@@ -129,7 +135,7 @@ class Layer:
     gain: float
 
     def matrix(self, time: float) -> np.ndarray:
-        """(2, 3): position in the cut-out's frame -> position in the view."""
+        """(2, 3): position in the cut-out's frame -> position in the view, or in the scene where it sticks to that."""
         along, across, swing = self.drift.at(time)
         away = 0.0 if self.episode is None else self.episode.at(time)
         gone = {"stays": 0.0, "leaves": away, "visits": 1.0 - away}[self.stay]
@@ -139,9 +145,14 @@ class Layer:
         place = self.place + self.exit * (along + gone * self.far) + sideways * across
         return np.column_stack([turn, place - turn @ self.piece.pivot])
 
-    def render(self, time: float, size: int) -> np.ndarray:
+    def render(self, time: float, size: int, view: View, bend: Bend) -> np.ndarray:
         """The cut-out as seen at ``time``: (size, size, 4) uint8, colours multiplied by alpha."""
         matrix = self.matrix(time)
+        if self.piece.sticks:
+            # `view_map` looks up the bent place, so what lies at a place is seen where the bend is undone.
+            matrix[:, 2] -= bend.at(self.place, time)
+            turn = np.linalg.inv(view.matrix()[:, :2])
+            matrix = turn @ (matrix - np.column_stack([np.zeros((2, 2)), view.matrix()[:, 2]]))
         side = len(self.piece.rgba)
         # From pixel indices to pixel indices: positions lie half a pixel further than indices.
         turn = matrix[:, :2] * (size / side)
@@ -156,6 +167,10 @@ def place(
     """Draw a way for ``piece``; ``motion`` is how far it drifts to either side, in shares of the side."""
     scale = math.exp(rng.uniform(math.log(0.75), math.log(1.25)))
     gain = rng.uniform(0.8, 1.2)
+    if piece.sticks:
+        still = draw_path((0.0, 0.0, 0.0), periods, rng)
+        spot, turn = rng.uniform(0.15, 0.85, 2), rng.uniform(0, 2 * math.pi)
+        return Layer(piece, turn, scale, spot, np.array([1.0, 0.0]), 0.0, still, "stays", None, gain)
     if piece.free:
         spot = rng.uniform(0.15, 0.85, 2)
         heading = rng.uniform(0, 2 * math.pi)

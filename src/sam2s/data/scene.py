@@ -1,12 +1,15 @@
 """A still as a scene that a camera can move over: the picture, what lies beyond its border, and its masks.
 
-Beyond the border the picture is mirrored, but without the labelled objects: their places are first filled from around
-them, or else unlabelled twins would come into view. A dark surround (the round or cut-off picture of an endoscope)
-belongs to the screen, not to the scene: it is filled as well, and laid over every frame where it was.
+Beyond the border the picture is mirrored, ever more distorted with distance so that it looks like more of the same
+tissue rather than like a mirror. An object that reaches the border goes on there and stays labelled; its twins, and
+those of all others, are filled from around them, or else unlabelled twins would come into view. A dark surround (the
+round or cut-off picture of an endoscope) belongs to the screen, not to the scene: it is filled as well, and laid over
+every frame where it was.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,81 +19,146 @@ from sam2s.data.warp import sample_planes
 
 DETAIL = 1.25
 """Pixels of the scene per pixel of the frames: a little zoom costs no sharpness."""
-DARK = 22
+RIM = 0.01
+"""Share of a still that is cut off on every side: many have a dark or torn line there."""
+MARGIN = 0.5
+"""How far the scene goes on beyond the still, in shares of its side; still further out it is mirrored once more."""
+DISTORTION = 0.15
+"""How far the mirrored picture is displaced, in shares of the side, where it is most distorted."""
+DARK = 34
 """Grey value below which a pixel can belong to the dark surround of an endoscopic picture."""
 SURROUND = (0.01, 0.6)
-"""Share of the picture that a dark region at its border takes up to count as surround."""
+"""Share of the picture that the dark corners take up to count as surround."""
 GRAIN_RADIUS = 0.02
 """Radius, in shares of the side, of what counts as texture when a filled place is given some."""
+COARSE = 64
+"""Side of the grid on which the distortion beyond the border is computed before it is enlarged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """``picture`` (P, P, 3) uint8 with the still of ``side`` pixels in its middle; ``masks`` (side, side, O) uint8, 0
-    or 255; ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
+    """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, the latter 0 or 255, with the still of ``side`` pixels in
+    the middle; ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
 
     picture: np.ndarray
-    side: int
     masks: np.ndarray
+    side: int
     surround: np.ndarray | None
 
     @property
-    def plain(self) -> np.ndarray:
-        """(side, side, 3) uint8: the still itself, its surround filled."""
-        margin = (len(self.picture) - self.side) // 2
-        return self.picture[margin : margin + self.side, margin : margin + self.side]
+    def margin(self) -> int:
+        """Pixels around the still on every side."""
+        return (len(self.picture) - self.side) // 2
+
+    def extent(self, number: int) -> np.ndarray:
+        """(2, 2): least and largest x, y of object ``number``, in shares of the still's side."""
+        plane = self.masks[..., number]
+        lines = [np.flatnonzero(plane.any(axis=axis)) for axis in (0, 1)]
+        ends = np.array([(line[0], line[-1] + 1) for line in lines]).T
+        return (ends - self.margin) / self.side
 
     def render(self, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The scene seen at ``where`` (S, S, 2), see `warp.view_map`: picture (S, S, 3) uint8, masks (S, S, O) uint8
         between 0 and 255."""
-        pixels = where * np.float32(self.side) - np.float32(0.5)
-        margin = np.float32((len(self.picture) - self.side) // 2)
-        picture = sample_planes(self.picture, pixels + margin, mirror=True)
-        if not self.masks.shape[-1]:
-            return picture, np.zeros((*pixels.shape[:2], 0), np.uint8)
-        return picture, sample_planes(self.masks, pixels, mirror=False)
+        pixels = where * np.float32(self.side) + np.float32(self.margin - 0.5)
+        return sample_planes(self.picture, pixels, mirror=True), sample_planes(self.masks, pixels, mirror=False)
 
 
-def build_scene(image: np.ndarray, masks: np.ndarray, size: int) -> Scene:
-    """The scene of ``image`` (H, W, 3) uint8 with ``masks`` (O, H, W) bool, for frames of ``size`` pixels a side."""
+def build_scene(image: np.ndarray, masks: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
+    """The scene of ``image`` (H, W, 3) uint8 with ``masks`` (O, H, W) bool, one or more and none of them empty, for
+    frames of ``size`` pixels a side."""
     side = round(size * DETAIL)
     picture, planes = square(image, side), np.stack([square_mask(mask, side) for mask in masks], axis=-1)
     surround = _find_surround(picture)
     if surround is not None:
         planes[surround > 0] = 0
-        picture = fill(picture, cv2.dilate(surround, np.ones((5, 5), np.uint8)) > 0)
-    margin = side // 2
-    objects = cv2.dilate(planes.max(axis=-1), np.ones((5, 5), np.uint8)) > 0
-    beyond = fill(picture, objects) if objects.any() else picture
-    padded = cv2.copyMakeBorder(beyond, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-    padded[margin : margin + side, margin : margin + side] = picture
-    return Scene(padded, side, planes, surround)
+        picture = fill(picture, _wider(surround) > 0)
+    return Scene(*_continue(picture, planes, rng), side, surround)
+
+
+def _continue(picture: np.ndarray, planes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Picture (R, R, 3) and masks (R, R, O) with what lies beyond the border."""
+    side = len(picture)
+    beyond = _beyond(side, rng)
+    outer, masks = (sample_planes(part, beyond, mirror=True) for part in (picture, planes))
+    middle = slice((len(outer) - side) // 2, (len(outer) - side) // 2 + side)
+    masks = np.where(masks >= 128, np.uint8(255), np.uint8(0))
+    masks[middle, middle] = planes
+    twins = np.zeros(outer.shape[:2], np.uint8)
+    for number in range(masks.shape[-1]):
+        _, parts = cv2.connectedComponents(np.ascontiguousarray(masks[..., number]), connectivity=4)
+        twin = (parts > 0) & ~np.isin(parts, np.unique(parts[middle, middle]))
+        masks[twin, number] = 0
+        twins[twin] = 255
+    if twins.any():
+        filled = sample_planes(fill(picture, _wider(planes.max(axis=-1)) > 0), beyond, mirror=True)
+        outer = np.where(_wider(twins)[..., None] > 0, filled, outer)
+    outer[middle, middle] = picture
+    return outer, masks
+
+
+def _beyond(side: int, rng: np.random.Generator) -> np.ndarray:
+    """(P, P, 2) float32: which pixel of the still, before mirroring, is seen at each pixel of the scene."""
+    margin = round(side * MARGIN)
+    whole = side + 2 * margin
+    line = ((np.arange(COARSE) + 0.5) / COARSE * whole - margin) / side
+    outside = np.maximum(0.0, np.abs(line - 0.5) - 0.5)
+    distance = np.hypot(outside[None, :], outside[:, None])
+    strength = DISTORTION * np.clip((distance - 0.04) / 0.3, 0, 1)
+    x, y = np.meshgrid(line, line)
+    waves = np.zeros((COARSE, COARSE, 2))
+    for fineness in (1.0, 1.7, 2.9):
+        heading, phase = rng.uniform(0, 2 * math.pi, 2), rng.uniform(0, 2 * math.pi, 2)
+        angles = 2 * math.pi * fineness * (x[..., None] * np.cos(heading) + y[..., None] * np.sin(heading)) + phase
+        waves += np.sin(angles) / (2 * fineness)
+    moved = (side * strength[..., None] * waves).astype(np.float32)
+    pixels = cv2.resize(moved, (whole, whole), interpolation=cv2.INTER_LINEAR)
+    at = np.arange(whole, dtype=np.float32) - margin
+    pixels[..., 0] += at[None, :]
+    pixels[..., 1] += at[:, None]
+    return np.asarray(pixels)
+
+
+def _wider(plane: np.ndarray) -> np.ndarray:
+    """``plane`` (H, W) uint8 grown by two pixels."""
+    return np.asarray(cv2.dilate(plane, np.ones((5, 5), np.uint8)))
 
 
 def square(image: np.ndarray, side: int) -> np.ndarray:
-    """``image`` (H, W, 3) uint8 squeezed to (side, side, 3), as the model sees pictures."""
-    smaller = min(image.shape[:2]) > side
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+    """``image`` (H, W, 3) uint8 without its rim, squeezed to (side, side, 3) as the model sees pictures."""
+    return _squeeze(image, side)
 
 
 def square_mask(mask: np.ndarray, side: int) -> np.ndarray:
-    """``mask`` (H, W) bool squeezed likewise: (side, side) uint8, 0 or 255."""
-    smaller = min(mask.shape) > side
-    grey = cv2.resize(
-        mask.astype(np.uint8) * 255, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
-    return np.where(grey >= 128, np.uint8(255), np.uint8(0))
+    """``mask`` (H, W) bool likewise: (side, side) uint8, 0 or 255."""
+    return np.where(_squeeze(mask.astype(np.uint8) * 255, side) >= 128, np.uint8(255), np.uint8(0))
+
+
+def _squeeze(picture: np.ndarray, side: int) -> np.ndarray:
+    height, width = picture.shape[:2]
+    down, across = int(RIM * height), int(RIM * width)
+    inner = picture[down : height - down, across : width - across]
+    way = cv2.INTER_AREA if min(inner.shape[:2]) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(inner, (side, side), interpolation=way))
 
 
 def _find_surround(picture: np.ndarray) -> np.ndarray | None:
-    """The dark regions that touch the picture's border, if they are large enough and not most of it."""
-    dark = (picture.max(axis=-1) < DARK).astype(np.uint8)
-    if not SURROUND[0] < dark.mean():
+    """The dark regions around the picture's corners, if at least three are dark and they are not most of it."""
+    side = len(picture)
+    dark = (cv2.blur(picture, (5, 5)).max(axis=-1) < DARK).astype(np.uint8)
+    if dark.mean() < SURROUND[0]:
         return None
-    _, labels = cv2.connectedComponents(dark)
-    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    surround = np.isin(labels, edge[edge > 0])
-    return surround.astype(np.uint8) * 255 if SURROUND[0] < surround.mean() < SURROUND[1] else None
+    # Its edge is smooth: thin tongues of shadow that reach into the picture are cut off, frayed parts evened out.
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 40) + 1,) * 2)
+    dark = cv2.morphologyEx(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, round_), cv2.MORPH_OPEN, round_)
+    _, labels = cv2.connectedComponents(dark, connectivity=4)
+    corners = labels[[2, 2, -3, -3], [2, -3, 2, -3]]
+    if (corners > 0).sum() < 3:
+        return None
+    surround = np.isin(labels, corners[corners > 0])
+    if not SURROUND[0] < surround.mean() < SURROUND[1]:
+        return None
+    return _wider(_wider(surround.astype(np.uint8) * 255))
 
 
 def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

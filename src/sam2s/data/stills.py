@@ -19,6 +19,9 @@ from sam2s.data.paste import CutOut, Layer, Stay, cut_out, fold, lay_over, place
 from sam2s.data.scene import DETAIL, Scene, build_scene
 from sam2s.data.warp import Bend, Episode, Path, View, draw_bend, draw_episode, draw_path, view_map
 
+FARTHEST = 0.85
+"""How far, in shares of the still's side, the camera goes to lose an object; beyond that there is little to see."""
+
 
 @dataclass(frozen=True)
 class StillConfig:
@@ -83,7 +86,7 @@ def draw_pieces(
     cannot be cut out, and a fold of ``backdrop`` (H, W, 3) where there is one."""
     side = round(size * DETAIL)
     found = [cut_out(donor.image, donor.masks[0], donor.infos[0], side, rng) for donor in donors]
-    pieces = [piece for piece in found if piece is not None]
+    pieces = sorted((piece for piece in found if piece is not None), key=lambda piece: not piece.sticks)
     if backdrop is not None:
         pieces.insert(int(rng.integers(len(pieces) + 1)), fold(backdrop, side, rng))
     return pieces
@@ -98,7 +101,7 @@ def animate(
     rng: np.random.Generator,
 ) -> StillClip:
     """The clip of ``still`` with frames of ``size`` pixels a side at ``times`` (ticks, in the order of the frames)."""
-    scene = build_scene(still.image, still.masks, size)
+    scene = build_scene(still.image, still.masks, size, rng)
     shown = _direct(scene, pieces, times, config, rng)
     frames, planes = [], []
     for time in times:
@@ -136,11 +139,13 @@ class _Shot:
 
     def render(self, time: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Picture (size, size, 3) uint8 and masks (O, size, size) bool at ``time``; ``rng`` for the grain."""
-        picture, planes = self.scene.render(view_map(self.view(time), self.bend, time, size))
+        view = self.view(time)
+        picture, planes = self.scene.render(view_map(view, self.bend, time, size))
         masks = list(np.ascontiguousarray(np.moveaxis(planes >= 128, -1, 0)))
         shade = picture.astype(np.float32)
         for layer in self.layers:
-            shade, cover = lay_over(shade, masks, layer.render(time, size), layer.gain, self.shadow)
+            patch = layer.render(time, size, view, self.bend)
+            shade, cover = lay_over(shade, masks, patch, layer.gain, self.shadow)
             if layer.piece.info is not None:
                 masks.append(cover)
         shade = _grainy(_lit(shade, self.light.at(time)), self.grain, rng)
@@ -157,9 +162,10 @@ def _direct(
     start = _start_view(scene, focus, config, rng)
     absent = len(times) > 1 and rng.random() < config.absence
     named = [k for k, piece in enumerate(pieces) if piece.info is not None]
+    movable = [k for k in named if not pieces[k].sticks]
     away = _way_out(scene, focus, start, rng) if absent else None
-    by_camera = away is not None and (not named or rng.random() < 0.5)
-    leaver = int(rng.choice(named)) if absent and named and not by_camera else None
+    by_camera = away is not None and (not movable or rng.random() < 0.5)
+    leaver = int(rng.choice(movable)) if absent and movable and not by_camera else None
     layers = tuple(_lay(piece, k == leaver, times, config, rng) for k, piece in enumerate(pieces))
     leaving = focus if by_camera else None
     if leaver is not None:
@@ -186,8 +192,7 @@ def _start_view(scene: Scene, focus: int, config: StillConfig, rng: np.random.Ge
     """A view of the still in which the object ``focus`` is well to be seen."""
     zoom = math.exp(rng.uniform(*np.log(config.zoom)))
     half = 0.5 / zoom
-    inside = np.argwhere(scene.masks[..., focus] > 0)
-    middle = (inside[:, ::-1].mean(axis=0) + 0.5) / scene.side if len(inside) else np.array([0.5, 0.5])
+    middle = scene.extent(focus).clip(0, 1).mean(axis=0)
     lowest, highest = half - config.overshoot, 1 - half + config.overshoot
     low = np.clip(middle - 0.6 * half, lowest, highest)
     high = np.clip(middle + 0.6 * half, lowest, highest)
@@ -196,15 +201,12 @@ def _start_view(scene: Scene, focus: int, config: StillConfig, rng: np.random.Ge
 
 def _way_out(scene: Scene, focus: int, start: View, rng: np.random.Generator) -> np.ndarray | None:
     """The way (2,) the camera must go for ``focus`` to leave the view; None when it is too large to leave."""
-    inside = np.argwhere(scene.masks[..., focus] > 0)[:, ::-1]
-    if not len(inside):
-        return None
-    low, high = inside.min(axis=0) / scene.side, (inside.max(axis=0) + 1) / scene.side
+    low, high = scene.extent(focus)
     half = 0.5 / start.zoom * 1.25 + 0.05  # the view also turns and zooms, and tissue bends
     ways = np.array([low[0] - half, high[0] + half, low[1] - half, high[1] + half])
     steps = ways - np.repeat(start.centre, 2)
     chosen = int(rng.choice(np.argsort(np.abs(steps))[:2]))
-    if abs(steps[chosen]) > 1.0:
+    if abs(steps[chosen]) > FARTHEST:
         return None
     way = np.zeros(2)
     way[chosen // 2] = steps[chosen]
