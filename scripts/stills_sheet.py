@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from sam2s.data.augment import AugmentConfig
 from sam2s.data.batch import ClipBatch
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
@@ -26,6 +26,10 @@ from sam2s.train.examples import Examples, open_pool
 
 COLOURS = np.array([(230, 60, 60), (60, 190, 75), (70, 120, 255), (250, 200, 40), (200, 70, 220), (60, 210, 220)])
 FILL = 0.35
+NOTHING = AugmentConfig(
+    hflip=0, affine=0, brightness=0, contrast=0, saturation=0,
+    frame_brightness=0, frame_contrast=0, frame_saturation=0, gray=0,
+)  # fmt: skip
 
 
 def main() -> None:
@@ -42,16 +46,23 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="leave the masks away")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    sampler = ConsecutiveSampler(frames=given.frames, max_stride=5)
     stage = Stage(
-        "stills", given.rows, given.size, 1, 0.0, 0.0, sampler=sampler, diverse=given.diverse,
-        diverse_sampler=DiverseSampler(recent=given.frames - 3), stills=1.0, still=StillConfig(pasted=tuple(given.pasted)),
-    )  # fmt: skip
-    folders = (
-        FolderSet(str(given.data), split=given.split, stills=True),
-        *(FolderSet(str(root)) for root in given.also),
+        name="stills",
+        steps=given.rows,
+        size=given.size,
+        clips=1,
+        lr=0.0,
+        lr_end=0.0,
+        sampler=ConsecutiveSampler(frames=given.frames, max_stride=5),
+        diverse=given.diverse,
+        diverse_sampler=DiverseSampler(recent=given.frames - 3),
+        augment=NOTHING,
+        stills=1.0,
+        still=StillConfig(pasted=tuple(given.pasted)),
     )
-    config = TrainConfig("sheet", "nano", (replace(stage, augment=None),), folders=folders, seed=given.seed)  # type: ignore[arg-type]
+    data = FolderSet(str(given.data), split=given.split, stills=True)
+    folders = (data, *(FolderSet(str(root)) for root in given.also))
+    config = TrainConfig("sheet", "nano", (stage,), folders=folders, seed=given.seed)
     examples = Examples(open_pool(folders), config)
     sheet([examples[k] for k in range(given.rows)], given.out, masks=not given.plain)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.opencv import cv2
-from sam2s.data.scene import fill, square, square_mask
+from sam2s.data.scene import extend, square, square_mask
 from sam2s.data.warp import Bend, Episode, Path, View, draw_path
 
 Stay = Literal["stays", "leaves", "visits"]
@@ -70,7 +70,8 @@ def cut_out(
         return None
     # Colours are continued over the edge, or the soft edge would carry a rim of the old background.
     core = cv2.erode(plane, np.ones((3, 3), np.uint8), borderValue=255) > 0
-    colours = fill(np.ascontiguousarray(picture), ~core) if core.any() else np.ascontiguousarray(picture)
+    colours = np.ascontiguousarray(picture)
+    colours = extend(colours, core) if core.any() else colours
     alpha = cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
     where = (inside[:, ::-1] + 0.5) / side
     outward, pivot, reach = _ends(where, touched)
@@ -200,9 +201,10 @@ def lay_over(
     cover = alpha >= 128
     for mask in masks:
         mask &= ~cover
-    opacity = alpha.astype(np.float32)[..., None] * np.float32(1 / 255)
-    shade = 1 - shadow * _shadow(alpha)[..., None]
-    return picture * (shade * (1 - opacity)) + patch[..., :3] * np.float32(gain), cover
+    opacity = alpha * np.float32(1 / 255)
+    keep = (1 - shadow * _shadow(alpha)) * (1 - opacity)
+    picture = cv2.multiply(picture, cv2.merge([keep] * 3))
+    return cv2.scaleAdd(patch[..., :3].astype(np.float32), gain, picture), cover
 
 
 def _shadow(alpha: np.ndarray) -> np.ndarray:

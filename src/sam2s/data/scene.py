@@ -166,24 +166,42 @@ def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     picture's mirror image. A picture that is all hole comes back as it is."""
     if hole.all():
         return picture
-    known = (~hole).astype(np.float32)[..., None]
-    smooth = _spread(picture * known, known)
-    radius = GRAIN_RADIUS * len(picture)
-    blurred = cv2.blur(smooth * hole[..., None] + picture * known, (2 * round(radius) + 1,) * 2)
-    texture = ((picture - blurred) * known)[::-1, ::-1]
-    return np.where(hole[..., None], np.clip(smooth + texture, 0, 255).astype(np.uint8), picture)
+    known = np.where(hole, np.float32(0), np.float32(1))
+    smooth = _spread(cv2.merge([*cv2.split(picture * known[..., None]), known]))
+    blurred = cv2.blur(picture, (2 * round(GRAIN_RADIUS * len(picture)) + 1,) * 2)
+    # In texels next to the hole what was there still shows; they are few, and lie elsewhere in the mirror image.
+    texture = cv2.subtract(picture, blurred, dtype=cv2.CV_32F)
+    texture[hole] = 0
+    filled = picture.copy()
+    filled[hole] = np.clip(smooth[hole] + texture[::-1, ::-1][hole], 0, 255).astype(np.uint8)
+    return filled
 
 
-def _spread(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Colours spread from where ``weight`` is 1 to where it is 0: averages of ever larger surroundings (pull-push).
+def _spread(known: np.ndarray) -> np.ndarray:
+    """Colours spread from where they are known to where not, as averages of ever larger surroundings (pull-push).
 
-    ``colour`` (R, R, 3) float32, already multiplied by ``weight`` (R, R, 1) float32.
+    ``known`` (R, R, 4) float32: colours times weight, and the weight, 1 = known. The answer: (R, R, 3) float32.
     """
-    side = len(colour)
+    side = len(known)
+    colour, weight = known[..., :3], known[..., 3:]
     if side <= 2:
-        return np.broadcast_to(colour.sum((0, 1)) / max(weight.sum(), 1e-6), colour.shape).astype(np.float32)
+        mean = colour.sum((0, 1)) / max(float(weight.sum()), 1e-6)
+        return np.broadcast_to(mean, colour.shape).astype(np.float32)
     half = (side + 1) // 2
-    joined = cv2.resize(np.concatenate([colour, weight], axis=-1), (half, half), interpolation=cv2.INTER_AREA)
-    coarse = _spread(joined[..., :3], joined[..., 3:])
+    coarse = _spread(cv2.resize(known, (half, half), interpolation=cv2.INTER_AREA))
     above = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR)
-    return colour + (1 - weight) * above
+    above *= 1 - weight
+    above += colour
+    return np.asarray(above)
+
+
+def extend(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """``picture`` (R, R, 3) uint8 with the colours of ``known`` (R, R) bool continued a few pixels beyond it."""
+    inside = known.astype(np.float32)
+    size = (9, 9)
+    weight = cv2.blur(inside, size)
+    around = cv2.blur(picture * inside[..., None], size) / np.maximum(weight, 1e-3)[..., None]
+    rim = ~known & (weight > 1e-3)
+    extended = picture.copy()
+    extended[rim] = np.clip(around[rim], 0, 255).astype(np.uint8)
+    return extended

@@ -102,7 +102,7 @@ def animate(
 ) -> StillClip:
     """The clip of ``still`` with frames of ``size`` pixels a side at ``times`` (ticks, in the order of the frames)."""
     scene = build_scene(still.image, still.masks, size, rng)
-    shown = _direct(scene, pieces, times, config, rng)
+    shown = _direct(scene, pieces, times, size, config, rng)
     frames, planes = [], []
     for time in times:
         frame, masks = shown.render(time, size, rng)
@@ -127,7 +127,7 @@ class _Shot:
     light: Path
     layers: tuple[Layer, ...]
     shadow: float
-    grain: float
+    grain: np.ndarray
     leaving: int | None
 
     def view(self, time: float) -> View:
@@ -155,7 +155,12 @@ class _Shot:
 
 
 def _direct(
-    scene: Scene, pieces: Sequence[CutOut], times: tuple[int, ...], config: StillConfig, rng: np.random.Generator
+    scene: Scene,
+    pieces: Sequence[CutOut],
+    times: tuple[int, ...],
+    size: int,
+    config: StillConfig,
+    rng: np.random.Generator,
 ) -> _Shot:
     """Draw what happens."""
     focus = int(rng.integers(scene.masks.shape[-1]))
@@ -183,7 +188,7 @@ def _direct(
         light=draw_path((config.light, *[config.tint] * 3, config.light, config.light), config.periods, rng),
         layers=layers,
         shadow=rng.uniform(0, config.shadow),
-        grain=rng.uniform(0, config.grain),
+        grain=_draw_grain(size, rng.uniform(0, config.grain), rng),
         leaving=leaving,
     )
 
@@ -226,14 +231,21 @@ def _lit(shade: np.ndarray, light: np.ndarray) -> np.ndarray:
     """The picture (S, S, 3) float32 under ``light``: log brightness, log of three colours, slope across and down."""
     line = np.linspace(-1, 1, len(shade), dtype=np.float32)
     slope = np.exp(np.float32(light[4]) * line)[None, :] * np.exp(np.float32(light[5]) * line)[:, None]
-    gains = np.exp(light[0] + light[1:4]).astype(np.float32)
-    return np.asarray(shade * slope[..., None] * gains)
+    gains = np.exp(light[0] + light[1:4])
+    return np.asarray(cv2.multiply(shade, cv2.merge([slope * np.float32(gain) for gain in gains])))
 
 
-def _grainy(shade: np.ndarray, grain: float, rng: np.random.Generator) -> np.ndarray:
-    """Sensor noise, the same in all colours."""
-    noise = rng.standard_normal(shade.shape[:2], dtype=np.float32)
-    return shade + np.float32(grain) * noise[..., None]
+def _draw_grain(size: int, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """(2 size, 2 size) float32 sensor noise, of which every frame takes another part."""
+    return np.asarray(rng.standard_normal((2 * size, 2 * size), dtype=np.float32) * np.float32(strength))
+
+
+def _grainy(shade: np.ndarray, grain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture with some of ``grain``, the same in all colours."""
+    size = len(shade)
+    down, across = rng.integers(0, len(grain) - size + 1, 2)
+    noise = grain[down : down + size, across : across + size]
+    return np.asarray(cv2.add(shade, cv2.merge([noise] * 3)))
 
 
 def _framed(shade: np.ndarray, masks: list[np.ndarray], surround: np.ndarray) -> np.ndarray:
