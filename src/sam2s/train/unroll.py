@@ -63,6 +63,12 @@ class Script:
         """Frames in processing order: the prompted ones, then the others."""
         return [*self.prompts, *(t for t in range(frames) if t not in self.prompts)]
 
+    def where_known(self, known: Sequence[bool]) -> Script:
+        """The same without what the user does on later frames that are not ``known`` (T,): without an annotation the
+        empty mask would be shown for an absent object."""
+        prompts = {t: kind for t, kind in self.prompts.items() if t == 0 or known[t]}
+        return Script(prompts, {t: clicks for t, clicks in self.corrections.items() if t == 0 or known[t]})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
@@ -109,8 +115,10 @@ def unroll(
     """Track every row of ``batch`` by ``script``; all decodings in processing order.
 
     ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has an `Answer` only in
-    models that also say what the object is. ``rng`` places the clicks.
+    models that also say what the object is. ``rng`` places the clicks. On frames that are not annotated for all rows
+    the user does nothing.
     """
+    script = script.where_known(batch.annotated.all(dim=1).tolist())
     rollout = _Rollout(model, _clip_policy(policy, batch, script), batch, features, config, rng)
     *earlier, last = script.order(batch.frames)
     banks = [Bank()] * batch.rows
