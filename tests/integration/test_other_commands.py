@@ -116,26 +116,27 @@ def test_benchmark_refuses(sam2s, masklets: Path, model_folder: Path, tmp_path: 
 def test_train_refuses(sam2s, tmp_path: Path):
     said = sam2s(f"train nonsense --out {tmp_path}/run")
     assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "unknown name 'nonsense'; use one of nano" in said.err
+    assert "unknown name 'nonsense'; use one of finetune" in said.err
     assert not (tmp_path / "run").exists()
 
 
 def test_train_hands_over_and_says_where_the_model_is(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen = {}
 
-    def run_training(config, out_dir, *, resume, data_dir):
-        seen.update(name=config.name, out=out_dir, resume=resume, data=data_dir)
+    def run_training(config, out_dir, **how):
+        seen.update(config=config, out=out_dir, **how)
         return out_dir / "model"
 
-    monkeypatch.setattr("sam2s.train.loop.run_training", run_training)
-    said = sam2s(f"train nano --out {tmp_path}/run --resume --data {tmp_path}/data")
+    monkeypatch.setattr("sam2s.recipes.run.run_training", run_training)
+    said = sam2s(f"train nano --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set stages.*.steps=1")
     assert said.code == 0, said.err
-    assert seen == {"name": "nano", "out": tmp_path / "run", "resume": True, "data": tmp_path / "data"}
+    assert (seen["out"], seen["resume"], seen["data_dir"]) == (tmp_path / "run", True, tmp_path / "s")
+    assert (seen["config"].name, seen["config"].seed, seen["config"].steps) == ("nano", 5, 6)
     assert f"trained model: {tmp_path}/run/model" in said.out
 
 
 def test_train_without_its_extra_says_what_to_install(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "sam2s.train.loop", None)
+    monkeypatch.setitem(__import__("sys").modules, "sam2s.recipes.run", None)
     said = sam2s(f"train nano --out {tmp_path}/run")
     assert said.code == 2
     assert "pip install 'sam2s[train]'" in said.err

@@ -10,6 +10,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from sam2s.commands.benchmark_options import Benchmark, Evaluate, MemoryRule, Precision
 from sam2s.commands.data_options import Data
+from sam2s.commands.train_options import Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +71,6 @@ class Synth:
     """What the videos are for; train leaves out the procedure that is held out for the others."""
     workers: int = 1
     """Processes that make videos at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """Train a model by a recipe of sam2s.recipes."""
-
-    recipe: Positional[str]
-    """Name of the recipe, such as nano."""
-    out: Path
-    """Folder for checkpoints, the log and the final weights (in OUT/model)."""
-    data: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Folder for the synthetic videos of the recipe, made once; by default OUT/data."""
-    resume: bool = False
-    """Go on from the checkpoint in OUT."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from sam2s.commands.options import Train
+from sam2s.commands.train_options import Train
 from sam2s.errors import InputError
 
 
 def run(options: Train) -> int:
     """Train, and say where the model is."""
     try:
-        from sam2s.recipes import recipe
-        from sam2s.train.loop import run_training
+        from sam2s.recipes.run import Order, carry_out
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with pip install 'sam2s[train]'") from error
-    model = run_training(recipe(options.recipe), options.out, resume=options.resume, data_dir=options.data)
-    print(f"trained model: {model} (give this folder as --model)")
+    order = Order(
+        options.recipe,
+        options.out,
+        data=options.data,
+        model=options.model,
+        settings=options.set,
+        scenes=options.scenes,
+        resume=options.resume,
+        dry_run=options.dry_run,
+    )
+    model = carry_out(order)
+    print(
+        "dry run: nothing was trained" if options.dry_run else f"trained model: {model} (give this folder as --model)"
+    )
     return 0

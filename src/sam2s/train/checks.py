@@ -101,27 +101,38 @@ def _oddities(pool: Pool) -> list[str]:
 
 def _stages(pool: Pool, config: TrainConfig) -> list[str]:
     """What each stage will do, and with how many of the videos."""
-    return [_stage(stage, pool.indices) for stage in config.stages]
+    return [_stage(stage, pool) for stage in config.stages]
 
 
-def _stage(stage: Stage, indices: Sequence[VideoIndex]) -> str:
-    usable = [index for index in indices if _gives_clips(index, stage)]
+def _stage(stage: Stage, pool: Pool) -> str:
     frames = stage.sampler.frames
+    usable = sum(_shows_enough(index, stage) for index in _sources(stage, pool))
     if not usable:
         raise InputError(
             f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of {stage.sampler.min_area:.2%} "
             "of the picture; train on shorter clips or on other videos"
         )
     epochs = "" if stage.epochs is None else f", {stage.epochs:g} epochs"
+    stills = f", {stage.stills:.0%} of the clips made of stills" if stage.stills else ""
     return (
         f"stage {stage.name}: {stage.steps} steps of {stage.clips * stage.accumulate} x {_count(frames, 'frame')} at "
-        f"{stage.size} pixels{epochs}, from {len(usable)} of {_count(len(indices), 'video')}"
+        f"{stage.size} pixels{epochs}, from {usable} of {_count(len(pool.indices), 'video')}{stills}"
     )
 
 
-def _gives_clips(index: VideoIndex, stage: Stage) -> bool:
-    enough = index.areas >= max(1.0, stage.sampler.min_area * index.pixels)
-    return index.frames >= stage.sampler.frames and bool(np.any(enough))
+def _sources(stage: Stage, pool: Pool) -> list[VideoIndex]:
+    """The videos that a stage can draw clips from, as they are or as stills."""
+    kinds = []
+    if stage.stills < 1:
+        kinds.append(pool.moving_chances(stage.sampler.frames))
+    if stage.stills > 0:
+        kinds.append(pool.still_chances)
+    drawn = sum((chances for chances in kinds if chances is not None), np.zeros(len(pool.videos)))
+    return [index for index, chance in zip(pool.indices, drawn, strict=True) if chance > 0]
+
+
+def _shows_enough(index: VideoIndex, stage: Stage) -> bool:
+    return bool((index.areas >= max(1.0, stage.sampler.min_area * index.pixels)).any())
 
 
 def _count(number: int, noun: str) -> str:

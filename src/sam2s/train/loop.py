@@ -35,14 +35,15 @@ def run_training(
     data_dir: Path | str | None = None,
     tell: Callable[[str], None] | None = None,
     dry_run: bool = False,
+    ready: Callable[[], None] | None = None,
 ) -> Path:
     """Carry out ``config`` and return the folder of the trained model, ``out_dir/model``.
 
     ``out_dir`` receives ``config.json``, ``log.jsonl``, ``checkpoint.pt`` and sample overlays. Synthetic scenes are
     made once under ``data_dir`` (default ``out_dir/data``). ``resume`` goes on from the checkpoint; without it a folder
     that holds one is refused. ``tell`` (``print``, say) receives what was found in the data, and an estimate of time
-    and memory from some passes over real batches, before the first step; ``dry_run`` stops there. Raises InputError
-    for unusable data or configuration, `Diverged` for NaN.
+    and memory from some passes over real batches, before the first step; ``dry_run`` stops there. ``ready`` is called
+    then, by the main process alone. Raises InputError for unusable data or configuration, `Diverged` for NaN.
     """
     out_dir = Path(out_dir)
     if not resume and (out_dir / CHECKPOINT).exists():
@@ -52,6 +53,8 @@ def run_training(
         _report(trainer, tell or print)
     if dry_run:
         return out_dir / "model"
+    if ready is not None and trainer.accelerator.is_main_process:
+        ready()
     first = load_checkpoint(out_dir, trainer.config, trainer.running) if resume else 0
     if trainer.accelerator.is_main_process:
         out_dir.mkdir(parents=True, exist_ok=True)

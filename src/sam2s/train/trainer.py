@@ -83,14 +83,15 @@ class Trainer:
     def step(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
         """One optimiser step; its figures for the log, of which those of the loss are this process's share."""
         stage, within = self.config.stage_at(step)
-        set_lr(self.running.optimizer, learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup))
+        lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
+        set_lr(self.running.optimizer, lr)
         figures = self.descend(step, passes)
         norm = self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
         self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
         if self.running.average is not None:
             self.running.average.update(self.running.model)
-        return {"lr": self.running.optimizer.param_groups[0]["lr"], "norm": float(norm), **figures}
+        return {"lr": lr, "norm": float(norm), **figures}
 
     def descend(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
         """The gradients of step ``step``, without changing a weight.
@@ -144,7 +145,8 @@ class Trainer:
         shared = [name for name in means if name not in ("lr", "norm")]
         local = torch.tensor([means[name] for name in shared], device=self.accelerator.device)
         summed = self.accelerator.reduce(local, "sum").tolist()
-        return {name: round(value, 5) for name, value in {**means, **dict(zip(shared, summed, strict=True))}.items()}
+        means.update(zip(shared, summed, strict=True))
+        return {name: float(f"{value:.6g}") for name, value in means.items()}
 
     def _guard(self, value: Tensor, what: str, passes: Sequence[ClipBatch], step: int) -> None:
         if not torch.isfinite(value).all():

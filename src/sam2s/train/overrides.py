@@ -1,0 +1,155 @@
+"""``--set a.b=value``: single fields of a `TrainConfig` replaced, typed by the annotations of its dataclasses.
+
+A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``stages.0.steps=10``, ``stages.-1.lr=1e-5``;
+``*`` takes every position: ``stages.*.size=512``. A field that is none and has a type with defaults is made on the way:
+``stages.*.loss.soften.sigma=1``. Tuples of single values are written with commas (``optim.betas=0.9,0.98``); whole
+dataclasses and tuples of them as JSON; ``none`` where none is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sam2s.errors import InputError
+from sam2s.train.config import from_json
+
+T = TypeVar("T")
+WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+NOTHING = ("none", "null", "")
+
+
+def override(config: T, assignments: Sequence[str]) -> T:
+    """``config`` after each of ``assignments`` (``path=value``), in their order.
+
+    Raises InputError that names the fields or positions there are, or the type that was expected.
+    """
+    for text in assignments:
+        path, found, value = text.partition("=")
+        if not found or not path:
+            raise InputError(f"--set {text}: expected PATH=VALUE, such as stages.0.steps=10")
+        try:
+            config = _replaced(type(config), config, path.strip().split("."), value.strip())
+        except InputError as error:
+            raise InputError(f"--set {text}: {error}") from error
+    return config
+
+
+def _replaced(kind: Any, current: Any, path: list[str], text: str) -> Any:
+    """``current``, of annotation ``kind``, with what ``path`` leads to replaced by ``text``."""
+    if not path:
+        return _parse(kind, text)
+    inner = _without_none(kind)
+    if typing.get_origin(inner) is tuple:
+        return _in_tuple(inner, current, path, text)
+    if not dataclasses.is_dataclass(inner):
+        raise InputError(f"{path[0]!r} leads nowhere: this is {_name(kind)}, which has no fields")
+    hints = typing.get_type_hints(inner)
+    if path[0] not in hints:
+        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(hints)}")
+    if current is None:
+        current = _made(inner)
+    value = _replaced(hints[path[0]], getattr(current, path[0]), path[1:], text)
+    return dataclasses.replace(current, **{path[0]: value})
+
+
+def _in_tuple(kind: Any, current: tuple, path: list[str], text: str) -> tuple:
+    kinds, chosen = _kinds(kind, len(current)), _positions(path[0], len(current))
+    if not chosen:
+        last = len(current) - 1
+        raise InputError(f"position {path[0]!r}: expected 0 to {last}, or * for all" if current else "this is empty")
+    changed = {k: _replaced(kinds[k], current[k], path[1:], text) for k in chosen}
+    return tuple(changed.get(k, value) for k, value in enumerate(current))
+
+
+def _positions(word: str, length: int) -> Sequence[int]:
+    """The positions that ``word`` names; none for a word that names none."""
+    if word == "*":
+        return range(length)
+    try:
+        number = int(word)
+    except ValueError:
+        return ()
+    return (number % length,) if -length <= number < length else ()
+
+
+def _made(kind: Any) -> Any:
+    """An instance with its defaults, in the place of none."""
+    try:
+        return kind()
+    except TypeError as error:
+        needed = [f.name for f in dataclasses.fields(kind) if _required(f)]
+        raise InputError(f"{kind.__name__} is none; give it whole, as JSON with {', '.join(needed)}") from error
+
+
+def _required(spec: dataclasses.Field) -> bool:
+    return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+
+
+def _parse(kind: Any, text: str) -> Any:
+    """``text`` as a value of annotation ``kind``."""
+    inner = _without_none(kind)
+    if inner is not kind and text.lower() in NOTHING:
+        return None
+    if typing.get_origin(inner) is tuple:
+        return _parse_tuple(inner, text)
+    if dataclasses.is_dataclass(inner):
+        return from_json(typing.cast(type, inner), _json_of(inner, text))
+    if inner is bool:
+        return _converted(lambda word: WORDS[word.lower()], text, kind)
+    return _converted(inner, text, kind)
+
+
+def _parse_tuple(kind: Any, text: str) -> tuple:
+    if text.startswith("["):
+        parts = [part if isinstance(part, str) else json.dumps(part) for part in json.loads(_json_of(kind, text))]
+    else:
+        parts = [part.strip() for part in text.split(",")] if text else []
+    kinds = _kinds(kind, len(parts))
+    if len(kinds) != len(parts):
+        raise InputError(f"got {len(parts)} values, expected {_name(kind)}")
+    return tuple(_parse(k, part) for k, part in zip(kinds, parts, strict=True))
+
+
+def _json_of(kind: Any, text: str) -> str:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise InputError(f"expected {_name(kind)} as JSON, got {text!r}") from error
+    return text
+
+
+def _converted(convert: Any, text: str, kind: Any) -> Any:
+    try:
+        return convert(text)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"expected {_name(kind)}, got {text!r}") from error
+
+
+def _kinds(kind: Any, length: int) -> list[Any]:
+    arguments = typing.get_args(kind)
+    return [arguments[0]] * length if arguments[-1] is Ellipsis else list(arguments)
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return next(argument for argument in typing.get_args(kind) if argument is not type(None))
+    return kind
+
+
+def _name(kind: Any) -> str:
+    """An annotation in words."""
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    inner = _without_none(kind)
+    if inner is not kind:
+        return f"{_name(inner)} or none"
+    if typing.get_origin(kind) is tuple:
+        arguments = typing.get_args(kind)
+        if arguments[-1] is Ellipsis:
+            return f"values with commas between them, each {_name(arguments[0])}"
+        return f"{len(arguments)} values with commas between them"
+    return words.get(kind, getattr(kind, "__name__", str(kind)))

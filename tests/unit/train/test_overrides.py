@@ -1,0 +1,95 @@
+"""Single fields of a training configuration, replaced from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sam2s.errors import InputError
+from sam2s.model.presets import SemanticConfig
+from sam2s.recipes.nano import nano
+from sam2s.train.ambiguity import SoftLabel
+from sam2s.train.config import FolderSet, TrainConfig, from_json, to_json
+from sam2s.train.overrides import override
+
+
+def test_fields_positions_and_all_positions() -> None:
+    config = nano()
+    changed = override(
+        config, ["stages.0.steps=10", "stages.*.lr=2e-5", "optim.clip=0.5", "seed=11", "stages.-1.size=64"]
+    )
+    assert changed.stages[0].steps == 10
+    assert {stage.lr for stage in changed.stages} == {2e-5}
+    assert changed.stages[-1].size == 64
+    assert (changed.optim.clip, changed.seed) == (0.5, 11)
+    assert changed.stages[1] == replace(config.stages[1], lr=2e-5)
+    assert from_json(TrainConfig, to_json(changed)) == changed
+
+
+def test_every_kind_of_value() -> None:
+    changed = override(
+        nano(),
+        [
+            "pretrained=yes", "run.tensorboard=false", "model=runs/a=b", "optim.betas=0.8, 0.9", "validation=none",
+            "stages.0.frozen=image_encoder,prompt_encoder", "stages.1.frozen=", "stages.0.epochs=2.5",
+            'folders=[{"root": "mine", "weight": 2}]', 'stages.0.augment.scale=[0.5, 2]',
+        ],
+    )  # fmt: skip
+    assert (changed.pretrained, changed.run.tensorboard, changed.model) == (True, False, "runs/a=b")
+    assert changed.optim.betas == (0.8, 0.9)
+    assert changed.validation is None
+    assert changed.stages[0].frozen == ("image_encoder", "prompt_encoder")
+    assert changed.stages[1].frozen == ()
+    assert changed.stages[0].epochs == 2.5
+    assert changed.folders == (FolderSet("mine", 2.0),)
+    assert changed.stages[0].augment.scale == (0.5, 2.0)
+
+
+def test_what_is_none_is_made_on_the_way() -> None:
+    changed = override(nano(), ["stages.0.loss.soften.sigma=0.5"])
+    assert changed.stages[0].loss.soften == replace(SoftLabel(), sigma=0.5)
+    with pytest.raises(InputError, match=r"SemanticConfig is none; give it whole, as JSON with classes"):
+        override(nano(), ["semantic.width=8"])
+    whole = override(nano(), ['semantic={"classes": ["hook"], "bank": "orthogonal"}'])
+    assert whole.semantic == SemanticConfig(("hook",), bank="orthogonal")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed", "expected PATH=VALUE"),
+        ("=3", "expected PATH=VALUE"),
+        ("sead=3", r"--set sead=3: TrainConfig has no field 'sead'; it has name, model, stages"),
+        ("stages.0.stepz=3", r"Stage has no field 'stepz'; it has name, steps, size"),
+        ("stages.0.steps=3.5", r"expected a whole number, got '3.5'"),
+        ("stages.9.steps=3", r"position '9': expected 0 to 5, or \* for all"),
+        ("stages.-9.steps=3", r"position '-9': expected 0 to 5"),
+        ("stages.first.steps=3", r"position 'first': expected 0 to 5"),
+        ("folders.0.weight=3", "this is empty"),
+        ("optim.clip=high", "expected a number, got 'high'"),
+        ("pretrained=perhaps", "expected true or false"),
+        ("optim.betas=0.9", "got 1 values, expected 2 values with commas"),
+        ("seed.more=3", "'more' leads nowhere: this is a whole number"),
+        ("stages.0.epochs=many", "expected a number or none"),
+        ("folders=[", "as JSON"),
+        ("validation={}", "ValidationConfig is incomplete"),
+        ("optim=fast", "expected OptimConfig as JSON"),
+        ('semantic={"classes": []}', "semantic classes"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        override(nano(), [text])
+    assert "\n" not in str(caught.value)
+
+
+@settings(deadline=None, max_examples=50)
+@given(value=st.one_of(st.floats(allow_nan=False), st.integers(-(10**9), 10**9)), position=st.integers(-6, 5))
+def test_any_number_arrives(value: float, position: int) -> None:
+    changed = override(nano(), [f"stages.{position}.lr={value!r}"])
+    assert changed.stages[position].lr == float(value)
+    others = [k for k in range(6) if k != position % 6]
+    assert all(changed.stages[k] == nano().stages[k] for k in others)
