@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from sam2s import cli
+from sam2s.benchmark.rules import Rules
 from sam2s.commands import options
 from sam2s.errors import DamagedSource, InputError, WeightsError
 from sam2s.memory.policy import RULES
@@ -88,8 +89,8 @@ def test_track_takes_every_choice(seen: Seen):
             ),
         ),
         (
-            "evaluate --pred p --gt g --json r.json --skip-first",
-            options.Evaluate(Path("p"), Path("g"), json=Path("r.json"), skip_first=True),
+            "evaluate --pred p --gt g --json r.json --skip-first prompted",
+            options.Evaluate(Path("p"), Path("g"), json=Path("r.json"), rules=Rules(skip_first="prompted")),
         ),
         (
             "synth out --videos 3 --frames 20 --size 128 --seed 5 --procedure myotomy --workers 2",

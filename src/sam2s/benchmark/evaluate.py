@@ -1,15 +1,14 @@
 """Score masks on disk against true masks: ``sam2s evaluate``.
 
-Every frame that the truth annotates counts, for every object of the truth; a mask that was not predicted is an empty
-one. Folders do not say what was prompted, so by default nothing is skipped. ``skip_first`` leaves out each object's
-frames up to the first that shows it (the prompted one under ``benchmark.protocol``); ``skip_last`` each video's last
-annotated frame. DAVIS's semi-supervised rule is both, for videos whose objects are all there from the start.
+A mask that was not predicted is an empty one. Folders do not say what was prompted, so by default every frame that the
+truth annotates counts, for every object of the truth; other rules are options (``rules``: those of DAVIS 2017 and of
+SA-V's evaluator are there by name).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from tqdm import tqdm
 from sam2s.benchmark.folders import VideoMasks, open_mask_folder
 from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
-from sam2s.benchmark.scoreboard import ObjectScore, Scoreboard
+from sam2s.benchmark.rules import EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
+from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
 from sam2s.data.pictures import natural_key
 from sam2s.errors import InputError
 from sam2s.metrics import Score, mean_score, score_frame
@@ -51,8 +51,7 @@ def evaluate_folders(
     pred: Path | str,
     gt: Path | str,
     *,
-    skip_first: bool = False,
-    skip_last: bool = False,
+    rules: Rules = EVERY_FRAME,
     json: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
@@ -67,17 +66,20 @@ def evaluate_folders(
     missing: dict[str, int] = {}
     jobs = [(true, other, object_id) for true, other in pairs for object_id in true.objects]
     for true, other, object_id in tqdm(jobs, unit="object", disable=not progress, dynamic_ncols=True):
-        first, frames = _scored_frames(true, object_id, skip_first, skip_last)
+        order = sorted(_frame_names(true), key=natural_key)
+        start = _start(true, object_id, order)
+        if not takes_part(rules, start, range(len(order))):
+            continue
+        frames = _frames(true, object_id, order, start, rules)
         absent = len(set(frames) - set(other.masks.frames(object_id)))
         if absent:
             missing[true.name] = missing.get(true.name, 0) + absent
-        score = mean_score(_score_frames(true, other, object_id, frames))
-        objects.append(_object_score(true, object_id, Path(gt).name, first, score))
-    board = Scoreboard(tuple(objects))
+        score = mean_score(counted(rules, list(_score_frames(true, other, object_id, frames))))
+        objects.append(_object_score(true, object_id, Path(gt).name, start, score))
+    board = Scoreboard(tuple(objects), Means(rules.unit, rules.mean))
     if board.mean is None:
         raise InputError(f"{gt}: no annotated frame is left to score; skip less, or check the folder")
-    protocol = {"pred": str(pred), "gt": str(gt), "skip_first": skip_first, "skip_last": skip_last}
-    result = Evaluation(board, missing, protocol)
+    result = Evaluation(board, missing, {"pred": str(pred), "gt": str(gt), "rules": asdict(rules)})
     if json is not None:
         write_json(json, result.to_json())
     return result
@@ -108,31 +110,39 @@ def _frame_names(video: VideoMasks) -> set[str]:
     return {frame for object_id in video.masks.ids() for frame in video.masks.frames(object_id)}
 
 
-def _scored_frames(
-    video: VideoMasks, object_id: int, skip_first: bool, skip_last: bool
-) -> tuple[int | None, list[str]]:
-    """(place of the first frame that shows the object among the video's annotated ones, frames to score)."""
-    order = sorted(_frame_names(video), key=natural_key)
-    frames = video.masks.frames(object_id)
-    first = next((frame for frame in frames if _read(video, object_id, frame).any()), None)
-    if skip_first:
-        frames = frames[frames.index(first) + 1 :] if first is not None else []
-    if skip_last:
-        frames = [frame for frame in frames if frame != order[-1]]
-    return (None if first is None else order.index(first)), frames
+def _start(video: VideoMasks, object_id: int, order: list[str]) -> int | None:
+    """The place, among the video's annotated frames, of the first that shows the object."""
+    shown = (frame for frame in video.masks.frames(object_id) if _read(video, object_id, frame).any())
+    first = next(shown, None)
+    return None if first is None else order.index(first)
 
 
-def _score_frames(true: VideoMasks, other: VideoMasks, object_id: int, frames: list[str]) -> Iterator[Score]:
+def _frames(video: VideoMasks, object_id: int, order: list[str], start: int | None, rules: Rules) -> list[str]:
+    """Names of the frames that may count for the object."""
+    places = {frame: i for i, frame in enumerate(order)}
+    annotated = [places[frame] for frame in video.masks.frames(object_id)]
+    return [order[i] for i in frames_to_score(rules, annotated, start, range(len(order)))]
+
+
+def _score_frames(
+    true: VideoMasks, other: VideoMasks, object_id: int, frames: list[str]
+) -> Iterator[tuple[Shown, Score]]:
     for frame in frames:
-        mask = _read(true, object_id, frame)
-        guess = other.masks.read(object_id, frame)
+        mask, guess = true.masks.read(object_id, frame), other.masks.read(object_id, frame)
+        if mask is None:
+            mask = np.zeros(_size(true, frame), bool)  # annotated for another object: the rules say it is absent
         guess = np.zeros_like(mask) if guess is None else guess
         if guess.shape != mask.shape:
             raise InputError(
                 f"{other.name}, object {object_id}, frame {frame}: the predicted mask is {guess.shape}, the true one "
                 f"{mask.shape} (height, width); write masks at the source's size"
             )
-        yield score_frame(guess, mask)
+        yield Shown(bool(mask.any()), bool(guess.any())), score_frame(guess, mask)
+
+
+def _size(video: VideoMasks, frame: str) -> tuple[int, ...]:
+    """(H, W) by whichever object is annotated on the frame."""
+    return next(mask.shape for i in video.masks.ids() if (mask := video.masks.read(i, frame)) is not None)
 
 
 def _read(video: VideoMasks, object_id: int, frame: str) -> np.ndarray:

@@ -31,7 +31,7 @@ def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> st
     Results are ``BenchmarkResult`` or what ``read_result`` gives. A subset that a result lacks is a dash.
     """
     entries = [r.to_json() if isinstance(r, BenchmarkResult) else r for r in results]
-    rows = [(_label(entry), entry, entry["fps"]) for entry in entries]
+    rows = [(label_of(entry), entry, entry["fps"]) for entry in entries]
     floors = {
         (name, entry["protocol"]["data"]): (FLOOR_NAMES.get(name, name), floor, None)
         for entry in entries
@@ -39,28 +39,31 @@ def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> st
     }
     rows.extend(floors.values())
     subsets = list(dict.fromkeys(name for _, entry, _ in rows for name in entry["subsets"]))
-    lines = [_line(["", *subsets, "mean J&F", "J", "F", "frames/s"]), _line([":--", *["--:"] * (len(subsets) + 4)])]
+    lines = [line(["", *subsets, "mean J&F", "J", "F", "frames/s"]), line([":--", *["--:"] * (len(subsets) + 4)])]
     for label, entry, fps in rows:
         mean = entry["mean"] or {}
         cells = [_jf(entry["subsets"].get(name)) for name in subsets]
-        numbers = [_number(mean.get(key)) for key in ("jf", "j", "f")]
-        lines.append(_line([label, *cells, *numbers, _number(fps, 1)]))
+        numbers = [number(mean.get(key)) for key in ("jf", "j", "f")]
+        lines.append(line([label, *cells, *numbers, number(fps, 1)]))
     return "\n".join(lines) + "\n"
 
 
-def _label(entry: Mapping[str, Any]) -> str:
+def label_of(entry: Mapping[str, Any]) -> str:
+    """A result's name in a table: model, memory rule, prompt."""
     memory = entry["model"].get("memory")
     rule = memory.get("rule") if isinstance(memory, Mapping) else memory
     return ", ".join(str(part) for part in (entry["model"].get("name"), rule, entry["protocol"]["prompt"]) if part)
 
 
 def _jf(score: Mapping[str, float] | None) -> str:
-    return _number(None if score is None else score["jf"])
+    return number(None if score is None else score["jf"])
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def number(value: float | None, digits: int = 2) -> str:
+    """A table's cell; a dash where there is no number."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"

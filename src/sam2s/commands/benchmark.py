@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from sam2s.benchmark.details import details_table
 from sam2s.benchmark.report import markdown_table
-from sam2s.benchmark.run import Options, open_contestant, run_benchmark
-from sam2s.commands.options import Benchmark
+from sam2s.benchmark.run import BenchmarkResult, Options, open_contestant, run_benchmark
+from sam2s.commands.benchmark_options import Benchmark
 
 
 def run(options: Benchmark) -> int:
-    """Score, and print means by subset; per video and object they go to ``--json``."""
+    """Score, and print means by subset; per video and object they go to ``--json`` or ``--report``."""
+    settings = Options(
+        prompt=options.prompt,
+        rules=options.rules,
+        suite=None if options.suite == "none" else options.suite,
+        floors=options.floors,
+        videos=options.video,
+        json=_json(options),
+        masks=options.masks,
+        progress=sys.stderr.isatty(),
+    )
     contestant = open_contestant(
         options.model,
         memory=None if options.memory == "auto" else options.memory,
@@ -18,16 +30,36 @@ def run(options: Benchmark) -> int:
         precision=options.precision,
         image_size=options.image_size,
     )
-    settings = Options(
-        prompt=options.prompt,
-        floors=options.floors,
-        videos=options.video,
-        json=options.json,
-        masks=options.masks,
-        progress=sys.stderr.isatty(),
-    )
     result = run_benchmark(options.data, contestant, settings)
-    print(markdown_table([result]), end="")
-    if options.json is not None:
-        print(f"all scores: {options.json}")
+    _tell(result)
+    if settings.json is not None:
+        print(f"all scores: {settings.json}")
+    if options.report is not None:
+        print(f"report: {_report(options.report, result)}")
     return 0
+
+
+def _json(options: Benchmark) -> Path | None:
+    """The result file: as asked for, else in the report's folder, which is made now."""
+    if options.report is None:
+        return options.json
+    from sam2s.benchmark.suite_report import prepare_report
+
+    return prepare_report(options.report) if options.json is None else options.json
+
+
+def _report(folder: Path, result: BenchmarkResult) -> Path:
+    from sam2s.benchmark.suite_report import write_report
+
+    return write_report(folder, result.to_json())
+
+
+def _tell(result: BenchmarkResult) -> None:
+    """Print the tables, and what a reader has to know of them."""
+    entry = result.to_json()
+    print(markdown_table([entry]))
+    print(details_table(entry["details"]), end="")
+    for note in entry["protocol"]["notes"]:
+        print(f"note: {note}")
+    if "suite" in entry and entry["suite"]["missing"]:
+        print(f"missing, and in no mean: {', '.join(entry['suite']['missing'])}")

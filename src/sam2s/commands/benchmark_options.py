@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
+
+from sam2s.benchmark.rules import BENCHMARK, EVERY_FRAME, Rules
 
 MemoryRule = Literal["auto", "recent", "diverse", "pruned", "distractor", "samurai", "tree"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -25,8 +27,14 @@ class Benchmark:
     """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
     prompt: PromptKind = "3-click"
     """What every object is prompted with, on the first annotated frame that shows it."""
+    suite: Literal["none", "sa-sv", "long-term"] = "none"
+    """sa-sv: the test videos of SA-SV's sources in DATA, a masklet folder or one for each source. long-term: synthetic
+    videos of 600 frames, made in DATA where they are not there yet."""
+    rules: OmitArgPrefixes[Rules] = BENCHMARK
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
+    report: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Write results.json, report.md and plots into this folder."""
     masks: Annotated[Path | None, arg(metavar="DIR")] = None
     """Also keep the model's masks here, for sam2s evaluate."""
     video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
@@ -49,9 +57,6 @@ class Evaluate:
     """Folder with the predicted masks (masklet layout or DAVIS palette)."""
     gt: Path
     """Folder with the true masks, in either layout."""
-    skip_first: bool = False
-    """Leave out each object's frames up to the first that shows it (the prompted one)."""
-    skip_last: bool = False
-    """Leave out each video's last annotated frame, as DAVIS does."""
+    rules: OmitArgPrefixes[Rules] = EVERY_FRAME
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""

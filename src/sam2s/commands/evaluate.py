@@ -13,8 +13,7 @@ def run(options: Evaluate) -> int:
     result = evaluate_folders(
         options.pred,
         options.gt,
-        skip_first=options.skip_first,
-        skip_last=options.skip_last,
+        rules=options.rules,
         json=options.json,
         progress=sys.stderr.isatty(),
     )

@@ -9,6 +9,7 @@ import pytest
 from colours import SIZE, square
 
 from sam2s.benchmark.evaluate import Evaluation, evaluate_folders
+from sam2s.benchmark.rules import EVERY_FRAME, Rules
 from sam2s.data.masks import write_binary_mask, write_index_mask
 from sam2s.errors import InputError
 from sam2s.metrics import score_frame, score_sequence
@@ -33,8 +34,8 @@ def write_davis(folder: Path, ids: list[np.ndarray], video: str = "video") -> Pa
     return folder
 
 
-def evaluate(pred: Path, gt: Path, **rules: bool) -> Evaluation:
-    return evaluate_folders(pred, gt, progress=False, **rules)
+def evaluate(pred: Path, gt: Path, rules: Rules = EVERY_FRAME) -> Evaluation:
+    return evaluate_folders(pred, gt, rules=rules, progress=False)
 
 
 def test_every_annotated_frame_counts_by_default(tmp_path: Path) -> None:
@@ -49,9 +50,11 @@ def test_skip_rules(tmp_path: Path) -> None:
     pred = write_sav(tmp_path / "pred", [square(0, 0), *GUESS])
     gt = write_sav(tmp_path / "gt", [empty, *TRUTH])
     pairs = list(zip(GUESS, TRUTH, strict=True))
-    assert evaluate(pred, gt, skip_first=True).board.objects[0].score == score_sequence(pairs[1:])
-    assert evaluate(pred, gt, skip_last=True).board.objects[0].score == score_sequence([(GUESS[0], empty), *pairs[:-1]])
-    both = evaluate(pred, gt, skip_first=True, skip_last=True)
+    assert evaluate(pred, gt, Rules()).board.objects[0].score == score_sequence(pairs[1:])
+    assert evaluate(pred, gt, Rules(skip_first="none", skip_last="video")).board.objects[0].score == score_sequence(
+        [(GUESS[0], empty), *pairs[:-1]]
+    )
+    both = evaluate(pred, gt, Rules(skip_first="prompted", skip_last="video"))
     assert both.board.objects[0].score == score_sequence(pairs[1:-1])
     assert both.board.objects[0].first == 1
 
@@ -89,7 +92,7 @@ def test_catalogue_gives_sources_and_kinds(folder: Path) -> None:
     assert set(found.board.subsets) == {"alpha/instrument", "alpha/tissue", "beta"}
     assert found.board.mean.jf == 1.0
     assert found.board.objects[2].first is None  # never in view; its empty frames count all the same
-    assert evaluate(folder, folder, skip_first=True).board.objects[2].score is None
+    assert evaluate(folder, folder, Rules()).board.objects[2].score is None
 
 
 def test_json(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ def test_json(tmp_path: Path) -> None:
     stored = json.loads((tmp_path / "scores.json").read_text())
     assert stored["mean"]["jf"] == pytest.approx(100 * found.board.mean.jf, abs=1e-5)
     assert stored["objects"]["video/001"]["frames"] == 6
-    assert stored["protocol"]["skip_first"] is False
+    assert stored["protocol"]["rules"]["skip_first"] == "none"
 
 
 def test_errors(tmp_path: Path) -> None:
@@ -121,7 +124,7 @@ def test_errors(tmp_path: Path) -> None:
         evaluate(pred, gt)
     single = write_sav(tmp_path / "single", TRUTH[:1])
     with pytest.raises(InputError, match="left to score"):
-        evaluate(single, single, skip_first=True)
+        evaluate(single, single, Rules())
 
 
 def test_one_score_by_hand(tmp_path: Path) -> None:

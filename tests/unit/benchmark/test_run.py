@@ -13,6 +13,7 @@ from colours import ColourTracker, scene
 from sam2s.benchmark.evaluate import evaluate_folders
 from sam2s.benchmark.floors import CarriedByFlow, HeldStill
 from sam2s.benchmark.protocol import plan
+from sam2s.benchmark.rules import BENCHMARK
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
 from sam2s.data.masklets import open_masklets
 from sam2s.errors import InputError
@@ -154,7 +155,7 @@ def test_videos_of_another_run_are_not_mixed_in(folder: Path, tmp_path: Path) ->
 
 def test_kept_masks_evaluate_to_the_same_scores(folder: Path, tracker: ColourTracker, tmp_path: Path) -> None:
     result = run(folder, tracker, replace(QUIET, masks=tmp_path / "masks"))
-    evaluation = evaluate_folders(tmp_path / "masks", folder, skip_first=True, progress=False)
+    evaluation = evaluate_folders(tmp_path / "masks", folder, rules=BENCHMARK, progress=False)
     ours = {(o.video, o.object_id): o.score for o in result.board().objects}
     theirs = {(o.video, o.object_id): o.score for o in evaluation.board.objects if o.score is not None}
     assert ours == theirs
