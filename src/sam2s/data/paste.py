@@ -64,12 +64,12 @@ def cut_out(
     turns, mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
     picture, plane = (np.rot90(p[:, ::-1] if mirrored else p, turns) for p in (picture, plane))
     edges = [plane[:, 0], plane[:, -1], plane[0], plane[-1]]
-    touched = np.array([(edge > 0).mean() > TOUCH for edge in edges])
-    inside = np.argwhere(plane > 0)
+    touched = np.array([(edge >= 128).mean() > TOUCH for edge in edges])
+    inside = np.argwhere(plane >= 128)
     if not len(inside) or touched[:2].all() or touched[2:].all():
         return None
     # Colours are continued over the edge, or the soft edge would carry a rim of the old background.
-    core = cv2.erode(plane, np.ones((3, 3), np.uint8), borderValue=255) > 0
+    core = cv2.erode(plane, np.ones((3, 3), np.uint8), borderValue=255) == 255
     colours = np.ascontiguousarray(picture)
     colours = extend(colours, core) if core.any() else colours
     alpha = cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)

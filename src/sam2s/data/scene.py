@@ -37,8 +37,8 @@ COARSE = 64
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, the latter 0 or 255, with the still of ``side`` pixels in
-    the middle; ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
+    """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, with the still of ``side`` pixels in the middle; a mask is
+    where at least 128 of 255 are, in between it is resampled as the picture is. ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
 
     picture: np.ndarray
     masks: np.ndarray
@@ -52,7 +52,7 @@ class Scene:
 
     def extent(self, number: int) -> np.ndarray:
         """(2, 2): least and largest x, y of object ``number``, in shares of the still's side."""
-        plane = self.masks[..., number]
+        plane = self.masks[..., number] >= 128
         lines = [np.flatnonzero(plane.any(axis=axis)) for axis in (0, 1)]
         ends = np.array([(line[0], line[-1] + 1) for line in lines]).T
         return (ends - self.margin) / self.side
@@ -82,11 +82,10 @@ def _continue(picture: np.ndarray, planes: np.ndarray, rng: np.random.Generator)
     beyond = _beyond(side, rng)
     outer, masks = (sample_planes(part, beyond, mirror=True) for part in (picture, planes))
     middle = slice((len(outer) - side) // 2, (len(outer) - side) // 2 + side)
-    masks = np.where(masks >= 128, np.uint8(255), np.uint8(0))
     masks[middle, middle] = planes
     twins = np.zeros(outer.shape[:2], np.uint8)
     for number in range(masks.shape[-1]):
-        _, parts = cv2.connectedComponents(np.ascontiguousarray(masks[..., number]), connectivity=4)
+        _, parts = cv2.connectedComponents((masks[..., number] > 0).astype(np.uint8), connectivity=4)
         twin = (parts > 0) & ~np.isin(parts, np.unique(parts[middle, middle]))
         masks[twin, number] = 0
         twins[twin] = 255
@@ -130,8 +129,8 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def square_mask(mask: np.ndarray, side: int) -> np.ndarray:
-    """``mask`` (H, W) bool likewise: (side, side) uint8, 0 or 255."""
-    return np.where(_squeeze(mask.astype(np.uint8) * 255, side) >= 128, np.uint8(255), np.uint8(0))
+    """``mask`` (H, W) bool likewise: (side, side) uint8, 255 inside, less where a pixel lies on the border."""
+    return _squeeze(mask.astype(np.uint8) * 255, side)
 
 
 def _squeeze(picture: np.ndarray, side: int) -> np.ndarray:
