@@ -61,8 +61,9 @@ def check_classes(videos: Iterable[MaskletVideo], names: Sequence[str]) -> None:
 def with_semantics(model: SAM2S, semantic: SemanticConfig) -> SAM2S:
     """``model`` with TSL's token and the bank of ``semantic`` filled; all its other weights are kept.
 
-    Token and projection are kept as well where the model has them at this width, so that a model can be taught the
-    names of another hospital; a model with this very configuration keeps its bank and needs no text encoder.
+    Token and projection are kept as well where the model has them at this width, and the entries of names that a
+    learnable bank had, so that a model can be taught the names of another hospital; a model with this very
+    configuration keeps its bank and needs no text encoder.
     """
     wanted = _recorded(semantic)
     if model.config.semantic == wanted:
@@ -72,10 +73,22 @@ def with_semantics(model: SAM2S, semantic: SemanticConfig) -> SAM2S:
     kept = {n: t for n, t in model.state_dict().items() if n != BANK and shapes.get(n) == t.shape}
     grown.load_state_dict(kept, strict=False)
     assert grown.semantic_head is not None
+    if semantic.bank == "learnable":
+        _keep_names(grown.semantic_head, model.semantic_head)
     if semantic.bank == "text":
         assert semantic.encoder is not None
         grown.semantic_head.fill(text_bank(semantic.classes, semantic.templates, semantic.encoder))
     return grown
+
+
+@torch.no_grad()
+def _keep_names(head: SemanticHead, before: SemanticHead | None) -> None:
+    """Give the names that ``before`` knew the entries that it had learnt for them."""
+    if before is None or before.text_embed.shape[1] != head.text_embed.shape[1]:
+        return
+    for number, name in enumerate(head.classes):
+        if name in before.classes:
+            head.text_embed[number] = before.text_embed[before.classes.index(name)]
 
 
 def _recorded(semantic: SemanticConfig) -> SemanticConfig:

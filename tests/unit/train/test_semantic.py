@@ -191,6 +191,17 @@ def test_other_names_keep_token_and_projection_and_the_same_names_everything(cli
     assert other.semantic_head.text_embed.shape == (2, WIDTH)
 
 
+def test_a_learnable_bank_keeps_what_it_learnt_of_names_that_stay() -> None:
+    learnable = SemanticConfig(NAMES, bank="learnable", width=8)
+    model = with_semantics(small_model(), learnable)
+    assert model.semantic_head is not None
+    torch.nn.init.normal_(model.semantic_head.text_embed)
+    other = with_semantics(model, replace(learnable, classes=("hook", *NAMES[::-1]))).semantic_head
+    assert other is not None
+    assert torch.equal(other.text_embed[1:], model.semantic_head.text_embed.flip(0))
+    assert abs(float(other.text_embed[0].norm().detach()) - 1) < 1e-5
+
+
 def test_a_bank_of_another_width_is_refused(clip: Path) -> None:
     with pytest.raises(InputError, match=r"got \(3, 12\), expected finite numbers of shape \(3, 8\)"):
         with_semantics(small_model(), SemanticConfig(NAMES, width=8, encoder=str(clip)))
