@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from sam2s.errors import InputError
 from sam2s.model.sam2s import SAM2S
@@ -18,12 +19,14 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """The parts of a run that change while it trains. ``resting``: names of parameters that never do."""
+    """The parts of a run that change while it trains. ``resting``: names of parameters that never do; ``auxiliary``: a
+    head that is trained along and not kept (`sam2s.train.dense`)."""
 
     model: SAM2S
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
     resting: frozenset[str] = frozenset()
+    auxiliary: nn.Module | None = None
 
 
 def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running) -> Path:
@@ -34,6 +37,7 @@ def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Runni
         "model": running.model.state_dict(),
         "optimizer": running.optimizer.state_dict(),
         "average": None if running.average is None else running.average.state_dict(),
+        "auxiliary": None if running.auxiliary is None else running.auxiliary.state_dict(),
     }
     path = folder / CHECKPOINT
     temporary = path.with_suffix(".tmp")
@@ -57,4 +61,6 @@ def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
     running.optimizer.load_state_dict(state["optimizer"])
     if running.average is not None:
         running.average.load_state_dict(state["average"])
+    if running.auxiliary is not None:
+        running.auxiliary.load_state_dict(state["auxiliary"])
     return int(state["step"])

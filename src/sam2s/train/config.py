@@ -60,7 +60,9 @@ class Stage:
     rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
     steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names
     of parameters that rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are made
-    of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says.
+    of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says. ``encoder_only``: no prompts and
+    no tracking, only the image encoder is taught, by ``loss.dense``. ``encoder_gradient``: factor on the gradient that
+    prompts and tracking send into the image encoder, so that the dense one is not drowned.
     """
 
     name: str
@@ -81,6 +83,8 @@ class Stage:
     epochs: float | None = None
     stills: float = 0.0
     still: StillConfig = field(default_factory=StillConfig)
+    encoder_only: bool = False
+    encoder_gradient: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,11 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0
+
+    @property
+    def dense(self) -> bool:
+        """Whether some stage supervises the image encoder densely."""
+        return any(stage.loss.dense for stage in self.stages)
 
     @property
     def steps(self) -> int:

@@ -15,6 +15,7 @@ from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint
 from sam2s.train.checks import check_config, check_data
 from sam2s.train.config import TrainConfig, to_json
 from sam2s.train.datasets import ensure, training_folders
+from sam2s.train.dense import build_dense_head
 from sam2s.train.epochs import with_steps
 from sam2s.train.estimate import estimate
 from sam2s.train.examples import open_pool
@@ -80,10 +81,11 @@ def prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> Trainer:
     if config.run.recompute:
         recompute_blocks(model)
     resting = frozenset(name for name, parameter in model.named_parameters() if not parameter.requires_grad)
-    learner = ClipLearner(model, make_policy(config.memory))
-    learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim))
+    dense_head = build_dense_head(model) if config.dense else None
+    learner = ClipLearner(model, make_policy(config.memory), dense_head)
+    learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim, dense_head))
     average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
-    running = Running(model, optimizer, average, resting)
+    running = Running(model, optimizer, average, resting, dense_head)
     return Trainer(config, out_dir, accelerator, learner, running, pool, samples)
 
 

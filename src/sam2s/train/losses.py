@@ -35,6 +35,8 @@ class LossConfig:
     winner-takes-all, Rupprecht et al. 2017). SAM 2, which starts from SAM, has 0; from scratch the three candidates
     would first divide the objects of a picture among themselves and leave the prompt unread.
     ``all_ious``: teach the IoU of every candidate (SAM 2's published configuration), not only of the best one.
+    ``dense``: weight of the dense supervision of the image encoder (``train.dense``), 0 = none; its head belongs to the
+    run, not to the model.
     ``soften``: ARL's soft label for the focal loss, of which ``focal`` then is the weight (l_arl = 20, paper); None is
     SAM 2's hard one. ``tsl``: weight of TSL's loss (l_tsl), for models with class names.
     """
@@ -50,13 +52,14 @@ class LossConfig:
     stride: int = 1
     soften: SoftLabel | None = None
     tsl: float = 0.1
+    dense: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
     """Unweighted loss terms, each a scalar tensor; ``total`` is the weighted sum that is minimised.
 
-    ``tsl`` is zero until `with_tsl` adds it.
+    ``tsl`` and ``dense`` are zero until `with_tsl` and `with_dense` add them.
     """
 
     total: Tensor
@@ -65,6 +68,7 @@ class Losses:
     iou: Tensor
     presence: Tensor
     tsl: Tensor
+    dense: Tensor
 
     def __add__(self, other: Losses) -> Losses:
         pairs = zip(self.terms().values(), other.terms().values(), strict=True)
@@ -72,11 +76,20 @@ class Losses:
 
     def terms(self) -> dict[str, Tensor]:
         """The terms by name, ``total`` first, in the order of the fields."""
-        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence", "tsl")}
+        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence", "tsl", "dense")}
 
     def with_tsl(self, loss: Tensor, weight: float) -> Losses:
         """The same with TSL's loss in its place and, weighted, in the total."""
         return replace(self, total=self.total + weight * loss, tsl=self.tsl + loss)
+
+    def with_dense(self, loss: Tensor, weight: float) -> Losses:
+        """The same with the dense loss in its place and, weighted, in the total."""
+        return replace(self, total=self.total + weight * loss, dense=self.dense + loss)
+
+    @staticmethod
+    def none(device: torch.device) -> Losses:
+        """Nothing was judged."""
+        return Losses(*(torch.zeros((), device=device) for _ in range(7)))
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -158,4 +171,4 @@ def mask_losses(
     )
     weights = (config.focal, config.dice, config.iou, config.presence)
     total = torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum()
-    return Losses(total, *terms, tsl=torch.zeros_like(total))
+    return Losses(total, *terms, tsl=torch.zeros_like(total), dense=torch.zeros_like(total))

@@ -34,8 +34,11 @@ class OptimConfig:
     ema_warmup: float = 10.0
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see `set_lr`)."""
+def build_optimizer(model: nn.Module, config: OptimConfig, auxiliary: nn.Module | None = None) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see `set_lr`).
+
+    ``auxiliary``: a module that is trained along and not kept.
+    """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     blocks = [int(found[1]) for name, _ in model.named_parameters() if (found := TRUNK_BLOCK.search(name))]
     depth = max(blocks, default=-1) + 1
@@ -45,6 +48,8 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
             scale = _lr_scale(name, depth, config.layer_decay)
             scale *= config.encoder_lr if name.startswith("image_encoder.") else 1.0
             groups.setdefault((decay, scale), []).append(parameter)
+    if auxiliary is not None:
+        groups.setdefault((0.0, 1.0), []).extend(auxiliary.parameters())
     listed = [{"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()]
     return torch.optim.AdamW(listed, lr=0.0, betas=config.betas, fused=True)
 

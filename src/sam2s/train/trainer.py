@@ -119,10 +119,10 @@ class Trainer:
         self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
         due = (step + 1) % self.config.run.overlay_every == 0 and number == 0
-        if due and self.accelerator.is_main_process:
+        if due and answers and self.accelerator.is_main_process:
             save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
-        # Losses are sums over answers; the log has means over them.
-        terms = {name: float(value.detach()) / len(answers) for name, value in losses.terms().items()}
+        # Losses are sums over answers; the log has means over them (a stage for the encoder alone has none).
+        terms = {name: float(value.detach()) / max(1, len(answers)) for name, value in losses.terms().items()}
         figures = {"answers": float(len(answers)), "jaccard": _mean_jaccard(batch, answers), **terms}
         return {name: share * value for name, value in figures.items()}
 
@@ -213,7 +213,7 @@ def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
         truth = torch.nn.functional.avg_pool2d(batch.masks[answer.frame, :, None].float(), 4) >= 0.5
         present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
         scores.append(true_iou(logits, truth.float())[present, 0])
-    found = torch.cat(scores)
+    found = torch.cat(scores) if scores else torch.zeros(0)
     return 100 * float(found.mean()) if len(found) else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,10 @@ def square_scene(frames: int, seed: int) -> tuple[np.ndarray, dict[int, np.ndarr
 
 
 @pytest.fixture(autouse=True)
-def fresh_accelerate() -> None:
+def fresh_accelerate() -> Iterator[None]:
     """accelerate keeps one state a process; runs of different precision must not share it."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
     AcceleratorState._reset_state(reset_partial_state=True)
 
 

@@ -1,0 +1,103 @@
+"""Stages with dense supervision: what reaches the image encoder, and resuming them to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sam2s.data.batch import ClipBatch, collate, load_clip
+from sam2s.data.clips import Clip, ConsecutiveSampler
+from sam2s.data.masklets import open_masklets
+from sam2s.memory.policy import make_policy
+from sam2s.model.presets import preset
+from sam2s.model.sam2s import build_model
+from sam2s.train.checkpoint import CHECKPOINT
+from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.dense import build_dense_head
+from sam2s.train.learner import ClipLearner
+from sam2s.train.loop import run_training
+from sam2s.train.losses import LossConfig
+from sam2s.train.unroll import Script, UserConfig
+from sam2s.types import MemoryConfig
+from sam2s.weights.load import load_model
+
+SCRIPT = Script({0: "click"}, {0: 1})
+
+
+@pytest.fixture(scope="module")
+def batch(squares: Path) -> ClipBatch:
+    video = open_masklets(squares).videos["squares0"]
+    return collate([load_clip(video, Clip("squares0", (2, 3), (0, 1), (1, 2)), 64, None, np.random.default_rng(0))])
+
+
+def _gradients(batch: ClipBatch, stage: Stage) -> tuple[float, float]:
+    """Norms of the gradients of the image encoder and of all else."""
+    torch.manual_seed(0)
+    model = build_model(preset("nano", image_size=64))
+    learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")), build_dense_head(model))
+    learner(batch, stage, SCRIPT, np.random.default_rng(0))[0].total.backward()
+    squares = {True: 0.0, False: 0.0}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            squares[name.startswith("image_encoder.")] += float(parameter.grad.square().sum())
+    return squares[True] ** 0.5, squares[False] ** 0.5
+
+
+def test_attenuation_scales_what_the_encoder_hears_and_nothing_else(batch: ClipBatch) -> None:
+    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4))
+    loud, rest = _gradients(batch, stage)
+    quiet, same = _gradients(batch, replace(stage, encoder_gradient=0.25))
+    assert quiet == pytest.approx(0.25 * loud, rel=1e-4)
+    assert same == pytest.approx(rest, rel=1e-5)
+
+
+def test_an_encoder_only_stage_teaches_the_encoder_alone(batch: ClipBatch) -> None:
+    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4, dense=1.0), encoder_only=True)
+    encoder, rest = _gradients(batch, stage)
+    assert encoder > 0
+    assert rest == 0
+
+
+def test_dense_loss_joins_the_total(batch: ClipBatch) -> None:
+    torch.manual_seed(0)
+    model = build_model(preset("nano", image_size=64))
+    learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")), build_dense_head(model))
+    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4))
+    with torch.no_grad():
+        plain = learner(batch, stage, SCRIPT, np.random.default_rng(0))[0]
+        dense = learner(batch, replace(stage, loss=LossConfig(stride=4, dense=0.5)), SCRIPT, np.random.default_rng(0))[
+            0
+        ]
+    assert plain.dense.item() == 0
+    assert dense.total.item() == pytest.approx(plain.total.item() + 0.5 * dense.dense.item(), rel=1e-5)
+
+
+def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(squares: Path, tmp_path: Path) -> None:
+    loss = LossConfig(stride=4, dense=1.0)
+    encoder = Stage("e", 2, 64, 1, 1e-3, 5e-4, 0, ConsecutiveSampler(frames=2), loss=loss, encoder_only=True)
+    clips = Stage("c", 2, 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=2), user=UserConfig(clicks=1), loss=loss)
+    run = RunConfig(precision="fp32", log_every=1, overlay_every=1, checkpoint_minutes=0.0)
+    config = TrainConfig("dense", "nano", (encoder, clips), folders=(FolderSet(str(squares)),), run=run, seed=3)
+    run_training(config, tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        learn = ClipLearner.forward
+
+        def until_step_three(self: ClipLearner, batch: ClipBatch, stage: Stage, *rest: object) -> object:
+            if stage.name == "c" and (tmp_path / "parts" / CHECKPOINT).exists():
+                raise Stop
+            return learn(self, batch, stage, *rest)  # type: ignore[arg-type]
+
+        patch.setattr(ClipLearner, "forward", until_step_three)
+        with pytest.raises(Stop):
+            run_training(config, tmp_path / "parts")
+    run_training(config, tmp_path / "parts", resume=True)
+    whole, parts = (dict(load_model(tmp_path / name / "model").named_parameters()) for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
