@@ -88,7 +88,8 @@ def plot_reliability(runs: Mapping[str, Entry], path: Path) -> bool:
         total = sum(curve["pixels"])
         bars.plot(predicted, [100 * n / total for n in curve["pixels"]], marker=".", color=axes.lines[-1].get_color())
     axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="pixels that belong to the object, %")
-    axes.set_title("Reliability at true boundaries")
+    which = ", objects found (IoU of 50 % or more)" if len(runs) > 1 else ""
+    axes.set_title(f"Reliability at true boundaries{which}")
     axes.tick_params(labelbottom=False)
     _legend_beside(axes)
     bars.set(xlim=(0, 100), ylabel="pixels, %", xlabel="predicted probability, %")
@@ -103,7 +104,7 @@ def _reliability_curves(runs: Mapping[str, Entry]) -> dict[str, Entry]:
         found = entry["details"][ALL]
         if found["reliability"] is None:
             continue
-        prefix = f"{label}: " if len(runs) > 1 else ""
+        prefix = f"{label} " if len(runs) > 1 else ""
         if len(runs) == 1:
             curves[f"object in view\n(ECE {_ece(found['ece'])})"] = found["reliability"]["every"]
         if found["ece_found"] is not None:
@@ -152,7 +153,7 @@ def _figures(width: float, height: float, heights: Sequence[float]) -> tuple[Fig
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="both", color="0.92", linewidth=0.8)
         axes.set_axisbelow(True)
-    return figure, found
+    return figure, list(found)
 
 
 def _legend_beside(axes: Axes) -> None:
