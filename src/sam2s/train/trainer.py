@@ -28,6 +28,7 @@ from sam2s.train.lora import add_adapters, merged
 from sam2s.train.losses import true_iou
 from sam2s.train.optim import freeze, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
+from sam2s.train.sharding import is_sharded, whole
 from sam2s.train.steps import Steps, draw_rank, stream
 from sam2s.train.unroll import Answer, Script, draw_script
 from sam2s.train.validate import validate
@@ -86,7 +87,7 @@ class Trainer:
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
         figures = self.descend(step, passes)
-        norm = self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
+        norm = whole(self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip))
         self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
         if self.running.average is not None:
@@ -157,22 +158,34 @@ class Trainer:
             )
 
     def _after(self, done: int) -> None:
-        """Validation and checkpoint when they are due, ``done`` steps being done."""
-        if not self.accelerator.is_main_process:
+        """Validation and checkpoint when they are due, ``done`` steps being done.
+
+        The main process does both, with the help of the others where weights are spread over them.
+        """
+        sharded, main = is_sharded(self.running.model), self.accelerator.is_main_process
+        if not (main or sharded):
             return
         validation = self.config.validation
         last = done == self.config.steps
         if validation is not None and (done % validation.every == 0 or last):
             self._log({"event": "validation", "step": done, **self.validate()})
-        if last or time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes:
-            save_checkpoint(self.out_dir, self.config, done, self.running)
+        due = time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes
+        if last or (self._agreed(due) if sharded else due):
+            save_checkpoint(self.out_dir, self.config, done, self.running, write=main)
             self.last_saved = time.monotonic()
+
+    def _agreed(self, due: bool) -> bool:
+        """Whether any process's clock says so, as all must act together."""
+        asked = torch.tensor(int(due), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked, "sum"))
 
     def validate(self) -> dict[str, float]:
         """The figures of `validate.Validation`, for the averaged weights."""
         if not self.samples:
             return {}
         model = self._averaged()
+        if not self.accelerator.is_main_process:
+            return {}
         policy = make_policy(model.config.memory)
         return asdict(validate(model, policy, self.samples, self.accelerator.device))
 
@@ -181,7 +194,7 @@ class Trainer:
         model = build_model(self.running.model.config)
         if self.config.lora is not None:
             add_adapters(model, self.config.lora)
-        model.to(self.accelerator.device).load_state_dict(self.running.model.state_dict())
+        model.to(self.accelerator.device).load_state_dict(whole(self.running.model.state_dict()))
         if self.running.average is not None:
             self.running.average.copy_to(model)
         return (model if self.config.lora is None else merged(model)).eval()
@@ -189,8 +202,10 @@ class Trainer:
     def finish(self) -> Path:
         """Save the trained model beside its configuration."""
         folder = self.out_dir / "model"
+        if self.accelerator.is_main_process or is_sharded(self.running.model):
+            model = self._averaged()
         if self.accelerator.is_main_process:
-            save_model(self._averaged(), folder)
+            save_model(model, folder)
         self.accelerator.end_training()
         return folder
 
