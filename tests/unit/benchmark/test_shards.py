@@ -133,7 +133,7 @@ def test_a_killed_worker_is_known_by_its_silence(folder: Path, tmp_path: Path, a
 def test_reclaim_does_not_wait(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
     file = tmp_path / "results.json"
     work(folder, file, "1/2")
-    (tmp_path / "results.json.shards" / "still.claim").write_text("gone")
+    (tmp_path / "results.json.shards" / "moving.claim").write_text("gone")
     assert work(folder, file).result is None
     assert work(folder, file, reclaim=True).result is not None
     assert scores(file) == alone
@@ -203,5 +203,5 @@ def test_a_damaged_file_is_named(folder: Path, tmp_path: Path) -> None:
     work(folder, file, "1/2")
     for path in (tmp_path / "results.json.shards").glob("*.json"):
         path.write_text("{")
-    with pytest.raises(InputError, match=r"moving\.json: damaged"):
+    with pytest.raises(InputError, match=r"still\.json: damaged"):
         work(folder, file, "2/2")
