@@ -1,17 +1,21 @@
 """Every rule, on frames and in a run of the benchmark."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from colours import ColourTracker, scene, square
+from colours import ColourTracker, paint, scene, square
 
 from sam2s.benchmark.protocol import plan
 from sam2s.benchmark.rules import BENCHMARK, DAVIS, EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, run_benchmark
 from sam2s.benchmark.tally import at_decoder
+from sam2s.benchmark.times import frame_times
 from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
+from sam2s.errors import InputError
 
 QUIET = Options(progress=False)
 EVERYONE = [0, 2, 4, 5, 8]
@@ -57,8 +61,6 @@ def test_what_counts_by_what_is_shown() -> None:
 def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Object 1 on all of 8 frames; 2 from frame 3 on, annotated on every other frame, gone on frame 7."""
     root = tmp_path_factory.mktemp("rules") / "data"
-    from colours import paint
-
     with MaskletWriter(root) as writer:
         info = VideoInfo("alpha", None, "test", 10.0, {1: ObjectInfo("hook"), 2: ObjectInfo("grasper")})
         writer.add_video("video", info)
@@ -161,6 +163,31 @@ def test_a_swap_is_seen_and_logits_are_calibrated(folder: Path) -> None:
     assert (
         run_benchmark(folder, Contestant(Swapper(), {}), replace(QUIET, videos=("moving",))).board() == result.board()
     )
+
+
+def test_a_resumed_run_has_the_same_details(folder: Path, tmp_path: Path) -> None:
+    options = replace(QUIET, json=tmp_path / "result.json")
+    with pytest.raises(RuntimeError, match="on purpose"):
+        run_benchmark(folder, Contestant(Swapper(fail_at=(2, 6)), {}), options)
+    resumed = run_benchmark(folder, Contestant(Swapper(), {}), options)
+    whole = run_benchmark(folder, Contestant(Swapper(), {}), QUIET)
+    assert resumed.board() == whole.board()
+    assert resumed.to_json()["details"] == whole.to_json()["details"]
+
+
+def test_times_are_the_sources_own_else_by_the_frame_rate(folder: Path, sparse: Path, tmp_path: Path) -> None:
+    moving, still = open_masklets(folder).videos.values()
+    assert frame_times(moving) == [i / 25 for i in range(10)]
+    assert frame_times(still) == [None] * 12
+    data = tmp_path / "data"
+    shutil.copytree(sparse, data)
+    frames = {f"{i:05d}": {"source_frame": 60 * i, "time_s": 1.5 * i} for i in range(7)}
+    (data / "sources.json").write_text(json.dumps({"sources": {}, "videos": {"video": {"frames": frames}}}))
+    (video,) = open_masklets(data).videos.values()
+    assert frame_times(video) == [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, None]
+    (data / "sources.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        frame_times(video)
 
 
 def test_masks_at_the_decoders_resolution() -> None:
