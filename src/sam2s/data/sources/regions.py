@@ -11,6 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+EIGHT = np.ones((3, 3), dtype=bool)
+"""Pixels that touch at a corner are connected."""
+
 
 def bounds(mask: np.ndarray) -> tuple[slice, slice] | None:
     """The smallest window that holds all of a (H, W) bool mask, None when it is empty."""
