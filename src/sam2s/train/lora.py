@@ -88,9 +88,7 @@ def _check_targets(model: SAM2S, targets: str) -> None:
 def _wake(model: SAM2S, prefix: str) -> None:
     woken = [p for name, p in model.named_parameters() if name.startswith(prefix)]
     if not woken:
-        raise InputError(
-            f"lora.modules: no parameter's name begins with {prefix!r}; try mask_decoder"
-        )
+        raise InputError(f"lora.modules: no parameter's name begins with {prefix!r}; try mask_decoder")
     for parameter in woken:
         parameter.requires_grad_(True)
 

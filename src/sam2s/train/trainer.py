@@ -86,7 +86,8 @@ class Trainer:
         stage, within = self.config.stage_at(step)
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
-        figures = self.descend(step, passes)
+        drawn = (step + 1) % self.config.run.overlay_every == 0 and self.accelerator.is_main_process
+        figures = self.descend(step, passes, overlay=drawn)
         norm = whole(self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip))
         self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
@@ -94,8 +95,8 @@ class Trainer:
             self.running.average.update(self.running.model)
         return {"lr": lr, "norm": float(norm), **figures}
 
-    def descend(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
-        """The gradients of step ``step``, without changing a weight.
+    def descend(self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False) -> dict[str, float]:
+        """The gradients of step ``step``, without changing a weight; ``overlay``: the first pass is drawn to a file.
 
         Every row of every pass and process weighs the same, so they are those of one batch that holds all rows. DDP
         takes the mean over processes, hence the factor.
@@ -107,20 +108,20 @@ class Trainer:
         figures: list[dict[str, float]] = []
         for number, batch in enumerate(passes):
             with self._synchronised(last=number == len(passes) - 1):
-                figures.append(self._pass(step, stage, number, batch, batch.rows / rows))
+                figures.append(self._pass(step, number, batch, batch.rows / rows, overlay and number == 0))
         summed = {name: sum(part[name] for part in figures) for name in figures[0]}
         return {**summed, "rows": rows / self.accelerator.num_processes}
 
-    def _pass(self, step: int, stage: Stage, number: int, batch: ClipBatch, share: float) -> dict[str, float]:
+    def _pass(self, step: int, number: int, batch: ClipBatch, share: float, overlay: bool) -> dict[str, float]:
         """Forward and backward pass of one batch, which holds ``share`` of the rows of all."""
+        stage, _ = self.config.stage_at(step)
         rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
         script = self._script(step, stage, batch)
         losses, answers = self.learner(batch, stage, script, generator(self.config.seed, step, rank, CLICKS))
         self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
-        due = (step + 1) % self.config.run.overlay_every == 0 and number == 0
-        if due and self.accelerator.is_main_process:
+        if overlay:
             save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
         # Losses are sums over answers; the log has means over them.
         terms = {name: float(value.detach()) / len(answers) for name, value in losses.terms().items()}
