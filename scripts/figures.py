@@ -2,7 +2,8 @@
 
 1. J&F after 3 clicks on 10 held-out synthetic videos of 150 frames (their own seeds; procedures in turn, the one that
    nothing is trained on among them), beside both floors.
-2. The same on a folder of real masklets (``scripts/real_masklets.py`` makes one), where given.
+2. The same on a folder of real masklets (``scripts/real_masklets.py`` makes one), where given; its split ``train``,
+   which nano is trained on, is left out.
 3. Frames per second of ``sam2s track``: a 640 x 480 mp4 in, masks of one object out, on two cores.
 
 ``OUT`` gets ``figures.json`` (numbers, machine, versions, command), a result file and a contact sheet per data set.
@@ -28,6 +29,7 @@ from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import markdown_table
 from sam2s.benchmark.run import MODEL, BenchmarkResult, Options, open_contestant, run_benchmark
+from sam2s.data.masklets import open_masklets
 from sam2s.data.synthetic import HELD_OUT, Scene, random_spec, synthesize
 from sam2s.export.video_file import write_video
 from sam2s.tracking.annotator import center_click
@@ -63,7 +65,9 @@ def benchmark(name: str, data: Path, given: argparse.Namespace) -> dict[str, Any
     """Score model and floors on ``data``, print the table, draw the sheet; the figures in short."""
     masks = given.out / f"{name}_masks"
     contestant = open_contestant(given.model, memory=None if given.memory == "auto" else given.memory)
-    options = Options(prompt=given.prompt, floors=True, json=given.out / f"{name}.json", masks=masks)
+    never_trained_on = tuple(n for n, video in open_masklets(data).videos.items() if video.info.split != "train")
+    out = given.out / f"{name}.json"
+    options = Options(prompt=given.prompt, floors=True, videos=never_trained_on, json=out, masks=masks)
     result = run_benchmark(data, contestant, options)
     contact_sheet(data, masks, given.out / f"{name}.png")
     print(f"\n## {name}\n\n{markdown_table([result])}")

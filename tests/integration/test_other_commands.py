@@ -101,6 +101,24 @@ def test_benchmark_scores_a_model_and_the_floors(sam2s, masklets: Path, model_fo
     assert sam2s(f"evaluate --pred {tmp_path}/masks --gt {masklets}").code == 0
 
 
+def test_benchmark_writes_a_report(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
+    said = sam2s(
+        f"benchmark {masklets} --model {model_folder} --prompt mask --report {tmp_path}/r --device cpu "
+        "--skip-last video"
+    )
+    assert (said.code, said.err) == (0, "")
+    assert f"report: {tmp_path}/r/report.md" in said.out
+    assert "| swaps |" in said.out
+    made = {"results.json", "report.md", "course.png", "classes.png"}
+    assert made <= {p.name for p in (tmp_path / "r").iterdir()} <= made | {"reliability.png"}
+    result = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert result["protocol"]["rules"]["skip_last"] == "video"
+    assert result["details"]["all"]["frames"] > 0
+    said = sam2s(f"benchmark {masklets} --model {model_folder} --suite sa-sv --device cpu")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "holds no test video of SA-SV" in said.err
+
+
 def test_benchmark_refuses(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
     for arguments, words in (
         (f"{tmp_path}/none --model {model_folder}", "no such folder"),
@@ -117,6 +135,16 @@ def test_train_refuses(sam2s, tmp_path: Path):
     said = sam2s(f"train nonsense --out {tmp_path}/run")
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "unknown name 'nonsense'; use one of finetune" in said.err
+    for arguments, words in (
+        ("finetune", "name your annotated folder with --data"),
+        (f"finetune --data {tmp_path}/none", "no such folder"),
+        ("nano --set stages.0.stepz=3", "has no field 'stepz'; it has name, steps"),
+        ("nano --set stages.0.size=100", "stages.0.size: got 100, expected a multiple of 32"),
+        ("nano --model small", "--data and --model are for finetune, sam2s_base_plus"),
+    ):
+        said = sam2s(f"train {arguments} --out {tmp_path}/run")
+        assert (said.code, said.err.count("\n")) == (2, 1), said.err
+        assert words in said.err
     assert not (tmp_path / "run").exists()
 
 

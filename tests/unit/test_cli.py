@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from sam2s import cli
-from sam2s.benchmark.rules import Rules
+from sam2s.benchmark.rules import SA_V, Rules
 from sam2s.commands import options
 from sam2s.errors import DamagedSource, InputError, WeightsError
 from sam2s.memory.policy import RULES
@@ -91,6 +91,20 @@ def test_track_takes_every_choice(seen: Seen):
         (
             "evaluate --pred p --gt g --json r.json --skip-first prompted",
             options.Evaluate(Path("p"), Path("g"), json=Path("r.json"), rules=Rules(skip_first="prompted")),
+        ),
+        (
+            "benchmark data --suite sa-sv --report out --prompt mask --skip-last video --absent skip --mean all",
+            options.Benchmark(
+                Path("data"),
+                suite="sa-sv",
+                report=Path("out"),
+                prompt="mask",
+                rules=Rules(skip_last="video", absent="skip", mean="all"),
+            ),
+        ),
+        (
+            "evaluate --pred p --gt g --skip-first annotated --skip-last object --unseen skip --mean all",
+            options.Evaluate(Path("p"), Path("g"), rules=SA_V),
         ),
         (
             "synth out --videos 3 --frames 20 --size 128 --seed 5 --procedure myotomy --workers 2",

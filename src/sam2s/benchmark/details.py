@@ -77,7 +77,7 @@ def details_cells(entry: Mapping[str, Any]) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(value) if isinstance(value, int) else f"{value:.1f}"
 
 
 def _percent(share: float | None) -> float | None:

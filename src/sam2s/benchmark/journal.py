@@ -26,7 +26,7 @@ class Journal:
 
     def __init__(self, path: Path | None, run: Mapping[str, Any]) -> None:
         self._path = path
-        self._key = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
+        self._key = run_key(run)
         self.finished: dict[str, VideoScores] = {}
         if path is None:
             return
@@ -71,6 +71,11 @@ class Journal:
             self.finished[scores.video] = scores
         if len(whole) < len(rest):  # the last line was cut off with the run
             replace_text(self._partial, "".join([head, *whole]))
+
+
+def run_key(run: Mapping[str, Any]) -> str:
+    """One word for all that decides the scores."""
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -80,17 +80,18 @@ def plot_reliability(runs: Mapping[str, Entry], path: Path) -> bool:
     curves = _reliability_curves(runs)
     if not curves:
         return False
-    figure, axes = _figure(5.4, 5.6)
-    bars = axes.inset_axes((0.0, -0.36, 1.0, 0.2))
-    axes.plot([0, 100], [0, 100], color="grey", linestyle="--", linewidth=1, label="perfect")
+    figure, (axes, bars) = _figures(7.6, 5.6, heights=(4, 1))
+    axes.plot([0, 100], [0, 100], color="0.5", linestyle="--", linewidth=1, label="perfect")
     for label, curve in curves.items():
         predicted, observed = ([100 * value for value in curve[key]] for key in ("predicted", "observed"))
-        (line,) = axes.plot(predicted, observed, marker="o", markersize=4, label=label)
+        axes.plot(predicted, observed, marker="o", markersize=4, label=label, clip_on=False)
         total = sum(curve["pixels"])
-        bars.plot(predicted, [100 * n / total for n in curve["pixels"]], marker=".", color=line.get_color())
-    axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="pixels that belong to the object, %", aspect="equal")
-    axes.set_title("Reliability at true boundaries")
-    axes.legend(loc="upper left", fontsize=8, frameon=False)
+        bars.plot(predicted, [100 * n / total for n in curve["pixels"]], marker=".", color=axes.lines[-1].get_color())
+    axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="pixels that belong to the object, %")
+    which = ", objects found (IoU of 50 % or more)" if len(runs) > 1 else ""
+    axes.set_title(f"Reliability at true boundaries{which}")
+    axes.tick_params(labelbottom=False)
+    _legend_beside(axes)
     bars.set(xlim=(0, 100), ylabel="pixels, %", xlabel="predicted probability, %")
     bars.set_ylim(bottom=0)
     _save(figure, path)
@@ -103,11 +104,11 @@ def _reliability_curves(runs: Mapping[str, Entry]) -> dict[str, Entry]:
         found = entry["details"][ALL]
         if found["reliability"] is None:
             continue
-        prefix = f"{label}: " if len(runs) > 1 else ""
+        prefix = f"{label} " if len(runs) > 1 else ""
         if len(runs) == 1:
-            curves[f"object in view (ECE {_ece(found['ece'])})"] = found["reliability"]["every"]
+            curves[f"object in view\n(ECE {_ece(found['ece'])})"] = found["reliability"]["every"]
         if found["ece_found"] is not None:
-            where = "" if len(runs) > 1 else "object found, IoU of 50 % or more "
+            where = "" if len(runs) > 1 else "object found,\nIoU of 50 % or more\n"
             curves[f"{prefix}{where}(ECE {_ece(found['ece_found'])})"] = found["reliability"]["found"]
     return {label: curve for label, curve in curves.items() if curve["pixels"]}
 
@@ -137,15 +138,22 @@ def require_matplotlib() -> None:
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, (axes,) = _figures(width, height, heights=(1,))
+    return figure, axes
+
+
+def _figures(width: float, height: float, heights: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
+    """Axes one above the other, their ``heights`` in proportion."""
     require_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="both", color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
+    found = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes in found:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="both", color="0.92", linewidth=0.8)
+        axes.set_axisbelow(True)
+    return figure, list(found)
 
 
 def _legend_beside(axes: Axes) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which objects and frames count, and how means are formed. The defaults are the benchmark's."""
+    """Which objects and frames count, and how means are formed (docs/benchmark.md)."""
 
     skip_first: Literal["none", "annotated", "prompted"] = "prompted"
     """Leave out of each object's annotated frames: none, the first (DAVIS, SA-V), or all up to the first that shows

@@ -96,6 +96,7 @@ def object_score(
 
 def at_decoder(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A true mask (H, W) bool at the decoder's resolution ``shape`` (h, w): cells that it covers by half or more."""
-    # Pillow rounds the mean of zeros and ones to the nearest, which is the cut at one half.
-    cells = Image.fromarray(mask.view(np.uint8)).resize((shape[1], shape[0]), Image.Resampling.BOX)
-    return np.asarray(cells).astype(bool)
+    # Pillow rounds after each of its two passes: zeros and ones alone would round quarters up to halves, to ones. The
+    # bytes of a mask that Pillow read are 0 and 255, so it is converted rather than viewed.
+    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BOX)) >= 128

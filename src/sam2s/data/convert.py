@@ -18,6 +18,7 @@ from sam2s.data.convert_writer import ConvertedFolder, VideoFolder
 from sam2s.data.link import Linker
 from sam2s.data.masklet_info import ObjectInfo, VideoInfo
 from sam2s.data.pictures import read_rgb
+from sam2s.data.png_bits import encode_bits
 from sam2s.data.sources import get_source
 from sam2s.data.sources.base import ReadOptions, Region, Source, SourceFrame, SourceInfo, SourceVideo
 from sam2s.data.sources.media import PictureReader, picture_size
@@ -196,10 +197,10 @@ class _Walk:
 
     def run(self) -> None:
         """Raises InputError for whatever is wrong with the video."""
-        for frame, regions in prefetched(self._video.frames, _decoded):
+        for frame, decoded in prefetched(self._video.frames, _decoded):
             pixels = self._place(frame)
-            if regions is not None:
-                self._add(frame, regions, pixels)
+            if decoded is not None:
+                self._add(frame, decoded, pixels)
             self._bar.update()
 
     def _place(self, frame: SourceFrame) -> Callable[[], np.ndarray]:
@@ -219,21 +220,38 @@ class _Walk:
         self._size = size
         return partial(_pixels, path)
 
-    def _add(self, frame: SourceFrame, regions: list[Region], pixels: Callable[[], np.ndarray]) -> None:
+    def _add(self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]) -> None:
         assert self._size is not None
-        for region in regions:
+        for region in decoded.regions:
             _check(region, self._video, frame, self._size)
-        found: dict[int, np.ndarray] = {}
-        for object_id, region in zip(self._linker.step(regions, pixels), regions, strict=True):
-            found[object_id] = found[object_id] | region.mask if object_id in found else region.mask
-            self.objects.setdefault(object_id, self._video.classes[region.label])
+        found: dict[int, list[int]] = {}
+        for place, object_id in enumerate(self._linker.step(decoded.regions, pixels)):
+            found.setdefault(object_id, []).append(place)
+            self.objects.setdefault(object_id, self._video.classes[decoded.regions[place].label])
         self.masks += len(found)
-        self._target.add(frame.name, self._size, found)
+        self._target.add(frame.name, self._size, {object_id: decoded.file(at) for object_id, at in found.items()})
 
 
-def _decoded(frame: SourceFrame) -> list[Region] | None:
-    """The regions that are not empty; None where the frame is not annotated."""
-    return None if frame.regions is None else [region for region in frame.regions() if region.mask.any()]
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A frame's regions that are not empty, and each one's mask as a PNG: both need no knowledge of other frames."""
+
+    regions: list[Region]
+    files: list[bytes]
+
+    def file(self, places: list[int]) -> bytes:
+        """The union of some regions as a PNG."""
+        if len(places) == 1:
+            return self.files[places[0]]
+        return encode_bits(np.logical_or.reduce([self.regions[place].mask for place in places]))
+
+
+def _decoded(frame: SourceFrame) -> _Decoded | None:
+    """None where the frame is not annotated."""
+    if frame.regions is None:
+        return None
+    regions = [region for region in frame.regions() if region.mask.any()]
+    return _Decoded(regions, [encode_bits(region.mask) for region in regions])
 
 
 def _check(region: Region, video: SourceVideo, frame: SourceFrame, size: tuple[int, int]) -> None:

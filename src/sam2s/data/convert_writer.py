@@ -178,8 +178,8 @@ class VideoFolder:
     def _target(self, name: str, suffix: str) -> Path:
         return self.folder / "JPEGImages" / f"{name}{suffix.lower()}"
 
-    def add(self, name: str, size: tuple[int, int], masks: Mapping[int, np.ndarray]) -> None:
-        """The masks of the frame ``name``, whose picture is there already; objects left out are absent on it."""
+    def add(self, name: str, size: tuple[int, int], masks: Mapping[int, bytes]) -> None:
+        """The masks (PNGs) of the frame ``name``, whose picture is there already; objects left out are absent on it."""
         self._names.append(name)
         self._size = size
         for object_id in masks:
@@ -200,9 +200,9 @@ class VideoFolder:
                     _write_bytes(f"{folder}/{name}.png", content)
 
 
-def _write_masks(folder: Path, name: str, masks: Mapping[int, np.ndarray]) -> None:
-    for object_id, mask in masks.items():
-        _write_bytes(f"{folder}/{object_id:03d}/{name}", encode_bits(mask))
+def _write_masks(folder: Path, name: str, masks: Mapping[int, bytes]) -> None:
+    for object_id, content in masks.items():
+        _write_bytes(f"{folder}/{object_id:03d}/{name}", content)
 
 
 def _write_bytes(path: str, content: bytes) -> None:

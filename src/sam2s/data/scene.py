@@ -37,8 +37,9 @@ COARSE = 64
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, with the still of ``side`` pixels in the middle; a mask is
-    where at least 128 of 255 are, in between it is resampled as the picture is. ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
+    """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, with the still of ``side`` pixels in the middle. A mask is
+    where at least 128 of 255 are: its border is soft, so that it is resampled as the picture is. ``surround``
+    (side, side) uint8, 255 where the screen is dark, or None."""
 
     picture: np.ndarray
     masks: np.ndarray
@@ -85,13 +86,19 @@ def _continue(picture: np.ndarray, planes: np.ndarray, rng: np.random.Generator)
     masks[middle, middle] = planes
     twins = np.zeros(outer.shape[:2], np.uint8)
     for number in range(masks.shape[-1]):
-        _, parts = cv2.connectedComponents((masks[..., number] > 0).astype(np.uint8), connectivity=4)
-        twin = (parts > 0) & ~np.isin(parts, np.unique(parts[middle, middle]))
+        count, parts = cv2.connectedComponents((masks[..., number] > 0).astype(np.uint8), connectivity=4)
+        apart = np.ones(count, bool)
+        apart[parts[middle, middle]] = False
+        apart[0] = False
+        twin = apart[parts]
         masks[twin, number] = 0
         twins[twin] = 255
     if twins.any():
-        filled = sample_planes(fill(picture, _wider(planes.max(axis=-1)) > 0), beyond, mirror=True)
-        outer = np.where(_wider(twins)[..., None] > 0, filled, outer)
+        twins = _wider(twins)
+        x, y, width, height = cv2.boundingRect(twins)
+        part = (slice(y, y + height), slice(x, x + width))
+        filled = sample_planes(fill(picture, _wider(planes.max(axis=-1)) > 0), beyond[part], mirror=True)
+        outer[part] = np.where(twins[part][..., None] > 0, filled, outer[part])
     outer[middle, middle] = picture
     return outer, masks
 
@@ -154,7 +161,9 @@ def _find_surround(picture: np.ndarray) -> np.ndarray | None:
     corners = labels[[2, 2, -3, -3], [2, -3, 2, -3]]
     if (corners > 0).sum() < 3:
         return None
-    surround = np.isin(labels, corners[corners > 0])
+    around = np.zeros(labels.max() + 1, bool)
+    around[corners[corners > 0]] = True
+    surround = around[labels]
     if not SURROUND[0] < surround.mean() < SURROUND[1]:
         return None
     return _wider(_wider(surround.astype(np.uint8) * 255))

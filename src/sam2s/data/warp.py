@@ -128,9 +128,10 @@ def _positions(size: int, matrix: np.ndarray) -> np.ndarray:
     """``matrix`` applied to the pixel centres of a ``size`` x ``size`` view: (size, size, 2) float32."""
     line = ((np.arange(size) + 0.5) / size).astype(np.float32)
     matrix = matrix.astype(np.float32)
-    across = line[None, :, None] * matrix[:, 0]
-    down = line[:, None, None] * matrix[:, 1]
-    return across + (down + matrix[:, 2])
+    where = np.empty((size, size, 2), np.float32)
+    for axis in (0, 1):
+        where[..., axis] = line * matrix[axis, 0] + (line * matrix[axis, 1] + matrix[axis, 2])[:, None]
+    return where
 
 
 def sample_planes(planes: np.ndarray, pixels: np.ndarray, *, mirror: bool) -> np.ndarray:

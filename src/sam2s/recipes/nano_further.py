@@ -56,14 +56,14 @@ def _stages() -> tuple[Stage, ...]:
     """The encoder alone, by dense supervision; clicks on single frames; short clips with corrections; whole clips of
     eight frames, half of them DiveMem's."""
     # Half a loss pixel is two input pixels here; the paper's one would blur a thin tool away at this resolution.
-    loss = replace(LOSS, soften=SoftLabel(sigma=0.5), dense=1.0)
+    loss = replace(LOSS, soften=SoftLabel(sigma=0.5), dense=2.0)
     pair = ConsecutiveSampler(frames=2, max_objects=8, max_stride=16, min_area=0.0008, absence=0.3)
     one = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.002)
     three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=12, min_area=0.002, absence=0.5)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=6, min_area=0.001, absence=0.6)
     long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
-    short = Stage("short clips", 1500, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=loss, user=CORRECTING)
-    whole = Stage("whole clips", 500, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=loss, user=CORRECTING)
+    short = Stage("short clips", 1300, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=loss, user=CORRECTING)
+    whole = Stage("whole clips", 350, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=loss, user=CORRECTING)
     stages = (
         Stage("encoder", 1500, FULL, 6, 1.2e-3, 3e-4, 50, pair, loss=loss, encoder_only=True),
         Stage("clicks", 700, FULL, 8, 6e-4, 4e-4, 50, one, loss=loss, user=CLICKING, frozen=("image_encoder",)),

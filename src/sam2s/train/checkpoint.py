@@ -13,6 +13,7 @@ from sam2s.errors import InputError
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import TrainConfig, from_json, to_json
 from sam2s.train.optim import MovingAverage
+from sam2s.train.sharding import spread_optimizer, spread_state, whole
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -29,17 +30,22 @@ class Running:
     auxiliary: nn.Module | None = None
 
 
-def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running) -> Path:
-    """Write ``folder/checkpoint.pt`` (temporary file, then rename); ``step`` steps are done."""
+def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running, *, write: bool = True) -> Path:
+    """Write ``folder/checkpoint.pt`` (temporary file, then rename); ``step`` steps are done.
+
+    Where weights are spread over processes (FSDP), all of them call this and one has ``write``.
+    """
     state = {
         "config": to_json(config),
         "step": step,
-        "model": running.model.state_dict(),
-        "optimizer": running.optimizer.state_dict(),
-        "average": None if running.average is None else running.average.state_dict(),
-        "auxiliary": None if running.auxiliary is None else running.auxiliary.state_dict(),
+        "model": whole(running.model.state_dict()),
+        "optimizer": whole(running.optimizer.state_dict()),
+        "average": None if running.average is None else whole(running.average.state_dict()),
+        "auxiliary": None if running.auxiliary is None else whole(running.auxiliary.state_dict()),
     }
     path = folder / CHECKPOINT
+    if not write:
+        return path
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
     os.replace(temporary, path)
@@ -57,10 +63,10 @@ def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if from_json(TrainConfig, state["config"]) != config:
         raise InputError(f"{path}: was made by another configuration; resume with that one or choose another folder")
-    running.model.load_state_dict(state["model"])
-    running.optimizer.load_state_dict(state["optimizer"])
+    running.model.load_state_dict(spread_state(state["model"], running.model.state_dict()))
+    running.optimizer.load_state_dict(spread_optimizer(state["optimizer"], running.optimizer))
     if running.average is not None:
         running.average.load_state_dict(state["average"])
     if running.auxiliary is not None:
-        running.auxiliary.load_state_dict(state["auxiliary"])
+        running.auxiliary.load_state_dict(spread_state(state["auxiliary"], running.auxiliary.state_dict()))
     return int(state["step"])

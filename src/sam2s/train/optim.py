@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sam2s.errors import InputError
+from sam2s.train.sharding import spread, whole
 
 TRUNK_BLOCK = re.compile(r"(?:^|\.)trunk\.blocks\.(\d+)\.")
 
@@ -122,11 +123,11 @@ class MovingAverage:
         """Go on from a saved state."""
         self.steps = int(state["steps"])
         for name, value in state["weights"].items():
-            self.weights[name].copy_(value)
+            self.weights[name].copy_(spread(value, self.weights[name]))
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         """Write the averaged weights into ``model``; what was never trained is left as it is."""
         for name, parameter in model.named_parameters():
             if name in self.weights:
-                parameter.copy_(self.weights[name])
+                parameter.copy_(whole(self.weights[name]))

@@ -28,6 +28,7 @@ from sam2s.train.lora import add_adapters, merged
 from sam2s.train.losses import true_iou
 from sam2s.train.optim import freeze, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
+from sam2s.train.sharding import is_sharded, whole
 from sam2s.train.steps import Steps, draw_rank, stream
 from sam2s.train.unroll import Answer, Script, draw_script
 from sam2s.train.validate import validate
@@ -85,16 +86,17 @@ class Trainer:
         stage, within = self.config.stage_at(step)
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
-        figures = self.descend(step, passes)
-        norm = self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
+        drawn = (step + 1) % self.config.run.overlay_every == 0 and self.accelerator.is_main_process
+        figures = self.descend(step, passes, overlay=drawn)
+        norm = whole(self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip))
         self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
         if self.running.average is not None:
             self.running.average.update(self.running.model)
         return {"lr": lr, "norm": float(norm), **figures}
 
-    def descend(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
-        """The gradients of step ``step``, without changing a weight.
+    def descend(self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False) -> dict[str, float]:
+        """The gradients of step ``step``, without changing a weight; ``overlay``: the first pass is drawn to a file.
 
         Every row of every pass and process weighs the same, so they are those of one batch that holds all rows. DDP
         takes the mean over processes, hence the factor.
@@ -106,20 +108,20 @@ class Trainer:
         figures: list[dict[str, float]] = []
         for number, batch in enumerate(passes):
             with self._synchronised(last=number == len(passes) - 1):
-                figures.append(self._pass(step, stage, number, batch, batch.rows / rows))
+                figures.append(self._pass(step, number, batch, batch.rows / rows, overlay and number == 0))
         summed = {name: sum(part[name] for part in figures) for name in figures[0]}
         return {**summed, "rows": rows / self.accelerator.num_processes}
 
-    def _pass(self, step: int, stage: Stage, number: int, batch: ClipBatch, share: float) -> dict[str, float]:
+    def _pass(self, step: int, number: int, batch: ClipBatch, share: float, overlay: bool) -> dict[str, float]:
         """Forward and backward pass of one batch, which holds ``share`` of the rows of all."""
+        stage, _ = self.config.stage_at(step)
         rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
         script = self._script(step, stage, batch)
         losses, answers = self.learner(batch, stage, script, generator(self.config.seed, step, rank, CLICKS))
         self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
-        due = (step + 1) % self.config.run.overlay_every == 0 and number == 0
-        if due and answers and self.accelerator.is_main_process:
+        if overlay and answers:
             save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
         # Losses are sums over answers; the log has means over them (a stage for the encoder alone has none).
         terms = {name: float(value.detach()) / max(1, len(answers)) for name, value in losses.terms().items()}
@@ -157,22 +159,34 @@ class Trainer:
             )
 
     def _after(self, done: int) -> None:
-        """Validation and checkpoint when they are due, ``done`` steps being done."""
-        if not self.accelerator.is_main_process:
+        """Validation and checkpoint when they are due, ``done`` steps being done.
+
+        The main process does both, with the help of the others where weights are spread over them.
+        """
+        sharded, main = is_sharded(self.running.model), self.accelerator.is_main_process
+        if not (main or sharded):
             return
         validation = self.config.validation
         last = done == self.config.steps
         if validation is not None and (done % validation.every == 0 or last):
             self._log({"event": "validation", "step": done, **self.validate()})
-        if last or time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes:
-            save_checkpoint(self.out_dir, self.config, done, self.running)
+        due = time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes
+        if last or (self._agreed(due) if sharded else due):
+            save_checkpoint(self.out_dir, self.config, done, self.running, write=main)
             self.last_saved = time.monotonic()
+
+    def _agreed(self, due: bool) -> bool:
+        """Whether any process's clock says so, as all must act together."""
+        asked = torch.tensor(int(due), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked, "sum"))
 
     def validate(self) -> dict[str, float]:
         """The figures of `validate.Validation`, for the averaged weights."""
         if not self.samples:
             return {}
         model = self._averaged()
+        if not self.accelerator.is_main_process:
+            return {}
         policy = make_policy(model.config.memory)
         return asdict(validate(model, policy, self.samples, self.accelerator.device))
 
@@ -181,7 +195,7 @@ class Trainer:
         model = build_model(self.running.model.config)
         if self.config.lora is not None:
             add_adapters(model, self.config.lora)
-        model.to(self.accelerator.device).load_state_dict(self.running.model.state_dict())
+        model.to(self.accelerator.device).load_state_dict(whole(self.running.model.state_dict()))
         if self.running.average is not None:
             self.running.average.copy_to(model)
         return (model if self.config.lora is None else merged(model)).eval()
@@ -189,8 +203,10 @@ class Trainer:
     def finish(self) -> Path:
         """Save the trained model beside its configuration."""
         folder = self.out_dir / "model"
+        if self.accelerator.is_main_process or is_sharded(self.running.model):
+            model = self._averaged()
         if self.accelerator.is_main_process:
-            save_model(self._averaged(), folder)
+            save_model(model, folder)
         self.accelerator.end_training()
         return folder
 

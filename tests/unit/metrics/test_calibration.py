@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.errors import InputError
-from sam2s.metrics.calibration import boundary_band, empty_reliability, reliability
+from sam2s.metrics.calibration import (
+    Calibration,
+    Reliability,
+    boundary_band,
+    boundary_reliability,
+    empty_reliability,
+    reliability,
+    total_calibration,
+)
 
 
 def test_by_hand():
@@ -65,3 +73,31 @@ def test_boundary_band_is_where_the_sides_meet():
 def test_sizes_must_agree():
     with pytest.raises(InputError, match="give equal sizes"):
         reliability(np.zeros((2, 3)), np.zeros((3, 2), bool))
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), width=st.sampled_from([1.5, 2.0, 2.5, 4.0]))
+def test_boundary_reliability_is_that_of_the_band(seed, width):
+    """Looking only around the object changes nothing."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((20, 24), bool)
+    top, left = rng.integers(0, 16, 2)
+    mask[top : top + rng.integers(0, 20), left : left + rng.integers(0, 24)] = True
+    logits = rng.normal(0, 4, mask.shape).astype(np.float32)
+    whole = reliability(1 / (1 + np.exp(-logits.astype(np.float64))), mask, where=boundary_band(mask, width))
+    found = boundary_reliability(logits, mask, width)
+    assert np.array_equal(found.count, whole.count)
+    assert np.allclose(found.confidence, whole.confidence)
+    assert np.array_equal(found.positive, whole.positive)
+
+
+def test_totals_json_and_equality():
+    one = Calibration(reliability(np.array([[0.2, 0.8]]), np.array([[False, True]])), empty_reliability())
+    both = total_calibration([one, None, one])
+    assert both.every.pixels == 4
+    assert both.found.pixels == 0
+    assert both.every.ece == pytest.approx(one.every.ece)
+    assert total_calibration([None]) is None
+    assert Calibration.from_json(both.to_json()) == both
+    assert one != both
+    assert Reliability.from_json(one.every.to_json()) == one.every

@@ -187,6 +187,7 @@ def test_a_run_is_the_same_with_and_without_an_estimate(squares: Path, tmp_path:
 
 def test_a_dry_run_stops_after_the_estimate(squares: Path, tmp_path: Path) -> None:
     config = config_for(squares, save_model(small_model(), tmp_path / "start"))
+    config = replace(config, run=replace(config.run, overlay_every=1))
     told: list[str] = []
     run_training(config, tmp_path / "dry", tell=told.append, dry_run=True, ready=lambda: told.append("ready"))
     assert told[-1].startswith("estimate")

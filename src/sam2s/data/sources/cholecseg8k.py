@@ -105,7 +105,7 @@ def _frame(number: int, picture: Path, mask: Path, labels: frozenset[str], optio
 
 
 def _regions(path: Path, labels: frozenset[str], options: ReadOptions) -> list[Region]:
-    masks, strays = code_masks(read_codes(path), CODES)
+    masks, strays = code_masks(read_codes(path), CODES, UNUSED)
     note_strays(strays, path, options, UNUSED)
     regions: list[Region] = []
     for label in labels.intersection(masks):

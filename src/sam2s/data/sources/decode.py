@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +50,36 @@ def read_threshold(path: Path, threshold: int = 127) -> np.ndarray:
     return codes > (0 if exact else threshold)
 
 
-def code_masks(codes: np.ndarray, table: Mapping[int, str]) -> tuple[dict[str, np.ndarray], dict[int, int]]:
+def code_masks(
+    codes: np.ndarray, table: Mapping[int, str], usual: Collection[int] = (0, 255)
+) -> tuple[dict[str, np.ndarray], dict[int, int]]:
     """Codes -> ({label: (H, W) bool} of the labels present, {code: pixels} of codes outside ``table``).
 
-    Several codes of one label (the parts of a tool) are united.
+    Several codes of one label (the parts of a tool) are united. ``usual``: codes outside the table that are to be
+    expected; the answer does not depend on them, only its speed.
     """
-    counts = Image.fromarray(codes).histogram()
     masks: dict[str, np.ndarray] = {}
+    left = codes.size
     for code, label in table.items():
-        if counts[code]:
-            mask = codes == code
+        mask = codes == code
+        if mask.any():
+            left -= int(np.count_nonzero(mask))
             masks[label] = masks[label] | mask if label in masks else mask
-    strays = {int(code): int(counts[code]) for code in np.flatnonzero(counts) if int(code) not in table}
-    return masks, strays
+    return masks, _strays(codes, table, usual, left)
+
+
+def _strays(codes: np.ndarray, table: Mapping[int, str], usual: Collection[int], left: int) -> dict[int, int]:
+    """{code: pixels} of the ``left`` pixels outside the table. Trying a few codes is faster than counting all."""
+    strays: dict[int, int] = {}
+    for code in sorted(usual):
+        if left and code not in table:
+            count = int(np.count_nonzero(codes == code))
+            strays |= {code: count} if count else {}
+            left -= count
+    if left:
+        counts = Image.fromarray(codes).histogram()
+        strays |= {code: int(n) for code, n in enumerate(counts) if n and code not in table}
+    return dict(sorted(strays.items()))
 
 
 def colour_codes(colours: np.ndarray, table: Sequence[Colour]) -> tuple[np.ndarray, dict[Colour, int]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 EIGHT = np.ones((3, 3), dtype=bool)
 """Pixels that touch at a corner are connected."""
@@ -23,18 +28,79 @@ def components(mask: np.ndarray, min_fraction: float = 0.0005, bridge: int = 0) 
     """The connected parts (8-neighbours) of a (H, W) bool mask, largest first.
 
     ``min_fraction``: of the picture's pixels; smaller parts are specks and are left out. ``bridge``: gaps of up to
-    twice this many pixels do not separate.
+    twice this many pixels do not separate. A mask that is one part is given back as it is, not copied.
     """
     window = bounds(mask)
     if window is None:
         return []
-    inside = np.pad(mask[window], bridge)
-    labels, count = ndimage.label(widened(inside, bridge), EIGHT)
-    core = slice(bridge, -bridge or None)
-    labels = np.where(mask[window], labels[core, core], 0)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    order = [i for i in np.argsort(-areas, kind="stable") if areas[i] >= max(1.0, min_fraction * mask.size)]
-    return [_place(labels == i + 1, window, mask.shape) for i in order]
+    inside = mask[window]
+    runs = runs_of(inside)
+    count, owner = connected_components(_joined(runs, reach=2 * bridge + 1), directed=False)
+    if count == 1:
+        return [mask] if runs.lengths.sum() >= min_fraction * mask.size else []
+    areas = np.bincount(owner, runs.lengths)
+    order = [i for i in np.argsort(-areas, kind="stable") if areas[i] >= min_fraction * mask.size]
+    return [_place(part, window, mask.shape) for part in _parts(inside, runs, owner, order)]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A mask as its horizontal runs, in reading order: (R,) int arrays. ``ends`` lie one column past the last pixel."""
+
+    rows: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.ends - self.starts
+
+
+def runs_of(mask: np.ndarray) -> Runs:
+    """The runs of a (H, W) bool mask: hundreds of numbers instead of hundreds of thousands of pixels."""
+    height, width = mask.shape
+    # One empty column keeps the rows apart, and one pixel in front lets the first run begin.
+    line = np.zeros(height * (width + 1) + 1, dtype=bool)
+    line[1:].reshape(height, width + 1)[:, :width] = mask
+    edges = np.flatnonzero(line[1:] != line[:-1])
+    rows, starts = np.divmod(edges[::2], width + 1)
+    return Runs(rows, starts, edges[1::2] - rows * (width + 1))
+
+
+def _joined(runs: Runs, reach: int) -> coo_array:
+    """(R, R) graph of the runs that have pixels at most ``reach`` apart in both directions."""
+    # Runs as intervals on one line, with so much room between the rows that none reaches into the next.
+    room = int(runs.ends.max()) + 2 * reach
+    first, last = runs.rows * room + runs.starts, runs.rows * room + runs.ends - 1
+    pairs = []
+    for down in range(min(reach, int(runs.rows[-1])) + 1):
+        begin = np.searchsorted(last, first + (down * room - reach))
+        stop = np.searchsorted(first, last + (down * room + reach), side="right")
+        counts = np.maximum(stop - begin, 0)
+        mine = np.repeat(np.arange(len(counts)), counts)
+        theirs = np.arange(len(mine)) + np.repeat(begin - np.cumsum(counts) + counts, counts)
+        pairs.append((mine, theirs))
+    rows, columns = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(len(first), len(first)))
+
+
+def _parts(inside: np.ndarray, runs: Runs, owner: np.ndarray, order: Sequence[int]) -> Iterator[np.ndarray]:
+    """The masks of the components ``order``. ``owner``: (R,) component of each run."""
+    labels: np.ndarray | None = None
+    for component in order:
+        mine = runs.rows[owner == component], runs.starts[owner == component], runs.ends[owner == component]
+        rows, columns = slice(int(mine[0][0]), int(mine[0][-1]) + 1), slice(int(mine[1].min()), int(mine[2].max()))
+        beside = (runs.rows < rows.stop) & (runs.rows >= rows.start)
+        beside &= (runs.starts < columns.stop) & (runs.ends > columns.start) & (owner != component)
+        part = np.zeros_like(inside)
+        if beside.any():
+            if labels is None:
+                labels = np.full(inside.shape, -1)
+                labels[inside] = np.repeat(owner, runs.lengths)
+            np.equal(labels, component, out=part)
+        else:  # alone in its window: no other pixel to tell apart
+            part[rows, columns] = inside[rows, columns]
+        yield part
 
 
 def widened(mask: np.ndarray, reach: int) -> np.ndarray:

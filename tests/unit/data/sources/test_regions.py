@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from source_trees import box, write
 
 from sam2s.data.sources import decode
-from sam2s.data.sources.regions import bounds, components, instruments
+from sam2s.data.sources.regions import bounds, components, instruments, widened
 from sam2s.data.sources.tree import Tree, find_folders, trailing_number
 from sam2s.errors import InputError
 
@@ -39,6 +40,25 @@ def test_components_split_a_mask_without_loss(mask: np.ndarray, bridge: int) -> 
     assert [int(p.sum()) for p in parts] == sorted((int(p.sum()) for p in parts), reverse=True)
     count = ndimage.label(mask, np.ones((3, 3)))[1]
     assert len(parts) == count if bridge == 0 else len(parts) <= count
+
+
+@settings(deadline=None, max_examples=100)
+@given(arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14))), st.sampled_from([0, 1, 2]))
+def test_components_are_those_of_labelling_pixels(mask: np.ndarray, bridge: int) -> None:
+    labels, count = ndimage.label(widened(np.pad(mask, bridge), bridge), np.ones((3, 3)))
+    inside = np.where(mask, labels[bridge : labels.shape[0] - bridge, bridge : labels.shape[1] - bridge], 0)
+    expected = {(inside == i).tobytes() for i in range(1, count + 1)}
+    assert {part.tobytes() for part in components(mask, 0.0, bridge)} == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.uint8, (6, 7), elements=st.sampled_from([0, 3, 7, 50, 255])), st.sampled_from([(0, 255), (50,), ()]))
+def test_code_masks_count_every_other_code(codes: np.ndarray, usual: tuple[int, ...]) -> None:
+    masks, rest = decode.code_masks(codes, {3: "a", 7: "b"}, usual)
+    assert rest == {c: int((codes == c).sum()) for c in (0, 50, 255) if (codes == c).any()}
+    assert {label: mask.tobytes() for label, mask in masks.items()} == {
+        label: (codes == code).tobytes() for code, label in ((3, "a"), (7, "b")) if (codes == code).any()
+    }
 
 
 def test_components_drop_specks_and_bridge_gaps() -> None:

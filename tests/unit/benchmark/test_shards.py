@@ -1,0 +1,207 @@
+"""Several workers, one result: the same as one worker's, whatever happens to them."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from colours import ColourTracker
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sam2s.benchmark import shards
+from sam2s.benchmark.run import Contestant, Options, run_benchmark
+from sam2s.benchmark.shards import Shard, SharedBoard, Standing, run_shard
+from sam2s.errors import InputError
+
+ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
+TIMED = ("fps", "object_fps", "provenance")
+"""What no two runs share."""
+WORKER = """
+import sys, time
+from pathlib import Path
+from colours import ColourTracker
+from sam2s.benchmark.run import Contestant, Options
+from sam2s.benchmark.shards import Shard, run_shard
+
+class Stuck(ColourTracker):
+    def step(self, frame, prompts=None, prior=None):
+        if self.resets == 2 and frame.index == 5:
+            print("stuck", flush=True)
+            time.sleep(600)
+        return super().step(frame, prompts, prior)
+
+about = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
+run_shard(sys.argv[1], Contestant(Stuck(), about), Options(json=Path(sys.argv[2]), progress=False), Shard())
+"""
+
+
+def work(folder: Path, file: Path, shard: str = "any", tracker: ColourTracker | None = None, **more: bool) -> Standing:
+    contestant = Contestant(tracker or ColourTracker(), ABOUT)
+    return run_shard(folder, contestant, Options(json=file, progress=False), Shard.parse(shard), **more)
+
+
+def scores(file: Path) -> dict[str, object]:
+    return {key: value for key, value in json.loads(file.read_text()).items() if key not in TIMED}
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The result of one run."""
+    file = tmp_path_factory.mktemp("alone") / "results.json"
+    run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=file, progress=False))
+    return scores(file)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, 50), max_size=12), st.integers(1, 5))
+def test_parts_hold_every_video_once_and_are_even(frames: dict[str, int], count: int) -> None:
+    parts = [Shard(i + 1, count).pick(frames) for i in range(count)]
+    assert sorted(name for part in parts for name in part) == sorted(frames)
+    loads = [sum(frames[name] for name in part) for part in parts]
+    assert max(loads) - min(loads) <= max(frames.values(), default=0)
+    assert Shard().pick(frames) == tuple(frames)
+
+
+def test_what_a_shard_can_be_called() -> None:
+    assert Shard.parse("2/8") == Shard(2, 8)
+    for text in ("0/2", "3/2", "2", "a/b", ""):
+        with pytest.raises(InputError, match="expected i/n"):
+            Shard.parse(text)
+
+
+def test_the_last_shard_writes_the_result_of_one_run(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+    file = tmp_path / "results.json"
+    first = work(folder, file, "1/2")
+    assert (first.finished, first.videos, first.result) == (1, 2, None)
+    assert not file.exists()
+    second = work(folder, file, "2/2")
+    assert second.result is not None
+    assert scores(file) == alone
+    shared = sorted(path.name for path in (tmp_path / "results.json.shards").iterdir())
+    assert shared == ["moving.json", "run", "still.json"]
+    late = ColourTracker()
+    assert work(folder, file, "1/2", late).result is not None
+    assert late.calls == []
+
+
+def test_a_failed_video_leaves_its_claim_to_others(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+    file = tmp_path / "results.json"
+    with pytest.raises(RuntimeError, match="on purpose"):
+        work(folder, file, tracker=ColourTracker(fail_at=(2, 6)))
+    other = ColourTracker()
+    assert work(folder, file, tracker=other).result is not None
+    assert other.resets == 1
+    assert scores(file) == alone
+
+
+def killed_worker(folder: Path, file: Path) -> None:
+    """A process that finishes one video and dies in the middle of the next."""
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder), str(file)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"stuck\n"
+        process.kill()
+
+
+def test_a_killed_worker_is_known_by_its_silence(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+    file = tmp_path / "results.json"
+    killed_worker(folder, file)
+    shared = tmp_path / "results.json.shards"
+    assert sorted(path.name for path in shared.iterdir()) == ["moving.json", "run", "still.claim"]
+    # Fresh enough to be alive: left alone.
+    assert work(folder, file).finished == 1
+    old = time.time() - shards.PATIENCE - 60
+    os.utime(shared / "still.claim", (old, old))
+    assert work(folder, file).result is not None
+    assert scores(file) == alone
+    assert not list(shared.glob("*.claim*"))
+
+
+def test_reclaim_does_not_wait(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+    file = tmp_path / "results.json"
+    work(folder, file, "1/2")
+    (tmp_path / "results.json.shards" / "moving.claim").write_text("gone")
+    assert work(folder, file).result is None
+    assert work(folder, file, reclaim=True).result is not None
+    assert scores(file) == alone
+
+
+def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
+    mine, yours = (SharedBoard(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2))
+    with mine.claim("a/b") as first:
+        time.sleep(1.0)
+        with yours.claim("a/b") as second, yours.claim("c") as third:
+            assert (first, second, third) == (True, False, True)
+    with yours.claim("a/b") as again:
+        assert again
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_taken_over_is_not_given_back_by_its_former_owner(tmp_path: Path) -> None:
+    slow, quick = (SharedBoard(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2))
+    with slow.claim("a"):
+        time.sleep(0.2)
+        with quick.claim("a") as taken:
+            assert taken
+            slow_owner = (tmp_path / "a.claim").read_text()
+            assert slow_owner == quick._owner
+        (tmp_path / "a.claim").write_text("a third one")
+    assert (tmp_path / "a.claim").read_text() == "a third one"
+
+
+def test_of_many_contenders_one_wins(tmp_path: Path) -> None:
+    won: list[bool] = []
+    gate = threading.Barrier(8)
+
+    @contextmanager
+    def claimed() -> Iterator[None]:
+        with SharedBoard(tmp_path, tmp_path / "r").claim("a") as mine:
+            won.append(mine)
+            gate.wait(10)
+            yield
+
+    def contend() -> None:
+        gate.wait(10)
+        with claimed():
+            pass
+
+    threads = [threading.Thread(target=contend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert won.count(True) == 1
+
+
+def test_another_run_is_refused(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    work(folder, file, "1/2")
+    options = Options(json=file, progress=False, prompt="1-click")
+    with pytest.raises(InputError, match="another run"):
+        run_shard(folder, Contestant(ColourTracker(), ABOUT), options, Shard())
+    with pytest.raises(InputError, match="--json"):
+        run_shard(folder, Contestant(ColourTracker(), ABOUT), replace(options, json=None), Shard())
+    with pytest.raises(InputError, match="does not exist"):
+        work(folder, tmp_path / "no" / "results.json")
+
+
+def test_a_damaged_file_is_named(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    work(folder, file, "1/2")
+    for path in (tmp_path / "results.json.shards").glob("*.json"):
+        path.write_text("{")
+    with pytest.raises(InputError, match=r"still\.json: damaged"):
+        work(folder, file, "2/2")
