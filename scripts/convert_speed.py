@@ -126,7 +126,9 @@ def main() -> None:
         make_source(root, arguments.frames)
         jobs = {job: measured(job, root, Path(work) / f"out_{job}") for job in ("plain", "copy", "link")}
     ratios = {
-        f"{job}_over_plain": round(jobs[job]["seconds"] / jobs["plain"]["seconds"], 3) for job in ("copy", "link")
+        f"{job}_{unit}_over_plain": round(jobs[job][unit] / jobs["plain"][unit], 3)
+        for job in ("copy", "link")
+        for unit in ("seconds", "cpu_seconds")
     }
     report = {"frames": arguments.frames, "machine": f"{platform.machine()}, {os.cpu_count()} cores"} | jobs | ratios
     report["command"] = " ".join(["python", "scripts/convert_speed.py", *sys.argv[1:]])

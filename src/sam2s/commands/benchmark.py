@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from sam2s.benchmark.details import details_table
 from sam2s.benchmark.report import markdown_table
 from sam2s.benchmark.run import BenchmarkResult, Options, open_contestant, run_benchmark
 from sam2s.commands.benchmark_options import Benchmark
+from sam2s.errors import InputError
 
 
 def run(options: Benchmark) -> int:
     """Score, and print means by subset; per video and object they go to ``--json`` or ``--report``."""
+    if options.shard is not None and options.ray is not None:
+        raise InputError("--shard and --ray: give one of them; a Ray cluster shares out the videos itself")
     settings = Options(
         prompt=options.prompt,
         rules=options.rules,
@@ -23,20 +27,42 @@ def run(options: Benchmark) -> int:
         masks=options.masks,
         progress=sys.stderr.isatty(),
     )
-    contestant = open_contestant(
-        options.model,
-        memory=None if options.memory == "auto" else options.memory,
-        device=options.device,
-        precision=options.precision,
-        image_size=options.image_size,
-    )
-    result = run_benchmark(options.data, contestant, settings)
+    result = _result(options, settings)
+    if result is None:
+        return 0
     _tell(result)
     if settings.json is not None:
         print(f"all scores: {settings.json}")
     if options.report is not None:
         print(f"report: {_report(options.report, result)}")
     return 0
+
+
+def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
+    """The scores, from this process, a share of it, or a cluster; None while other shards are missing."""
+    open_one = partial(
+        open_contestant,
+        options.model,
+        memory=None if options.memory == "auto" else options.memory,
+        device=options.device,
+        precision=options.precision,
+        image_size=options.image_size,
+    )
+    if options.ray is not None:
+        from sam2s.benchmark.ray_run import Cluster, run_on_ray
+
+        return run_on_ray(options.data, open_one, settings, Cluster(options.ray))
+    if options.shard is None:
+        return run_benchmark(options.data, open_one(), settings)
+    from sam2s.benchmark.shards import Shard, run_shard
+
+    shard = Shard.parse(options.shard)
+    standing = run_shard(options.data, open_one(), settings, shard, reclaim=options.reclaim)
+    if standing.result is None:
+        print(
+            f"{standing.finished} of {standing.videos} videos are finished; the shard that ends last writes the result"
+        )
+    return standing.result
 
 
 def _json(options: Benchmark) -> Path | None:

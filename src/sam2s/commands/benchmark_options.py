@@ -39,6 +39,13 @@ class Benchmark:
     """Also keep the model's masks here, for sam2s evaluate."""
     video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
     """Score only this video."""
+    shard: Annotated[str | None, arg(metavar="I/N")] = None
+    """Score one part of the videos, such as 2/8, or any: whichever no other worker has. Workers share the folder of the
+    result file; the last one writes the result."""
+    reclaim: bool = False
+    """With --shard, when no worker runs any more: do not wait for the claims of those that died."""
+    ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
+    """Spread the videos over a Ray cluster that is there already: auto, host:6379 or ray://host:10001."""
     floors: bool = False
     """Also score two rules that know nothing: the first mask held still, and carried by optical flow."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None

@@ -5,9 +5,10 @@ Source: arXiv 2411.17576, section 3.2. The memory has two halves of three places
 - Recent appearances (RAM): the latest frame that shows the object, and before it one every ``interval`` frames. Frames
   without the object are left out.
 - Distractor resolving (DRM): the prompted frame and, first in, first out, frames on which the decoder was tempted by
-  something else and yet right. Tempted: the box around the mask covers less than ``box_ratio`` of the box around the
+  something else and yet right. Tempted: the box around the mask covers ``box_ratio`` or less of the box around the
   mask and the largest piece that another candidate adds to it. Right: the predicted IoU exceeds ``iou_threshold`` and
-  the mask's area is within ``area_tolerance`` of the median over the last ``history`` frames that show the object.
+  the mask's area is within ``area_tolerance`` of the median over the last ``history`` frames that show the object,
+  this one among them.
 
 Frames of the second half have no place in time: they take the prompted frames' temporal slot.
 """
@@ -29,7 +30,8 @@ from sam2s.types import CONDITIONING_SLOT, Memory, Recollection, Sighting, Sourc
 @dataclass(frozen=True, slots=True)
 class Distractor:
     """The rule ``distractor``; ``recent`` bounds the pointers. ``appearances`` and ``anchors``: places of the two
-    halves, the first prompted frame taking one of the anchors'; ``interval`` (Delta) in frames, of both halves."""
+    halves, the first prompted frame taking one of the anchors'; ``interval`` (Delta): frames between appearances; an
+    anchor comes later than that after the one before."""
 
     recent: Recent = field(default_factory=Recent)
     appearances: int = 3
@@ -76,10 +78,11 @@ class Distractor:
         seen, areas = new.sighting, _areas(bank)
         if seen is None or not areas or new.object_logit <= 0 or new.iou <= self.iou_threshold:
             return False
-        if bank.long_term and new.time - bank.long_term[-1].time < self.interval:
+        if bank.long_term and new.time - bank.long_term[-1].time <= self.interval:
             return False
-        usual = median(areas)
-        steady = abs(int(seen.mask.sum()) - usual) <= self.area_tolerance * usual
+        area = int(seen.mask.sum())
+        usual = median((*areas, area)[-self.history :])
+        steady = abs(area - usual) <= self.area_tolerance * usual
         return steady and tempted(seen, self.box_ratio)
 
     def _note_area(self, bank: Bank, new: Memory) -> Bank:
@@ -98,7 +101,7 @@ def tempted(seen: Sighting, ratio: float) -> bool:
         if added is None:
             continue
         around = np.concatenate([np.minimum(box[:2], added[:2]), np.maximum(box[2:], added[2:])])
-        if box_area(box) < ratio * box_area(around):
+        if box_area(box) <= ratio * box_area(around):
             return True
     return False
 

@@ -36,14 +36,10 @@ def _diverse(config: MemoryConfig) -> Diverse:
     )
 
 
-def _pruned(config: MemoryConfig) -> Pruned:
-    return Pruned(_recent(config), pooled=config.similarity == "pooled")
-
-
 RULES: dict[str, Callable[[MemoryConfig], Policy]] = {
     "recent": _recent,
     "diverse": _diverse,
-    "pruned": _pruned,
+    "pruned": lambda config: Pruned(_recent(config)),
     "distractor": lambda config: Distractor(_recent(config)),
     "samurai": lambda config: Samurai(_recent(config)),
     "tree": lambda config: Tree(_recent(config)),

@@ -1,61 +1,51 @@
-"""Surgical SAM 2's rule: recalled frames are pruned by similarity instead of by age. Source: arXiv 2408.07931,
-section 3 (Efficient Frame Pruning).
+"""Surgical SAM 2's rule: of the latest frames, those that tell least are left out. Source: arXiv 2408.07931, section 3
+(Efficient Frame Pruning), with its n = 5 and m = 2.
 
-SAM 2 recalls the latest frames, which in a calm stretch all show the same. Here the newest frame always joins, and when
-there are too many, the one whose image feature has the highest cosine to the newest frame's leaves: what it knows, the
-newest frame knows as well. Prompted frames always stay.
+SAM 2 recalls the six latest tracked frames, which in a calm stretch all show the same. Here, of the five before the
+newest, the two most like the newest are not recalled: what they know, the newest knows as well. The others keep their
+temporal slots; prompted frames always stay. As long as there are fewer than six, all are recalled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from sam2s.memory.bank import Bank, Capacity, by_rank
+from sam2s.memory.bank import Bank, Capacity
 from sam2s.memory.recent import Recent
 from sam2s.types import Memory, Recollection, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The rule ``pruned``. ``recent.maps`` tracked frames survive pruning; ``pooled`` compares mean features."""
+    """The rule ``pruned``. ``recent.maps``: the window (n + 1 tracked frames); ``dropped``: how many of them are left
+    out (m), at most all but the newest."""
 
     recent: Recent = field(default_factory=Recent)
-    pooled: bool = False
+    dropped: int = 2
 
     @property
     def capacity(self) -> Capacity:
         return self.recent.capacity
 
     def admit(self, bank: Bank, new: Memory) -> Bank:
-        slim = replace(new, descriptor=None)
-        if new.source is Source.PROMPTED:
-            if self.recent.forget_on_correction and bank.prompted:
-                bank = replace(bank, tracked=(), long_term=())
-            return bank.with_prompted(slim)
-        bank = replace(bank, tracked=self.recent.keep((*bank.tracked, slim), new.time + 1))
-        return replace(bank, long_term=self._prune((*bank.long_term, new)))
-
-    def _prune(self, frames: tuple[Memory, ...]) -> tuple[Memory, ...]:
-        if len(frames) <= self.recent.maps:
-            return frames
-        *older, newest = frames
-        if not older[: self.recent.maps - 1]:
-            return (newest,)
-        redundant = most_similar([self._descriptor(m) for m in older], self._descriptor(newest))
-        return (*older[:redundant], *older[redundant + 1 :], newest)
-
-    def _descriptor(self, memory: Memory) -> Tensor:
-        assert memory.descriptor is not None, "pruning compares image features; commit stores them with every memory"
-        return memory.descriptor.mean((-2, -1)) if self.pooled else memory.descriptor.flatten()
+        return self.recent.admit(bank, new)
 
     def select(self, bank: Bank, now: int) -> Recollection:
-        return Recollection(by_rank(bank, bank.long_term), self.recent.select(bank, now).pointers)
+        recalled = self.recent.select(bank, now)
+        window = [m for m, _ in recalled.maps if m.source is Source.TRACKED]
+        if len(window) < self.recent.maps or len(window) < 2:
+            return recalled
+        newest = max(window, key=lambda m: m.time)
+        older = sorted((m for m in window if m is not newest), key=lambda m: m.time)
+        # The order decides between equals: the oldest goes first.
+        alike = sorted(older, key=lambda m: -likeness(m, newest))[: self.dropped]
+        gone = {m.time for m in alike}
+        maps = tuple((m, slot) for m, slot in recalled.maps if m.source is not Source.TRACKED or m.time not in gone)
+        return Recollection(maps, recalled.pointers)
 
 
-def most_similar(frames: list[Tensor], reference: Tensor) -> int:
-    """Index of the frame with the highest cosine to ``reference``; the oldest one on a tie."""
-    return int(F.cosine_similarity(torch.stack(frames).float(), reference[None].float(), dim=1).argmax())
+def likeness(one: Memory, other: Memory) -> float:
+    """Mean over the grid of the cosine between the two memories' maps."""
+    return float(F.cosine_similarity(one.map.float(), other.map.float(), dim=0).mean())

@@ -25,14 +25,16 @@ from sam2s.types import Memory, Recollection, Sighting, Source
 class Samurai:
     """The rule ``samurai``; ``recent`` bounds maps and pointers.
 
-    ``motion_weight`` is alpha. ``settled`` (tau_kf of section 4.1): frames in a row that must have been tracked well
-    before the filter has a say. ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are tau_mask, tau_obj
-    and tau_kf of section 4.2; a frame that fails them restarts the filter.
+    ``motion_weight`` is alpha. ``settled``: frames in a row that must have been tracked well before the filter has a
+    say; tracked well is a predicted IoU above ``steady_iou``, and a frame that is not restarts the filter.
+    ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are tau_mask, tau_obj and tau_kf of section 4.2,
+    which decide what is recalled and nothing else.
     """
 
     recent: Recent = field(default_factory=Recent)
     motion_weight: float = 0.15
     settled: int = 15
+    steady_iou: float = 0.3
     iou_threshold: float = 0.5
     object_threshold: float = 0.0
     motion_threshold: float = 0.0
@@ -56,12 +58,11 @@ class Samurai:
             if self.recent.forget_on_correction and bank.prompted:
                 bank = replace(bank, tracked=(), long_term=())
             return replace(bank.with_prompted(slim), own=None if box is None else start(box, new.time))
-        good = self._good(bank, new)
-        bank = replace(bank, tracked=self.recent.keep((*bank.tracked, slim), new.time + 1))
-        if not good:
-            return replace(bank, own=None)
-        kept = (*bank.long_term, slim)[-self.recent.maps :]
-        return replace(bank, long_term=kept, own=None if box is None else _follow(bank, box, new.time))
+        kept = (*bank.long_term, slim)[-self.recent.maps :] if self._good(bank, new) else bank.long_term
+        steady = new.iou > self.steady_iou
+        motion = _follow(bank, box, new.time) if steady and box is not None else None
+        tracked = self.recent.keep((*bank.tracked, slim), new.time + 1)
+        return replace(bank, tracked=tracked, long_term=kept, own=motion)
 
     def select(self, bank: Bank, now: int) -> Recollection:
         return Recollection(by_rank(bank, bank.long_term), self.recent.select(bank, now).pointers)

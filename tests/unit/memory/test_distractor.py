@@ -68,12 +68,12 @@ def test_area_may_change_by_a_fifth():
 
 def test_anchors_are_spaced_and_the_oldest_leaves():
     bank = tracked(30, TEMPTED)
-    assert anchors(bank) == [21, 26]  # 1, 6, 11, 16, 21, 26: two places beside the prompted frame
+    assert anchors(bank) == [19, 25]  # 1, 7, 13, 19, 25: two places beside the prompted frame
     recalled = Distractor().select(bank, 30).maps
     assert [(m.time, slot) for m, slot in recalled if slot == CONDITIONING_SLOT] == [
         (0, CONDITIONING_SLOT),
-        (21, CONDITIONING_SLOT),
-        (26, CONDITIONING_SLOT),
+        (19, CONDITIONING_SLOT),
+        (25, CONDITIONING_SLOT),
     ]
 
 
@@ -97,7 +97,7 @@ def test_frames_without_the_object_are_no_appearances():
 def test_a_correction_may_forget():
     bank = tracked(30, TEMPTED)
     new = remember(30, sighting(NEAR), source=Source.PROMPTED)
-    assert anchors(Distractor().admit(bank, new)) == [21, 26]
+    assert anchors(Distractor().admit(bank, new)) == [19, 25]
     forgetful = Distractor(Recent(forget_on_correction=True)).admit(bank, new)
     assert [m.time for m in forgetful.prompted] == [0, 30]
     assert forgetful.tracked == forgetful.candidates == forgetful.long_term == ()

@@ -57,13 +57,21 @@ def test_frames_that_fail_a_threshold_are_not_recalled_but_keep_their_pointers()
     for new in bad:
         after = rule.admit(bank, new)
         assert [m.time for m in after.long_term] == list(range(14, 20))
-        assert after.own is None  # the filter starts anew
+        assert after.own.run == 21  # good enough for the filter
         recalled = rule.select(after, 21)
         assert [(m.time, age) for m, age in recalled.pointers][:2] == [(0, 21), (20, 1)]
     good = rule.admit(bank, remember(20, path))
     assert [m.time for m in good.long_term] == list(range(15, 21))
     assert isinstance(good.own, Motion)
     assert good.own.run == 21
+
+
+def test_a_frame_that_was_not_tracked_well_restarts_the_filter():
+    bank, path = moving(20), sighting(ON_PATH)
+    for lost in (remember(20, path, iou=0.3), remember(20, sighting(np.zeros_like(ON_PATH)))):
+        assert Samurai().admit(bank, lost).own is None
+    assert Samurai().admit(bank, remember(20, path, iou=0.31)).own.run == 21
+    assert Samurai(steady_iou=0.2).admit(bank, remember(20, path, iou=0.3)).own.run == 21
 
 
 def test_recalled_maps_take_slots_by_rank_however_old():

@@ -94,6 +94,8 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     sequences: dict[str, list[SourceFrame]] = {}
     for key, picture, label in pair(INFO, pictures, labels, unmasked="skip"):
         sequence, number = key.split("/")
+        if instances and key not in instances:
+            options.notes["frame that the extra package does not name: its instruments, if any, have no type"] += 1
         regions = partial(_regions, label, colours, instances.get(key), options)
         # Static frames were removed from the set, so the times are lost.
         frame = SourceFrame(f"{int(number):06d}", Picture(picture), int(number), None, regions)
