@@ -62,8 +62,8 @@ def _stages() -> tuple[Stage, ...]:
     three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=12, min_area=0.002, absence=0.5)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=6, min_area=0.001, absence=0.6)
     long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
-    short = Stage("short clips", 1300, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=loss, user=CORRECTING)
-    whole = Stage("whole clips", 350, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=loss, user=CORRECTING)
+    short = Stage("short clips", 1000, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=loss, user=CORRECTING)
+    whole = Stage("whole clips", 400, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=loss, user=CORRECTING)
     stages = (
         Stage("encoder", 1500, FULL, 6, 1.2e-3, 3e-4, 50, pair, loss=loss, encoder_only=True),
         Stage("clicks", 700, FULL, 8, 6e-4, 4e-4, 50, one, loss=loss, user=CLICKING, frozen=("image_encoder",)),
