@@ -15,7 +15,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-LOSSES = ("dice", "iou", "presence")
+LOSSES = ("dice", "iou", "presence", "dense")
 FIGURES = ("j_1", "j_3", "j_track", "j_still", "presence")
 
 
@@ -34,7 +34,10 @@ def main() -> None:
     steps, looks = read(arguments.log)
     figure, (upper, middle, lower) = plt.subplots(3, 1, figsize=(9, 10), sharex=True, layout="constrained")
     for name in LOSSES:
-        upper.plot([r["step"] for r in steps], [r[name] for r in steps], label=name, linewidth=0.8)
+        # A stage that does not ask for a loss logs 0, which is no value of it.
+        shown = [(r["step"], r[name]) for r in steps if r.get(name)]
+        if shown:
+            upper.plot(*zip(*shown, strict=True), label=name, linewidth=0.8)
     upper.set(ylabel="loss per answer", yscale="log")
     middle.plot([r["step"] for r in steps], [r["jaccard"] for r in steps], label="training clips", linewidth=0.8)
     middle.set(ylabel="Jaccard index, %")
