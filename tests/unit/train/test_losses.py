@@ -101,7 +101,7 @@ def test_total_is_the_weighted_sum() -> None:
     assert losses.total.item() == pytest.approx(expected.item(), rel=1e-6)
     doubled = losses + losses
     assert doubled.total.item() == pytest.approx(2 * losses.total.item())
-    assert list(doubled.terms()) == ["total", "focal", "dice", "iou", "presence", "tsl"]
+    assert list(doubled.terms()) == ["total", "focal", "dice", "iou", "presence", "tsl", "dense"]
 
 
 def test_an_absent_object_teaches_presence_alone() -> None:
