@@ -89,15 +89,17 @@ def test_nothing_moves_what_is_to_rest() -> None:
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000))
 @example(5153)
+@example(323)
 def test_what_is_pasted_hides_what_is_below(seed: int) -> None:
     donors = [lit_still(shaft(), TOOL, (90, 20)), lit_still(disc((0.5, 0.5), 0.15), TOOL, (90, 20))]
     clip = clip_of(seed, replace(DULL, visits=0.0), donors)
     assert clip.infos == (POLYP, TOOL, TOOL)
     assert (clip.masks.sum(axis=1) <= 1).all()
-    dark = clip.images[..., 0] < 55
+    # A soft border seen at the picture's edge has shades between 20 (pasted) and 90 (ground): only clear ones count.
+    dark, light = clip.images[..., 0] < 45, clip.images[..., 0] > 65
     pasted = clip.masks[:, 1:].any(axis=1)
     borders = edges(clip.masks[:, 1], 2, cut=True) | edges(clip.masks[:, 2], 2, cut=True)
-    assert not ((dark != pasted) & ~borders).any()
+    assert not (((dark & ~pasted) | (light & pasted)) & ~borders).any()
     assert not (clip.masks[:, 0] & dark & ~borders).any()
 
 
