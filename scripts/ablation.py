@@ -9,13 +9,15 @@ can be given again, and in several processes at once with different ``--seeds``.
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from sam2s.benchmark.details import ALL
 from sam2s.benchmark.journal import replace_text, write_json
+from sam2s.benchmark.report import read_result
 from sam2s.benchmark.run import Options, open_contestant, run_benchmark
 from sam2s.recipes.ablation import VARIANTS, Variant, ablation, find_variant
 from sam2s.train.checkpoint import CHECKPOINT
@@ -55,7 +57,7 @@ def collect(out: Path) -> dict[str, Any]:
         files = sorted(out.glob(f"{variant.name}-seed*/scores.json"))
         found[variant.name] = {
             "ideas": asdict(variant),
-            "seeds": {file.parent.name.rsplit("seed", 1)[1]: json.loads(file.read_text()) for file in files},
+            "seeds": {file.parent.name.rsplit("seed", 1)[1]: read_result(file) for file in files},
         }
     return found
 
@@ -65,17 +67,18 @@ def table(results: dict[str, Any]) -> str:
     lines = ["| variant | seeds | J&F | identity swaps | ECE |", "|---|---:|---:|---:|---:|"]
     for name, found in results.items():
         runs = list(found["seeds"].values())
-        cells = (_spread([_figure(run, key) for run in runs]) for key in ("jf", "identity_swaps", "ece"))
+        cells = (_spread(values) for values in zip(*map(figures, runs), strict=True)) if runs else ["-"] * 3
         lines.append(f"| {name} | {len(runs)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _figure(run: dict[str, Any], key: str) -> float | None:
-    value = run["mean"].get(key) if isinstance(run.get("mean"), dict) and key in run["mean"] else run.get(key)
-    return None if value is None else float(value)
+def figures(run: Mapping[str, Any]) -> tuple[float | None, ...]:
+    """J&F and ECE in percent and the number of identity swaps of one result, in the order of the columns."""
+    everything = run["details"][ALL]
+    return run["mean"]["jf"], everything["swaps"], everything["ece"]
 
 
-def _spread(values: list[float | None]) -> str:
+def _spread(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{fmean(known):.2f} ± {pstdev(known):.2f}" if known else "-"
 

@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.vocabulary import INSTRUMENTS
 from sam2s.errors import InputError
-from sam2s.model.presets import SemanticConfig
-from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS, nano
+from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
 from sam2s.recipes.nano_further import nano_further
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Stage, TrainConfig
@@ -74,13 +72,11 @@ def ablation(variant: Variant, seed: int, *, model: str = "nano", steps: int = 3
         loss=loss,
     )
     return replace(
-        nano(),
+        nano_further(),
         name=f"ablation-{variant.name}",
         model=model,
-        pretrained=True,
         stages=(stage,),
-        synthetic=nano_further().synthetic,
+        folders=(),
         validation=None,
-        semantic=SemanticConfig(INSTRUMENTS, bank="learnable", width=128),
         seed=seed,
     )

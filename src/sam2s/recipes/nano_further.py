@@ -19,10 +19,9 @@ from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.data.synthetic.procedures import TRAINING
 from sam2s.data.vocabulary import INSTRUMENTS
 from sam2s.model.presets import SemanticConfig
-from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS, TRAIN_SEED, nano
+from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS, nano
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, Stage, SyntheticSet, TrainConfig
-from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
 
 CLICKING = UserConfig(mask=0.0, box=0.2, prompted=1, corrected=1, clicks=2, correct=0.9, centred=0.5)
@@ -41,13 +40,12 @@ def nano_further() -> TrainConfig:
         pretrained=True,
         stages=_stages(),
         synthetic=(
-            SyntheticSet(TRAINING, videos=50, frames=40, size=FULL, seed=TRAIN_SEED),
+            *first.synthetic,
             SyntheticSet(TRAINING, videos=70, frames=64, size=FULL, seed=MORE_SEED),
         ),
         folders=(FolderSet("data/real", REAL_WEIGHT, split="train"),),
         validation=replace(first.validation, every=500),
         semantic=SemanticConfig(INSTRUMENTS, bank="learnable", width=128),
-        optim=OptimConfig(weight_decay=0.05, betas=(0.9, 0.98), encoder_lr=0.6, clip=1.0, ema=0.998),
         seed=8,
     )
 

@@ -9,7 +9,7 @@ dice 1, IoU 1 as L1 on every candidate, object score 1 as plain cross-entropy).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -76,7 +76,7 @@ class Losses:
 
     def terms(self) -> dict[str, Tensor]:
         """The terms by name, ``total`` first, in the order of the fields."""
-        return {name: getattr(self, name) for name in ("total", "focal", "dice", "iou", "presence", "tsl", "dense")}
+        return {spec.name: getattr(self, spec.name) for spec in fields(self)}
 
     def with_tsl(self, loss: Tensor, weight: float) -> Losses:
         """The same with TSL's loss in its place and, weighted, in the total."""
@@ -89,7 +89,7 @@ class Losses:
     @staticmethod
     def none(device: torch.device) -> Losses:
         """Nothing was judged."""
-        return Losses(*(torch.zeros((), device=device) for _ in range(7)))
+        return Losses(*(torch.zeros((), device=device) for _ in fields(Losses)))
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
