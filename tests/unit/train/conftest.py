@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,35 @@ import pytest
 from accelerate.state import AcceleratorState
 
 from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.train.config import TrainConfig
+from sam2s.train.loop import run_training
+from sam2s.train.trainer import Trainer
 
 SIDE = 64
+BreakOff = Callable[[TrainConfig, Path, int], None]
+
+
+class _BrokenOff(Exception):
+    """What a run is broken off by."""
+
+
+@pytest.fixture
+def break_off(monkeypatch: pytest.MonkeyPatch) -> BreakOff:
+    """Starts a run in a folder and breaks it off once so many steps are done and saved."""
+    whole = Trainer._after
+
+    def broken(config: TrainConfig, out: Path, steps: int) -> None:
+        def stop(self: Trainer, done: int) -> None:
+            whole(self, done)
+            if done == steps:
+                raise _BrokenOff
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_after", stop)
+            with pytest.raises(_BrokenOff):
+                run_training(config, out)
+
+    return broken
 
 
 def square_scene(frames: int, seed: int) -> tuple[np.ndarray, dict[int, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from sam2s.data.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
-from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
 from sam2s.train.dense import build_dense_head
 from sam2s.train.learner import ClipLearner
@@ -76,28 +76,16 @@ def test_dense_loss_joins_the_total(batch: ClipBatch) -> None:
     assert dense.total.item() == pytest.approx(plain.total.item() + 0.5 * dense.dense.item(), rel=1e-5)
 
 
-def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(squares: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(
+    squares: Path, tmp_path: Path, break_off: Callable
+) -> None:
     loss = LossConfig(stride=4, dense=1.0)
     encoder = Stage("e", 2, 64, 1, 1e-3, 5e-4, 0, ConsecutiveSampler(frames=2), loss=loss, encoder_only=True)
     clips = Stage("c", 2, 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=2), user=UserConfig(clicks=1), loss=loss)
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1, checkpoint_minutes=0.0)
     config = TrainConfig("dense", "nano", (encoder, clips), folders=(FolderSet(str(squares)),), run=run, seed=3)
     run_training(config, tmp_path / "whole")
-
-    class Stop(Exception):
-        pass
-
-    with pytest.MonkeyPatch.context() as patch:
-        learn = ClipLearner.forward
-
-        def until_step_three(self: ClipLearner, batch: ClipBatch, stage: Stage, *rest: object) -> object:
-            if stage.name == "c" and (tmp_path / "parts" / CHECKPOINT).exists():
-                raise Stop
-            return learn(self, batch, stage, *rest)  # type: ignore[arg-type]
-
-        patch.setattr(ClipLearner, "forward", until_step_three)
-        with pytest.raises(Stop):
-            run_training(config, tmp_path / "parts")
+    break_off(config, tmp_path / "parts", 2)
     run_training(config, tmp_path / "parts", resume=True)
     whole, parts = (dict(load_model(tmp_path / name / "model").named_parameters()) for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,24 +102,10 @@ def test_resuming_needs_a_checkpoint_of_the_same_config(finished: tuple[TrainCon
         run_training(replace(config, seed=4), out, resume=True)
 
 
-def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, break_off: Callable) -> None:
     config = config_for(squares)
     run_training(config, tmp_path / "whole")
-
-    class Interrupted(Exception):
-        pass
-
-    after = trainer.Trainer._after
-
-    def stop_after_three(self: trainer.Trainer, done: int) -> None:
-        after(self, done)
-        if done == 3:
-            raise Interrupted
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_after", stop_after_three)
-        with pytest.raises(Interrupted):
-            run_training(config, tmp_path / "broken")
+    break_off(config, tmp_path / "broken", 3)
     run_training(config, tmp_path / "broken", resume=True)
     one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
     assert (one["step"], two["step"]) == (4, 4)

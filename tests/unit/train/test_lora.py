@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from sam2s.train.lora import LoraConfig, add_adapters, merged
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.start import starting_model
-from sam2s.train.trainer import Trainer
 from sam2s.train.unroll import UserConfig
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
@@ -102,20 +102,10 @@ def test_a_run_rests_the_base_and_saves_a_plain_model(squares: Path, start: Path
     assert all(torch.equal(saved[name], weight) for name, weight in merged(adapted).state_dict().items())
 
 
-def test_adapters_resume_exactly(squares: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adapters_resume_exactly(squares: Path, start: Path, tmp_path: Path, break_off: Callable) -> None:
     config = config_for(squares, start, replace(LORA, dropout=0.2))
     run_training(config, tmp_path / "whole")
-    after = Trainer._after
-
-    def stop_after_one(self: Trainer, done: int) -> None:
-        after(self, done)
-        if done == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_after", stop_after_one)
-        with pytest.raises(KeyboardInterrupt):
-            run_training(config, tmp_path / "broken")
+    break_off(config, tmp_path / "broken", 1)
     run_training(config, tmp_path / "broken", resume=True)
     one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,22 +156,10 @@ def test_a_frozen_name_that_nothing_has_is_refused(squares: Path, start: Path, t
             prepare(wrong, tmp_path, tmp_path)
 
 
-def test_resuming_with_accumulation_is_exact(
-    squares: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_with_accumulation_is_exact(squares: Path, start: Path, tmp_path: Path, break_off: Callable) -> None:
     config = config_for(squares, start, accumulate=2, steps=3)
     run_training(config, tmp_path / "whole")
-    after = Trainer._after
-
-    def stop_after_one(self: Trainer, done: int) -> None:
-        after(self, done)
-        if done == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_after", stop_after_one)
-        with pytest.raises(KeyboardInterrupt):
-            run_training(config, tmp_path / "broken")
+    break_off(config, tmp_path / "broken", 1)
     run_training(config, tmp_path / "broken", resume=True)
     one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
