@@ -1,6 +1,7 @@
-"""``nano``, third part: what the second one had no time for, and more of what it got wrong.
+r"""``nano``, third part: what the second one had no time for, and more of what it got wrong.
 
-    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 scripts/train_recipe.py nano_longer --model FURTHER --out runs/nano_longer
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 scripts/train_recipe.py nano_longer \
+        --model FURTHER --out runs/nano_longer
 
 ``FURTHER`` holds the weights of `nano_further`. Its encoder stage was cut while the loss still fell by 0.03 in 100
 steps; this one is twice as long. On long videos its largest error was a mask where the object was out of view, on about

@@ -66,10 +66,17 @@ def test_the_papers_recipe() -> None:
 
 
 def test_recipes_that_name_their_data_take_none() -> None:
-    with pytest.raises(InputError, match="recipe nano: names its data and its model itself"):
+    with pytest.raises(InputError, match="recipe nano: names its data itself"):
         recipe("nano", ("mine",))
+    with pytest.raises(InputError, match="recipe nano: starts from scratch"):
+        recipe("nano", model="mine")
     with pytest.raises(InputError, match="name your annotated folder with --data"):
         recipe("finetune")
+
+
+def test_recipes_that_go_on_take_other_weights() -> None:
+    assert recipe("nano_longer").model == "nano"
+    assert recipe("nano_longer", model="runs/further/model").model == "runs/further/model"
 
 
 def test_many_long_videos(tmp_path: Path, start: Path) -> None:
