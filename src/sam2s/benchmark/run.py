@@ -126,11 +126,13 @@ def open_contestant(
     device: str = "auto",
     precision: Precision = "auto",
     image_size: int | None = None,
+    exclusive: bool = False,
 ) -> Contestant:
-    """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with the weights."""
+    """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with the weights;
+    ``exclusive``: objects that are tracked together do not overlap."""
     name = model.config.name if isinstance(model, SAM2S) else str(model)
     loaded = model if isinstance(model, SAM2S) else load_model(model, device=device, image_size=image_size)
-    tracker = Tracker(loaded, memory, precision=precision)
+    tracker = Tracker(loaded, memory, precision=precision, exclusive=exclusive)
     return Contestant(
         tracker,
         {
@@ -140,6 +142,7 @@ def open_contestant(
             "memory": _describe(memory, loaded),
             "device": str(tracker.device),
             "precision": precision,
+            "exclusive": exclusive,
         },
     )
 

@@ -47,6 +47,7 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
         device=options.device,
         precision=options.precision,
         image_size=options.image_size,
+        exclusive=options.exclusive,
     )
     if options.ray is not None:
         from sam2s.benchmark.ray_run import Cluster, run_on_ray

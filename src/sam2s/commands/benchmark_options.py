@@ -54,6 +54,8 @@ class Benchmark:
     """auto, cpu, cuda, ..."""
     precision: Precision = "auto"
     """auto: bf16 on a GPU, fp32 elsewhere."""
+    exclusive: bool = False
+    """A pixel belongs to one object at most, the more certain one of those tracked together."""
 
 
 @dataclass(frozen=True, slots=True)

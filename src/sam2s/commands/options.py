@@ -43,6 +43,8 @@ class Track:
     """Side of the model's square input in pixels, a multiple of 32; by default the model's own."""
     format: Literal["sav", "davis"] = "sav"
     """Masks as one folder per object (sav), or as one palette picture per frame (davis)."""
+    exclusive: bool = False
+    """A pixel belongs to one object at most, the more certain one; always so with --format davis."""
     overlay: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write a video of the source with the masks drawn on it, e.g. overlay.mp4."""
     device: str = "auto"

@@ -49,7 +49,9 @@ def run(options: Track) -> int:
         _check_start(source, options.frame)
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
-        tracker = Tracker(model, memory, precision=options.precision)
+        # A palette holds one id a pixel: better the more certain object than the larger id.
+        exclusive = options.exclusive or options.format == "davis"
+        tracker = Tracker(model, memory, precision=options.precision, exclusive=exclusive)
         output = Output(options.out, options.format, options.overlay)
         track_source(source, tracker, Job(prompts, options.frame), output, about(options, tracker))
     return 0
@@ -109,6 +111,7 @@ def about(options: Track, tracker: Tracker) -> dict[str, Any]:
         "memory": asdict(memory) | ({} if options.memory == "auto" else {"rule": options.memory}),
         "image_size": tracker.model.image_size,
         "precision": options.precision,
+        "exclusive": tracker.exclusive,
         "frame": options.frame,
         "clicks": list(options.click),
         "boxes": list(options.box),

@@ -36,8 +36,8 @@ class Tracker:
 
     ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full ``MemoryConfig``, a
     ``Policy`` of your own, or None for the rule saved with the weights. ``precision``: ``fp32``, ``bf16`` (autocast),
-    or
-    ``auto``: bf16 on CUDA, fp32 elsewhere. ``reverse``: frames arrive last to first.
+    or ``auto``: bf16 on CUDA, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do not
+    overlap, the more certain one has the pixel (SAM 2's ``non_overlap_masks``); what is remembered stays the same.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
@@ -49,10 +49,12 @@ class Tracker:
         *,
         precision: Precision = "auto",
         reverse: bool = False,
+        exclusive: bool = False,
     ) -> None:
         self.model = model.eval()
         self.policy = _policy(model, memory)
         self.reverse = reverse
+        self.exclusive = exclusive
         self.state = TrackState()
         self.device = next(model.parameters()).device
         self._bf16 = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
@@ -88,7 +90,7 @@ class Tracker:
             features, seen = self._observe(frame, state, given, prior)
             # The clock only moves here, after everything that can fail.
             self.state = commit(self.model, self.policy, state, features, self._time(frame), seen)
-            return frame_result(frame, seen, given, self.model.semantic_head)
+            return self._result(frame, seen, given)
 
     def preview(
         self, frame: Frame | np.ndarray, prompts: Prompts | None = None, prior: FrameResult | None = None
@@ -101,7 +103,7 @@ class Tracker:
         given = _as_sequences(prompts)
         with torch.inference_mode(), self._autocast():
             _, seen = self._observe(frame, state, given, prior)
-            return frame_result(frame, seen, given, self.model.semantic_head)
+            return self._result(frame, seen, given)
 
     def run(
         self,
@@ -165,6 +167,9 @@ class Tracker:
         if prior is not None:
             logits = {i: torch.from_numpy(prior.logits[i]).to(self.device) for i in prompts if i in prior.logits}
         return features, observe(self.model, self.policy, state, features, self._time(frame), prompts, logits)
+
+    def _result(self, frame: Frame, seen: Observation, prompts: Mapping[int, Sequence[Prompt]]) -> FrameResult:
+        return frame_result(frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive)
 
     def _autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device.type, torch.bfloat16) if self._bf16 else nullcontext()  # type: ignore[return-value]
