@@ -4,7 +4,8 @@
 
 Makes a source in CholecSeg8k's layout (854 x 480, clips of 80 frames, two graspers and five tissues in code masks),
 then, each in a fresh process: copies the pictures and decodes the masks into one array a class; converts with copied
-pictures; converts with linked ones. Files are read once before, so that all find them in the cache alike.
+pictures; converts with linked ones; converts with copied ones in as many processes as there are cores (their start and
+their own listing of the source included). Files are read once before, so that all find them in the cache alike.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 WIDTH, HEIGHT, CLIP, DISTINCT = 854, 480, 80, 40
+JOBS = ("plain", "copy", "link", "workers")
 CODES = (11, 21, 13, 12, 31, 23, 24, 25, 32, 22, 33, 5)
 
 
@@ -84,10 +86,12 @@ def plain(root: Path, out: Path) -> None:
             [pixels == code for code in CODES if counts[code]]
 
 
-def converted(root: Path, out: Path, mode: str) -> None:
+def converted(root: Path, out: Path, job: str) -> None:
     from sam2s.data.convert import convert
 
-    convert("cholecseg8k", root, out, mode, progress=False)  # type: ignore[arg-type]
+    workers = os.cpu_count() or 1 if job == "workers" else 1
+    mode = "link" if job == "link" else "copy"
+    convert("cholecseg8k", root, out, mode, progress=False, workers=workers)  # type: ignore[arg-type]
 
 
 def measured(job: str, root: Path, out: Path) -> dict[str, float]:
@@ -99,14 +103,20 @@ def measured(job: str, root: Path, out: Path) -> dict[str, float]:
 
 
 def run_job(job: str, root: Path, out: Path) -> None:
-    began, cpu = time.perf_counter(), time.process_time()
+    began, cpu = time.perf_counter(), _processor_time()
     if job == "plain":
         plain(root, out)
     else:
         converted(root, out, job)
-    figures = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures = {"seconds": time.perf_counter() - began, "cpu_seconds": _processor_time() - cpu}
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     print(json.dumps({name: round(value, 2) for name, value in figures.items()} | {"peak_mb": round(peak, 1)}))
+
+
+def _processor_time() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def main() -> None:
@@ -114,7 +124,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--job", choices=("plain", "copy", "link"), help=argparse.SUPPRESS)
+    parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -124,10 +134,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as work:
         root = Path(work) / "source"
         make_source(root, arguments.frames)
-        jobs = {job: measured(job, root, Path(work) / f"out_{job}") for job in ("plain", "copy", "link")}
+        jobs = {job: measured(job, root, Path(work) / f"out_{job}") for job in JOBS}
     ratios = {
         f"{job}_{unit}_over_plain": round(jobs[job][unit] / jobs["plain"][unit], 3)
-        for job in ("copy", "link")
+        for job in JOBS[1:]
         for unit in ("seconds", "cpu_seconds")
     }
     report = {"frames": arguments.frames, "machine": f"{platform.machine()}, {os.cpu_count()} cores"} | jobs | ratios

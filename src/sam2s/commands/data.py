@@ -29,6 +29,7 @@ def _convert(options: Convert) -> int:
         options=dict(_key_value(text) for text in options.option),
         strict=options.strict,
         skip_bad=options.skip_bad,
+        workers=options.workers,
     )
     kept = f", {report.kept} were there already" if report.kept else ""
     print(

@@ -32,6 +32,8 @@ class Convert:
     """Stop at the first label value that the source's tables do not know."""
     skip_bad: bool = False
     """Leave out videos that cannot be read, and say which, instead of stopping."""
+    workers: int = 1
+    """Processes that convert videos side by side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from source_trees import box, converted, grey, picture, write
 
-from sam2s.data import convert as module
+from sam2s.data import convert_walk as module
 from sam2s.data.convert import convert
 from sam2s.data.convert_writer import read_provenance
 from sam2s.data.masklets import open_masklets
