@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,3 +50,12 @@ def test_several_grids_turn_alike_and_the_rest_passes():
 def test_keeps_the_precision_of_its_input():
     tokens = torch.randn(1, 1, 4, 8, dtype=torch.bfloat16)
     assert rotate(tokens, axial_rope(8, 2, 2, CPU), 4).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_with_and_without_gradients_are_equal_to_the_bit(kind):
+    tokens = torch.randn(2, 3, 24, 8, generator=torch.Generator().manual_seed(2)).to(kind)
+    rope = axial_rope(8, 2, 3, CPU)
+    learnt = rotate(tokens.requires_grad_(), rope, 18)
+    with torch.inference_mode():
+        assert torch.equal(rotate(tokens, rope, 18), learnt)
