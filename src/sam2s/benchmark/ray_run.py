@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import TrackerLike
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, assemble, identity, prepare, score_videos
 from sam2s.benchmark.video import VideoScores
+from sam2s.data.masklets import MaskletFolder
 from sam2s.errors import InputError, Sam2sError
 
 
@@ -36,12 +38,22 @@ class Cluster:
 
 
 class Worker:
-    """What runs in an actor: one contestant, videos by name."""
+    """What runs in an actor: one contestant, videos by name.
+
+    It opens at the first call, not when it is made: of an error in an actor's constructor Ray hands on the text alone.
+    """
 
     def __init__(self, root: str, open_one: Callable[[], Contestant], options: Options) -> None:
-        self._contestant = open_one()
+        self._root, self._open = root, open_one
         self._options = replace(options, json=None, progress=False)
-        self._folder, _ = prepare(root, self._options)
+
+    @cached_property
+    def _contestant(self) -> Contestant:
+        return self._open()
+
+    @cached_property
+    def _folder(self) -> MaskletFolder:
+        return prepare(self._root, self._options)[0]
 
     def about(self) -> dict[str, Any]:
         """What the result says of the contestant."""

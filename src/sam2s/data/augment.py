@@ -1,8 +1,8 @@
 """Augmentation of clips: flip, affine, colour, grey; the same geometry for picture and masks, all frames alike.
 
 Geometry and the change to the model's size are one resampling. Source: SAM 2's training transforms (horizontal flip,
-rotation 25, shear 20, colour jitter per clip and per frame, grayscale 0.05), with scale added for training from
-scratch.
+rotation 25, shear 20, colour jitter per clip and per frame, grayscale 0.05), with scale, blur and noise added for
+training from scratch, on pictures that are sharper than a camera's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from torch import Tensor
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
+MIN_SIGMA = 0.3
+"""In pixels; a narrower Gaussian changes nothing that can be seen."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,9 @@ class AugmentConfig:
 
     ``degrees`` and ``shear`` in degrees, symmetric; ``scale`` the zoom range (> 1 enlarges the picture); ``shift`` a
     share of the side; ``brightness``, ``contrast``, ``saturation`` relative; ``hue`` in turns of the colour circle;
-    the ``frame_`` jitter is drawn anew for every frame, the others once a clip.
+    the ``frame_`` jitter is drawn anew for every frame, the others once a clip. ``blur``: largest standard deviation of
+    a Gaussian, a share of the side; ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the
+    clips alone.
     """
 
     hflip: float = 0.5
@@ -43,6 +47,8 @@ class AugmentConfig:
     frame_contrast: float = 0.05
     frame_saturation: float = 0.05
     gray: float = 0.05
+    blur: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +56,16 @@ class Augmentation:
     """One drawn change of a clip of T frames.
 
     ``theta`` (2, 3) float32: output position -> input position, both in [-1, 1]; ``colour`` (T, 3, 3) float32 and
-    ``offset`` (T, 3) act on RGB in [0, 1] as ``colour @ rgb + offset``.
+    ``offset`` (T, 3) act on RGB in [0, 1] as ``colour @ rgb + offset``. ``blur``: standard deviation, a share of the
+    side; ``noise``: standard deviation of what ``seed`` draws.
     """
 
     theta: Tensor
     colour: Tensor
     offset: Tensor
+    blur: float = 0.0
+    noise: float = 0.0
+    seed: int = 0
 
 
 def identity(frames: int) -> Augmentation:
@@ -79,7 +89,8 @@ def draw(config: AugmentConfig, frames: int, rng: np.random.Generator) -> Augmen
         offsets.append(offset)
     drawn = (theta, np.stack(colours), np.stack(offsets))
     as_float = [torch.from_numpy(np.asarray(part, np.float32)) for part in drawn]
-    return Augmentation(*as_float)
+    blur, noise = (max(0.0, rng.uniform(-most, most)) if most else 0.0 for most in (config.blur, config.noise))
+    return Augmentation(*as_float, blur=blur, noise=noise, seed=int(rng.integers(2**31)) if noise else 0)
 
 
 def _draw_theta(config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
@@ -131,6 +142,22 @@ def apply(change: Augmentation, images: np.ndarray, masks: np.ndarray, size: int
         joined = F.grid_sample(joined.flatten(0, 1)[None], grid, mode="bilinear", align_corners=False)
         joined = joined[0].unflatten(0, (len(images), -1))
     pictures = torch.einsum("tij,tjhw->tihw", change.colour, joined[:, :3]) + change.offset[:, :, None, None]
+    pictures = _camera(pictures, change)
     mean = torch.tensor(IMAGE_MEAN).view(3, 1, 1)
     std = torch.tensor(IMAGE_STD).view(3, 1, 1)
     return pictures.clamp_(0.0, 1.0).sub_(mean).div_(std), joined[:, 3:] >= 0.5
+
+
+def _camera(pictures: Tensor, change: Augmentation) -> Tensor:
+    """Out of focus, then noise of the sensor: (T, 3, S, S) in and out."""
+    sigma = change.blur * pictures.shape[-1]
+    if sigma >= MIN_SIGMA:
+        reach = math.ceil(3 * sigma)
+        weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+        kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
+        padded = F.pad(pictures, (reach, reach, reach, reach), mode="replicate")
+        pictures = F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
+    if change.noise:
+        drawn = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(change.seed))
+        pictures = pictures + change.noise * drawn
+    return pictures

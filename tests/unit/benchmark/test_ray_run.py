@@ -22,14 +22,14 @@ TWO = Cluster("auto", workers=2, gpus=0)
 
 
 class Picky(ColourTracker):
-    """Breaks in the longer video, by an error or by ending its process."""
+    """Breaks in the first video it is given, which is the longer one, by an error or by ending its process."""
 
     def __init__(self, dies: bool) -> None:
         super().__init__()
         self.dies = dies
 
     def step(self, frame: Any, prompts: Any = None, prior: Any = None) -> Any:
-        if frame.index == 11 or (frame.index == 9 and self.dies):
+        if self.resets == 1 and frame.index == 8:
             if self.dies:
                 os._exit(3)
             raise InputError("this one is broken")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -121,3 +123,30 @@ def test_pictures_stay_in_range() -> None:
 def test_draws_repeat() -> None:
     one, two = (draw(AugmentConfig(), 3, np.random.default_rng(9)) for _ in range(2))
     assert all(torch.equal(getattr(one, name), getattr(two, name)) for name in ("theta", "colour", "offset"))
+
+
+def test_blur_and_noise_are_what_they_say() -> None:
+    board = (np.indices((64, 64)).sum(0) // 8 % 2 * 200 + 20).astype(np.uint8)
+    images, masks = np.repeat(board[None, ..., None], 3, axis=3).repeat(2, 0), np.zeros((2, 1, 64, 64), bool)
+    still = identity(2)
+    sharp, _ = apply(still, images, masks, 64)
+    soft, _ = apply(replace(still, blur=2 / 64), images, masks, 64)
+    assert soft.mean().item() == pytest.approx(sharp.mean().item(), abs=0.05)
+    assert soft.std() < 0.9 * sharp.std()
+    # A step seen through a Gaussian of two pixels: 16 % of the way one deviation before it.
+    row = (soft * torch.tensor(IMAGE_STD).view(3, 1, 1) + torch.tensor(IMAGE_MEAN).view(3, 1, 1))[0, 0, 4]
+    assert (row[16 - 2].item() - 20 / 255) / (200 / 255) == pytest.approx(1 - 0.77, abs=0.05)
+    grainy, _ = apply(replace(still, noise=0.04, seed=3), images, masks, 64)
+    again, _ = apply(replace(still, noise=0.04, seed=3), images, masks, 64)
+    assert torch.equal(grainy, again)
+    assert ((grainy - sharp) * torch.tensor(IMAGE_STD).view(3, 1, 1)).std().item() == pytest.approx(0.04, rel=0.05)
+
+
+def test_half_the_clips_stay_sharp_and_ranges_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw(AugmentConfig(blur=0.01, noise=0.04), 1, rng) for _ in range(400)]
+    for values, most in (([d.blur for d in drawn], 0.01), ([d.noise for d in drawn], 0.04)):
+        assert 0.4 < np.mean([v > 0 for v in values]) < 0.6
+        assert 0.95 * most < max(values) <= most
+    plain = draw(AugmentConfig(), 1, rng)
+    assert (plain.blur, plain.noise) == (0.0, 0.0)
