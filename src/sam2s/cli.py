@@ -26,6 +26,9 @@ An independent implementation of SAM2S (arXiv 2511.16618), for research use only
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code (0 done, 2 unusable input, 3 damaged source, 130 interrupted)."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    # Torch's threads wait for one another by spinning, which beside any other busy process costs a track nine tenths of
+    # its speed. They read this when torch is imported, so it is set before; a user's own choice stands.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if argv == ["--version"]:
         from sam2s import __version__
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -210,3 +212,17 @@ def test_a_reader_that_leaves_is_no_fault(
         monkeypatch.setattr(sys, "stdout", SimpleNamespace(fileno=file.fileno))
         assert cli.main(SYNTH) == 1
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("own", "seen_by_torch"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(own: dict[str, str], seen_by_torch: str):
+    """In a process of its own: the setting must be there before torch is, and torch must not be there before it."""
+    code = (
+        "import os, sys, sam2s.cli as cli;"
+        "assert 'torch' not in sys.modules;"
+        "cli._handler = lambda given: lambda value: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules) or 0;"
+        "cli.main(['synth', 'out'])"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | own
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [seen_by_torch, "False"]
