@@ -48,7 +48,8 @@ def score(given: argparse.Namespace, data: Path, prompt: str, rule: str) -> Entr
     """The result of one rule, from its file where it is there already."""
     file = given.out / f"{data.name}_{prompt}_{rule}.json"
     options = Options(prompt=prompt, suite=given.suite, videos=tuple(given.video), json=file)
-    contestant = open_contestant(given.model, memory=rule, device=given.device, image_size=given.image_size)
+    where = {"device": given.device, "precision": given.precision, "image_size": given.image_size}
+    contestant = open_contestant(given.model, memory=rule, **where)
     if file.is_file():
         return _known(file, data, contestant, options)
     print(f"{rule}, {prompt}:", flush=True)
@@ -110,6 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--video", action="append", default=[], help="only this video")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--image-size", type=int)
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     return parser.parse_args()
 
 

@@ -25,7 +25,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     module.opened = []
 
-    def open_contestant(model, *, memory, device, image_size):
+    def open_contestant(model, *, memory, device, precision, image_size):
         module.opened.append(ColourTracker())
         return Contestant(module.opened[-1], {"name": model, "memory": {"rule": memory}})
 
