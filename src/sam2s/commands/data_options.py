@@ -25,7 +25,7 @@ class Convert:
     out: Positional[Path]
     """Folder to make."""
     frames: Literal["link", "copy", "jpeg"] = "link"
-    """Pictures as hard or symbolic links where that is possible, as copies, or re-encoded as JPEG."""
+    """Pictures as symbolic links (keep the source), as copies, or re-encoded as JPEG (quality 95)."""
     option: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = ()
     """An option of the source, such as gap=5; sam2s data sources names them."""
     strict: bool = False
