@@ -1,7 +1,9 @@
-"""Put a trained model into the package: python scripts/package_model.py RUN/model NAME [--rule diverse] [--iou 0.8]
+"""Put a trained model into the package.
 
-Weights are stored as float16 (half the size; loading gives float32), the memory rule and its IoU threshold in the
-config. Prints the size, the hash and how much rounding changed the weights.
+    python scripts/package_model.py RUN/model NAME [--rule diverse] [--iou 0.8] [--stability 0]
+
+Weights are stored as float16 (half the size; loading gives float32), the memory rule, its IoU threshold and the mask
+decoder's stability threshold in the config. Prints the size, the hash and how much rounding changed the weights.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ def main() -> None:
     if given.iou is not None:
         memory = replace(memory, iou_threshold=given.iou)
     model.config = replace(model.config, name=given.name, memory=memory)
+    if given.stability is not None:
+        model.config = replace(model.config, stability_threshold=given.stability)
     folder = save_model(model, Path(sam2s.weights.__file__).parent / given.name, dtype=torch.float16)
 
     size = (folder / "model.safetensors").stat().st_size
@@ -49,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name", help="name to ship it under")
     parser.add_argument("--rule", choices=["recent", "diverse"], help="default memory rule")
     parser.add_argument("--iou", type=float, help="DiveMem's threshold on the predicted IoU")
+    parser.add_argument("--stability", type=float, help="below it, the single candidate gives way to the best of three")
     return parser.parse_args()
 
 

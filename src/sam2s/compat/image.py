@@ -131,7 +131,8 @@ class SAM2ImagePredictor:
         height, width = features.stride16.shape[2:]
         code = self.model.prompt_encoder.grid_code(height, width)
         candidates, _ = self.model.mask_decoder(features.expand(rows), tokens, dense, code)
-        candidates = candidates.ambiguous() if multimask else candidates.single_or_best()
+        threshold = self.model.config.stability_threshold
+        candidates = candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
         full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
         masks = full if return_logits else full > self.mask_threshold
         results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))

@@ -17,6 +17,7 @@ from sam2s.types import Features
 MASKS = 4
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
+"""SAM 2's; a model's own is in its config."""
 PRESENT_BIAS = 2.0
 """First bias of the presence head."""
 
@@ -39,12 +40,13 @@ class Candidates:
         """The candidate for clear prompts."""
         return replace(self, logits=self.logits[:, :1], ious=self.ious[:, :1], tokens=self.tokens[:, :1])
 
-    def single_or_best(self) -> Candidates:
-        """The single candidate; where its mask is unstable, mask and IoU of the best ambiguous one (token stays)."""
+    def single_or_best(self, threshold: float = STABILITY_THRESHOLD) -> Candidates:
+        """The single candidate; where its mask is less stable than ``threshold``, mask and IoU of the best ambiguous
+        one (the token stays)."""
         one, many = self.single(), self.ambiguous()
         rows = torch.arange(len(self.ious), device=self.ious.device)
         best = many.ious.argmax(dim=1)
-        stable = stability(one.logits[:, 0]) >= STABILITY_THRESHOLD
+        stable = stability(one.logits[:, 0]) >= threshold
         logits = torch.where(stable[:, None, None], one.logits[:, 0], many.logits[rows, best])
         ious = torch.where(stable, one.ious[:, 0], many.ious[rows, best])
         return replace(one, logits=logits[:, None], ious=ious[:, None])

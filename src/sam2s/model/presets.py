@@ -52,6 +52,8 @@ class ModelConfig:
     position code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``:
     DiveMem's own temporal embedding for long-term memories (paper section 3.2). ``pointer_horizon``: pointer ages are
     divided by it, in frames. ``semantic``: TSL's token and class names; None is SAM 2, without a parameter more.
+    ``stability_threshold``: where several points prompt, the single candidate gives way to the best of the three when
+    it is less stable than this (SAM 2: 0.98; 0: never, for models whose logits are too soft for that test).
     ``drop_path`` and ``dropout`` act in training mode only.
     """
 
@@ -69,6 +71,7 @@ class ModelConfig:
     decoder_heads: int = 8
     decoder_mlp_dim: int = 2048
     iou_head_dim: int = 256
+    stability_threshold: float = 0.98
     memory_dim: int = 64
     memory_encoder_layers: int = 2
     memory_layers: int = 4
@@ -146,6 +149,7 @@ PRESETS: dict[str, ModelConfig] = {
         dim=128,
         decoder_mlp_dim=512,
         iou_head_dim=128,
+        stability_threshold=0.0,
         memory_layers=2,
         memory_mlp_dim=512,
         dropout=0.0,

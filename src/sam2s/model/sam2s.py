@@ -96,7 +96,8 @@ class SAM2S(nn.Module):
         if prompts.labels.shape[1] <= 1:
             candidates = candidates.ambiguous()
         else:
-            candidates = candidates.single_or_best() if fallback else candidates.single()
+            threshold = self.config.stability_threshold
+            candidates = candidates.single_or_best(threshold) if fallback else candidates.single()
         present = object_logits > 0
         chosen = candidates.ious.argmax(dim=1)
         rows = torch.arange(len(chosen), device=chosen.device)

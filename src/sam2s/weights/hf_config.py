@@ -47,7 +47,6 @@ DECODER_FIXED = {
     "hidden_act": "gelu",
     "dynamic_multimask_via_stability": True,
     "dynamic_multimask_stability_delta": 0.05,
-    "dynamic_multimask_stability_thresh": 0.98,
 }
 VIDEO_FIXED = {
     "num_maskmem": 7,
@@ -78,6 +77,7 @@ DECODER_SHAPE = {
     "decoder_heads": "num_attention_heads",
     "decoder_mlp_dim": "mlp_dim",
     "iou_head_dim": "iou_head_hidden_dim",
+    "stability_threshold": "dynamic_multimask_stability_thresh",
 }
 VIDEO_SHAPE = {
     "memory_dim": "memory_encoder_output_channels",
@@ -158,6 +158,7 @@ def hf_config(config: ModelConfig) -> dict[str, Any]:
         "num_attention_heads": config.decoder_heads,
         "mlp_dim": config.decoder_mlp_dim,
         "iou_head_hidden_dim": config.iou_head_dim,
+        "dynamic_multimask_stability_thresh": config.stability_threshold,
     }
     return {
         **VIDEO_FIXED,

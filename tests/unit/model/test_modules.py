@@ -83,6 +83,9 @@ def test_single_or_best_row_by_row():
     assert picked.logits[:, 0, 0, 0].tolist() == [5.0, 3.0]
     assert picked.ious[:, 0].tolist() == pytest.approx([0.1, 0.9])
     assert torch.equal(picked.tokens, tokens[:, :1])
+    kept = Candidates(logits, ious, tokens).single_or_best(0.0)
+    assert torch.equal(kept.logits, logits[:, :1])
+    assert torch.equal(kept.ious, ious[:, :1])
 
 
 def test_prompt_tokens_end_with_an_empty_point():

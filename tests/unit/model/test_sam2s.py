@@ -309,6 +309,15 @@ def test_three_candidates_up_to_one_point(model: SAM2S, points: int, candidates:
         assert torch.equal(decoded.iou[row], decoded.candidate_ious[row, best[row]])
 
 
+@pytest.mark.parametrize(("threshold", "gives_way"), [(0.0, False), (2.0, True)])
+def test_the_config_says_when_the_single_candidate_gives_way(model: SAM2S, threshold: float, gives_way: bool):
+    model.config = replace(model.config, stability_threshold=threshold)
+    features = model.recall(frame(model, 2), None)
+    two = PromptBatch(torch.rand(2, 2, 2) * SIZE, torch.ones(2, 2, dtype=torch.long))
+    single, given = model.decode(features, two, fallback=False), model.decode(features, two)
+    assert torch.equal(given.mask_logits, single.mask_logits) != gives_way
+
+
 def test_absent_objects_have_no_mask_and_the_no_object_pointer(model: SAM2S):
     set_presence(model, -0.1)
     for points in (0, 3):
@@ -322,6 +331,7 @@ def test_absent_objects_have_no_mask_and_the_no_object_pointer(model: SAM2S):
 def test_fallback_takes_mask_and_iou_but_not_the_token(model: SAM2S):
     """An unstable single mask gives way to the best of three; with ``fallback=False`` (training) it stays."""
     set_presence(model, 1.0)
+    model.config = replace(model.config, stability_threshold=0.98)  # nano has none
     head = model.mask_decoder.mask_heads[0].last
     head.weight.data *= 1e-4  # tiny logits: unstable
     head.bias.data.zero_()
