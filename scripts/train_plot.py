@@ -38,7 +38,8 @@ def main() -> None:
         shown = [(r["step"], r[name]) for r in steps if r.get(name)]
         if shown:
             upper.plot(*zip(*shown, strict=True), label=name, linewidth=0.8)
-    upper.set(ylabel="loss per answer", yscale="log")
+    # Below that lies presence only, where every object is in view and there is nothing to learn of it.
+    upper.set(ylabel="loss per answer", yscale="log", ylim=(1e-3, None))
     middle.plot([r["step"] for r in steps], [r["jaccard"] for r in steps], label="training clips", linewidth=0.8)
     middle.set(ylabel="Jaccard index, %")
     for name in FIGURES:
