@@ -88,9 +88,9 @@ def draw(config: AugmentConfig, frames: int, rng: np.random.Generator) -> Augmen
         colours.append(colour)
         offsets.append(offset)
     drawn = (theta, np.stack(colours), np.stack(offsets))
-    as_float = [torch.from_numpy(np.asarray(part, np.float32)) for part in drawn]
+    moved, colour, offset = (torch.from_numpy(np.asarray(part, np.float32)) for part in drawn)
     blur, noise = (max(0.0, rng.uniform(-most, most)) if most else 0.0 for most in (config.blur, config.noise))
-    return Augmentation(*as_float, blur=blur, noise=noise, seed=int(rng.integers(2**31)) if noise else 0)
+    return Augmentation(moved, colour, offset, blur, noise, int(rng.integers(2**31)) if noise else 0)
 
 
 def _draw_theta(config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
