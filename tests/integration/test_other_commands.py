@@ -140,7 +140,8 @@ def test_train_refuses(sam2s, tmp_path: Path):
         (f"finetune --data {tmp_path}/none", "no such folder"),
         ("nano --set stages.0.stepz=3", "has no field 'stepz'; it has name, steps"),
         ("nano --set stages.0.size=100", "stages.0.size: got 100, expected a multiple of 32"),
-        ("nano --model small", "--data and --model are for finetune, sam2s_base_plus"),
+        ("nano --model small", "starts from scratch, so --model does not fit"),
+        ("nano --data mine", "--data is for finetune, sam2s_base_plus"),
     ):
         said = sam2s(f"train {arguments} --out {tmp_path}/run")
         assert (said.code, said.err.count("\n")) == (2, 1), said.err
