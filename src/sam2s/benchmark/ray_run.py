@@ -86,11 +86,14 @@ def run_on_ray(
     folder, names = prepare(root, options)
     with _connected(ray, cluster.address):
         team = _Team(ray, cluster, len(names), (str(Path(root).resolve()), open_one, options))
-        # This process tracks nothing: the contestant here is only what the result says of it.
-        contestant = Contestant(cast(TrackerLike, None), team.about())
-        journal = Journal(options.json, identity(folder, contestant, options, names))
-        todo = sorted((n for n in names if n not in journal.finished), key=lambda n: (-len(folder.videos[n]), n))
-        failed = _hand_out(team, todo, journal, options.progress)
+        try:
+            # This process tracks nothing: the contestant here is only what the result says of it.
+            contestant = Contestant(cast(TrackerLike, None), team.about())
+            journal = Journal(options.json, identity(folder, contestant, options, names))
+            todo = sorted((n for n in names if n not in journal.finished), key=lambda n: (-len(folder.videos[n]), n))
+            failed = _hand_out(team, todo, journal, options.progress)
+        finally:
+            team.dismiss()
     if failed:
         reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
         raise InputError(
@@ -127,6 +130,7 @@ class _Team:
         self._hire = ray.remote(num_gpus=gpus, num_cpus=1)(Worker).remote
         self._arguments = arguments
         self._idle = [self._hire(*arguments) for _ in range(count)]
+        self._all = list(self._idle)
 
     def about(self) -> dict[str, Any]:
         """Of the contestants, which must be one and the same. Raises the error that opening one met."""
@@ -149,8 +153,16 @@ class _Team:
             (done, *_), _ = self._ray.wait(list(busy))
             worker, name = busy.pop(done)
             outcome, alive = self._outcome(done)
-            self._idle.append(worker if alive else self._hire(*self._arguments))
+            if not alive:
+                worker = self._hire(*self._arguments)
+                self._all.append(worker)
+            self._idle.append(worker)
             yield name, outcome
+
+    def dismiss(self) -> None:
+        """End all actors: in a session that stays open they would keep their share of the cluster."""
+        for worker in self._all:
+            self._ray.kill(worker)
 
     def _outcome(self, done: Any) -> tuple[VideoScores | str, bool]:
         """What a task gave, and whether its worker can go on."""

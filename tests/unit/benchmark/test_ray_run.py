@@ -131,6 +131,7 @@ class FakeRay:
     def __init__(self, **resources: float) -> None:
         self.resources = resources
         self.hired: list[dict[str, float]] = []
+        self.killed = 0
         self.closed = 0
 
     def is_initialized(self) -> bool:
@@ -158,6 +159,9 @@ class FakeRay:
 
     def get(self, task: Any) -> Any:
         return [one() for one in task] if isinstance(task, list) else task()
+
+    def kill(self, actor: Any) -> None:
+        self.killed += 1
 
     def wait(self, tasks: list[Any]) -> tuple[list[Any], list[Any]]:
         return tasks[-1:], tasks[:-1]
@@ -213,6 +217,7 @@ def test_videos_are_shared_out(folder: Path, tmp_path: Path, fake: FakeRay) -> N
     assert scores(many) == scores(one)
     assert (tmp_path / "log").read_text() == "opened\n" * 2
     assert fake.hired == [{"num_gpus": 0.0, "num_cpus": 1}] * 2
+    assert fake.killed == 2
     assert fake.closed == 1
 
 
@@ -252,7 +257,7 @@ def test_a_failure_is_told_of_and_the_others_go_on(
         run_on_ray(folder, lambda: frail.pop() if frail else Contestant(ColourTracker(), ABOUT), options, one)
     assert reason in str(caught.value)
     assert "same command" in str(caught.value)
-    assert len(fake.hired) == hired
+    assert len(fake.hired) == fake.killed == hired
     assert not file.exists()
     sound = ColourTracker()
     run_on_ray(folder, lambda: Contestant(sound, ABOUT), options, one)
