@@ -57,10 +57,8 @@ class Diverse:
         return self._promote(replace(bank, candidates=()), buffer)
 
     def _admit_prompted(self, bank: Bank, new: Memory) -> Bank:
-        if self.recent.forget_on_correction and bank.prompted:
-            bank = replace(bank, tracked=(), long_term=())
         # The run of good frames is over: what the user had to touch was not a tracked candidate.
-        return replace(bank.with_prompted(new), candidates=())
+        return replace(self.recent.prompt(bank, new), candidates=())
 
     def _promote(self, bank: Bank, buffer: tuple[Memory, ...]) -> Bank:
         newest = max((*bank.prompted, *bank.long_term), key=lambda m: m.time, default=buffer[0])

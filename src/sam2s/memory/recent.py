@@ -34,10 +34,14 @@ class Recent:
     def admit(self, bank: Bank, new: Memory) -> Bank:
         new = replace(new, descriptor=None)
         if new.source is Source.PROMPTED:
-            if self.forget_on_correction and bank.prompted:
-                bank = replace(bank, tracked=())
-            return bank.with_prompted(new)
+            return self.prompt(bank, new)
         return replace(bank, tracked=self.keep((*bank.tracked, new), new.time + 1))
+
+    def prompt(self, bank: Bank, new: Memory) -> Bank:
+        """The bank with a prompted memory; a correction makes it forget what was tracked, where that is asked for."""
+        if self.forget_on_correction and bank.prompted:
+            bank = replace(bank, tracked=(), long_term=())
+        return bank.with_prompted(new)
 
     def keep(self, tracked: tuple[Memory, ...], now: int) -> tuple[Memory, ...]:
         """The tracked memories that a frame at ``now`` or later can still ask for."""

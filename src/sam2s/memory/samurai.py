@@ -55,9 +55,7 @@ class Samurai:
         slim, seen = replace(new, sighting=None, descriptor=None), new.sighting
         box = None if seen is None else box_of(seen.mask)
         if new.source is Source.PROMPTED:
-            if self.recent.forget_on_correction and bank.prompted:
-                bank = replace(bank, tracked=(), long_term=())
-            return replace(bank.with_prompted(slim), own=None if box is None else start(box, new.time))
+            return replace(self.recent.prompt(bank, slim), own=None if box is None else start(box, new.time))
         kept = (*bank.long_term, slim)[-self.recent.maps :] if self._good(bank, new) else bank.long_term
         steady = new.iou > self.steady_iou
         motion = _follow(bank, box, new.time) if steady and box is not None else None

@@ -37,9 +37,7 @@ class Tree:
     def admit(self, bank: Bank, new: Memory) -> Bank:
         new = replace(new, descriptor=None)
         if new.source is Source.PROMPTED:
-            if self.recent.forget_on_correction and bank.prompted:
-                bank = replace(bank, tracked=(), long_term=())
-            return bank.with_prompted(new)
+            return self.recent.prompt(bank, new)
         bank = replace(bank, tracked=self.recent.keep((*bank.tracked, new), new.time + 1))
         if new.object_logit <= 0 or new.iou <= self.iou_threshold:
             return bank

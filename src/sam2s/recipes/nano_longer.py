@@ -18,9 +18,8 @@ from dataclasses import replace
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.data.synthetic.procedures import TRAINING
-from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
-from sam2s.recipes.nano_further import CLICKING, REAL_WEIGHT, nano_further
-from sam2s.train.ambiguity import SoftLabel
+from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL
+from sam2s.recipes.nano_further import CLICKING, REAL_WEIGHT, SOFT_LOSS, nano_further
 from sam2s.train.config import FolderSet, Stage, SyntheticSet, TrainConfig
 
 LONGER_SEED = 5000
@@ -46,20 +45,30 @@ def nano_longer() -> TrainConfig:
 
 def _stages() -> tuple[Stage, ...]:
     """As in `nano_further`: encoder, clicks, short clips, whole clips; and pictures, with everything taught at once."""
-    loss = replace(LOSS, soften=SoftLabel(sigma=0.5), dense=2.0)
-    present = replace(loss, presence=4.0)
+    present = replace(SOFT_LOSS, presence=4.0)
     pair = ConsecutiveSampler(frames=2, max_objects=8, max_stride=24, min_area=0.0005, absence=0.3)
     one = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.001)
     three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=16, min_area=0.001, absence=0.6)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=10, min_area=0.001, absence=0.8)
     long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
-    short = Stage("short clips", 500, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=loss, user=CORRECTING)
+    short = Stage("short clips", 500, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=SOFT_LOSS, user=CORRECTING)
     whole = Stage("whole clips", 450, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=present, user=CORRECTING)
     stages = (
-        Stage("encoder", 2400, FULL, 6, 1.2e-3, 1e-4, 100, pair, loss=loss, encoder_only=True, stills=0.1),
-        Stage("clicks", 400, FULL, 8, 6e-4, 5e-4, 30, one, loss=loss, user=CLICKING, frozen=("image_encoder",)),
+        Stage("encoder", 2400, FULL, 6, 1.2e-3, 1e-4, 100, pair, loss=SOFT_LOSS, encoder_only=True, stills=0.1),
+        Stage("clicks", 400, FULL, 8, 6e-4, 5e-4, 30, one, loss=SOFT_LOSS, user=CLICKING, frozen=("image_encoder",)),
         Stage(
-            "pictures", 1000, FULL, 8, 5e-4, 3e-4, 0, one, loss=loss, user=CLICKING, encoder_gradient=0.2, stills=0.1
+            "pictures",
+            1000,
+            FULL,
+            8,
+            5e-4,
+            3e-4,
+            0,
+            one,
+            loss=SOFT_LOSS,
+            user=CLICKING,
+            encoder_gradient=0.2,
+            stills=0.1,
         ),
         replace(short, encoder_gradient=0.1, stills=0.2),
         replace(whole, encoder_gradient=0.1, stills=0.1),
