@@ -19,7 +19,7 @@ def recollect(policy: Policy, banks: Sequence[Bank], now: Sequence[int], *, fixe
     """What each row's bank recalls at its own time, padded into one batch; None when no row remembers anything.
 
     ``fixed`` pads to the policy's capacity, so that shapes never change while a video runs; without it rows are only
-    padded to the longest (training, where early frames hold little).
+    padded to the longest (training, and a CPU, where padding costs time while a bank fills).
     """
     recalled = [policy.select(bank, time) for bank, time in zip(banks, now, strict=True)]
     if not any(r.maps for r in recalled):

@@ -185,7 +185,9 @@ class _Frame:
 
     def recall(self, ids: Sequence[int]) -> Features:
         banks = [self.state.banks.get(i, Bank()) for i in ids]
-        memory = recollect(self.policy, banks, [self.now] * len(ids))
+        # Fixed shapes are for devices that compile or replay graphs; a CPU would only compute what nobody remembers.
+        fixed = self.features.stride16.device.type != "cpu"
+        memory = recollect(self.policy, banks, [self.now] * len(ids), fixed=fixed)
         return self.model.recall(self.features.expand(len(ids)), memory)
 
     def track(self, ids: Sequence[int]) -> Decoded:
