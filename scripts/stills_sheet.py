@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--diverse", type=float, default=0.25, help="share of clips drawn as DiveMem does")
     parser.add_argument("--pasted", type=int, nargs=2, default=(0, 2), help="least and most cut-outs of a clip")
+    parser.add_argument("--growths", type=int, nargs=2, default=(0, 0), help="least and most growths of a clip")
     parser.add_argument("--plain", action="store_true", help="leave the masks away")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
         diverse_sampler=DiverseSampler(recent=given.frames - 3),
         augment=NOTHING,
         stills=1.0,
-        still=StillConfig(pasted=tuple(given.pasted)),
+        still=StillConfig(pasted=tuple(given.pasted), growths=tuple(given.growths)),
     )
     data = FolderSet(str(given.data), split=given.split, stills=True)
     folders = (data, *(FolderSet(str(root)) for root in given.also))

@@ -79,5 +79,6 @@ def _texture(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _gloss(height: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
     """(side, side) float32 in [0, 1]: some small reflections on the upper part of the dome."""
     cells = max(4, round(len(height) / max(2.0, 0.15 * radius)))
-    noise = cv2.resize(rng.standard_normal((cells, cells), dtype=np.float32), height.shape, interpolation=cv2.INTER_CUBIC)
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    noise = cv2.resize(coarse, height.shape, interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(2 * (noise - rng.uniform(1.3, 2.2)), 0, 0.8) * (height > 0.5), np.float32)

@@ -75,10 +75,10 @@ def cut_out(
     alpha = cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
     where = (inside[:, ::-1] + 0.5) / side
     outward, pivot, reach = _ends(where, touched)
-    return CutOut(_premultiplied(colours, alpha), outward, pivot, reach, info)
+    return CutOut(premultiplied(colours, alpha), outward, pivot, reach, info)
 
 
-def _premultiplied(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def premultiplied(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """(R, R, 4) uint8."""
     scaled = cv2.multiply(colours, cv2.merge([alpha] * 3), scale=1 / 255)
     return np.dstack([scaled, alpha])
@@ -116,7 +116,7 @@ def fold(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
     touched = np.zeros(4, bool)
     touched[(2, 0, 3, 1)[turns]] = True
     outward, pivot, reach = _ends(where, touched)
-    return CutOut(_premultiplied(picture, alpha), outward, pivot, reach, None)
+    return CutOut(premultiplied(picture, alpha), outward, pivot, reach, None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam2s.data.growth import growth
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.opencv import cv2
 from sam2s.data.paste import CutOut, Layer, Stay, cut_out, fold, lay_over, place
@@ -32,9 +33,11 @@ class StillConfig:
     from there, ``overshoot`` beyond the still's border. ``bend``: deformation of tissue. ``light``: change of
     brightness, ``tint`` of single colours, ``grain`` standard deviation of sensor noise in grey values. ``pasted``: how
     many cut-outs at least and at most, drifting by ``motion``, a share ``instruments`` of them instruments where there
-    are any, between ``areas`` of their picture; ``folds``: share of clips with a fold of tissue from another picture.
-    ``shadow``: darkest shadow of a pasted thing. ``absence``: share of clips in which an object leaves the view, to
-    return where the clip goes on; ``visits``: share of pasted things that are in view for part of the clip only.
+    are any, between ``areas`` of their picture; ``growths``: how many bumps of tissue (see `growth`) at least and at
+    most, a share ``own`` of them of the still's own tissue, the others of another picture's; ``folds``: share of clips
+    with a fold of tissue from another picture. ``shadow``: darkest shadow of a pasted thing. ``absence``: share of
+    clips in which an object leaves the view, to return where the clip goes on; ``visits``: share of pasted things that
+    are in view for part of the clip only.
     """
 
     length: int = 64
@@ -52,6 +55,8 @@ class StillConfig:
     motion: float = 0.1
     instruments: float = 0.8
     areas: tuple[float, float] = (0.005, 0.3)
+    growths: tuple[int, int] = (0, 0)
+    own: float = 0.6
     folds: float = 0.15
     shadow: float = 0.5
     absence: float = 0.4
@@ -80,12 +85,18 @@ class StillClip:
 
 
 def draw_pieces(
-    donors: Sequence[Still], backdrop: np.ndarray | None, size: int, rng: np.random.Generator
+    donors: Sequence[Still],
+    grounds: Sequence[np.ndarray],
+    backdrop: np.ndarray | None,
+    size: int,
+    rng: np.random.Generator,
 ) -> list[CutOut]:
     """Cut-outs for frames of ``size`` pixels: one of every still in ``donors`` (its first object), except those that
-    cannot be cut out, and a fold of ``backdrop`` (H, W, 3) where there is one."""
+    cannot be cut out, a growth of every picture in ``grounds`` (H, W, 3), and a fold of ``backdrop`` where there is
+    one."""
     side = round(size * DETAIL)
     found = [cut_out(donor.image, donor.masks[0], donor.infos[0], side, rng) for donor in donors]
+    found += [growth(ground, side, rng) for ground in grounds]
     pieces = sorted((piece for piece in found if piece is not None), key=lambda piece: not piece.sticks)
     if backdrop is not None:
         pieces.insert(int(rng.integers(len(pieces) + 1)), fold(backdrop, side, rng))

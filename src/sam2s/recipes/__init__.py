@@ -9,11 +9,17 @@ from sam2s.errors import InputError
 from sam2s.recipes.finetune import finetune
 from sam2s.recipes.nano import nano
 from sam2s.recipes.nano_further import nano_further
+from sam2s.recipes.nano_growths import nano_growths
 from sam2s.recipes.nano_longer import nano_longer
 from sam2s.recipes.sam2s_base_plus import sam2s_base_plus
 from sam2s.train.config import TrainConfig
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"nano": nano, "nano_further": nano_further, "nano_longer": nano_longer}
+RECIPES: dict[str, Callable[[], TrainConfig]] = {
+    "nano": nano,
+    "nano_further": nano_further,
+    "nano_longer": nano_longer,
+    "nano_growths": nano_growths,
+}
 """Recipes that name their data themselves; those that go on from earlier weights take others as ``model``."""
 ON_DATA: dict[str, Callable[..., TrainConfig]] = {"finetune": finetune, "sam2s_base_plus": sam2s_base_plus}
 """Recipes for masklet folders of the user, ``data``, and for any starting weights, ``model``."""

@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 scripts/train_recipe.py nano_growths \
         --model LONGER --out runs/nano_growths
 
-``LONGER`` holds the weights of `nano_longer`. On real colonoscopy these found a polyp from three clicks (J 61 on tissue)
-and lost it on the way (J&F 26 over the video): what hardly differs from its surroundings had been seen on drawn scenes
-only. So a third of the steps is on clips made of laryngeal stills with growths on them (`sam2s.data.growth`), and there
-are more scenes of colonoscopy among the new ones; colours vary further. A third click is practised on single pictures.
-Full precision, since the machine of this run had no fast bfloat16.
+``LONGER`` holds the weights of `nano_longer`. On real colonoscopy these found a polyp from three clicks (J 61 on
+tissue) and lost it on the way (J&F 26 over the video): what hardly differs from its surroundings had been seen on
+drawn scenes only. So a third of the steps is on clips made of laryngeal stills with growths on them
+(`sam2s.data.growth`), and there are more scenes of colonoscopy among the new ones; colours vary further. A third click
+is practised on single pictures. Full precision, since the machine of this run had no fast bfloat16.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ def draw_still_clip(pool: Pool, stage: Stage, sampler: ClipSampler, rng: np.rand
     frame = int(rng.choice(frames))
     still, ids = _read(video, frame)
     clip = _draw_times(still.name, sampler, stage.still, rng)
-    pieces = draw_pieces(_donors(pool, stage.still, rng), _backdrop(pool, stage.still, rng), stage.size, rng)
+    donors = _donors(pool, stage.still, rng)
+    backdrop = _another(pool, rng) if rng.random() < stage.still.folds else None
+    grounds = _grounds(pool, still.image, stage.still, rng)
+    pieces = draw_pieces(donors, grounds, backdrop, stage.size, rng)
     made = animate(still, pieces, clip.frames, stage.size, stage.still, rng)
     chosen = _choose(made, sampler, rng)
     if len(chosen) == 0:
@@ -82,10 +85,15 @@ def _donor(pool: Pool, config: StillConfig, rng: np.random.Generator) -> Still |
     return None
 
 
-def _backdrop(pool: Pool, config: StillConfig, rng: np.random.Generator) -> np.ndarray | None:
-    """Now and then, the picture of another still: what a fold of tissue is made of."""
-    if rng.random() >= config.folds:
-        return None
+def _grounds(pool: Pool, own: np.ndarray, config: StillConfig, rng: np.random.Generator) -> list[np.ndarray]:
+    """What growths are made of: the still itself, or other stills."""
+    least, most = config.growths
+    count = int(rng.integers(least, most + 1)) if most else 0
+    return [own if rng.random() < config.own else _another(pool, rng) for _ in range(count)]
+
+
+def _another(pool: Pool, rng: np.random.Generator) -> np.ndarray:
+    """The picture (H, W, 3) of any still."""
     video = pool.videos[int(rng.choice(len(pool.videos), p=pool.still_chances))]
     return video.image(int(rng.integers(len(video))))
 

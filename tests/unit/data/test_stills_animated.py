@@ -54,7 +54,7 @@ def edges(masks: np.ndarray, width: int, *, cut: bool = False) -> np.ndarray:
 def clip_of(seed: int, config: StillConfig, donors: list[Still] | None = None, frames: int = 8) -> StillClip:
     rng = np.random.default_rng(seed)
     still = lit_still(disc((rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)), rng.uniform(0.1, 0.25)))
-    pieces = draw_pieces(donors or [], None, SIZE, rng)
+    pieces = draw_pieces(donors or [], [], None, SIZE, rng)
     return animate(still, pieces, tuple(range(0, 3 * frames, 3)), SIZE, config, rng)
 
 
@@ -260,7 +260,7 @@ def test_folds_hang_in_from_one_side(seed: int) -> None:
 def test_a_fold_occludes_and_is_no_object() -> None:
     rng = np.random.default_rng(1)
     still = lit_still(disc((0.5, 0.5), 0.3))
-    pieces = draw_pieces([], np.full((50, 50, 3), 20, np.uint8), SIZE, rng)
+    pieces = draw_pieces([], [], np.full((50, 50, 3), 20, np.uint8), SIZE, rng)
     clip = animate(still, pieces, tuple(range(6)), SIZE, replace(RIGID, visits=0.0), rng)
     assert clip.masks.shape[1] == len(clip.infos) == 1
     assert (clip.images < 60).any()
