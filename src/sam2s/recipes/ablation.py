@@ -1,4 +1,5 @@
-"""The paper's ablation at nano's scale: one starting point, one budget, five sets of ideas (paper table 4).
+"""The paper's ablation at nano's scale: one starting point, one budget, five sets of ideas (paper table 4); and what
+stills bring, with and without growths on them.
 
 ``sam2`` is SAM 2's fine-tuning recipe; the others add DiveMem (its clips in training, its memory in tracking), TSL
 and ARL. Everything else, the order of random draws included, is alike: two variants of one seed see the same scripts,
@@ -11,21 +12,25 @@ from dataclasses import dataclass, replace
 
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
+from sam2s.data.stills import StillConfig
 from sam2s.errors import InputError
 from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
-from sam2s.recipes.nano_further import nano_further
+from sam2s.recipes.nano_growths import nano_growths
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Stage, TrainConfig
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Which ideas are on. ``divemem`` also decides the memory rule that the variant is judged under."""
+    """Which ideas are on. ``divemem`` also decides the memory rule that the variant is judged under; ``stills``: share
+    of steps on clips made of stills, ``growths``: most growths on each."""
 
     name: str
     divemem: bool = False
     tsl: bool = False
     arl: bool = False
+    stills: float = 0.0
+    growths: int = 0
 
     @property
     def memory(self) -> str:
@@ -40,20 +45,31 @@ VARIANTS = (
     Variant("divemem+tsl", divemem=True, tsl=True),
     Variant("all", divemem=True, tsl=True, arl=True),
 )
+"""The paper's."""
+ON_STILLS = (
+    Variant("all+stills", divemem=True, tsl=True, arl=True, stills=0.4),
+    Variant("all+growths", divemem=True, tsl=True, arl=True, stills=0.4, growths=2),
+)
+"""What stills add, on real sequences."""
 
 
 def find_variant(name: str) -> Variant:
     """The variant called ``name``; InputError lists them."""
-    for variant in VARIANTS:
+    every = (*VARIANTS, *ON_STILLS)
+    for variant in every:
         if variant.name == name:
             return variant
-    raise InputError(f"ablation: unknown variant {name!r}; use one of {', '.join(v.name for v in VARIANTS)}")
+    raise InputError(f"ablation: unknown variant {name!r}; use one of {', '.join(v.name for v in every)}")
 
 
-def ablation(variant: Variant, seed: int, *, model: str = "nano", steps: int = 300, clips: int = 2) -> TrainConfig:
+def ablation(
+    variant: Variant, seed: int, *, model: str = "nano", steps: int = 300, clips: int = 2, rest_encoder: bool = False
+) -> TrainConfig:
     """``steps`` steps of ``clips`` eight-frame clips from the weights ``model``.
 
-    All variants have TSL's token, so that their networks are one; without TSL its loss weighs nothing.
+    ``rest_encoder``: the image encoder stays as it is, which halves the time. The data are those of `nano_growths`, of
+    the scenes the first set alone. All variants have TSL's token, so that their networks are one; without TSL its loss
+    weighs nothing.
     """
     loss = replace(LOSS, tsl=0.1 if variant.tsl else 0.0, soften=SoftLabel(sigma=0.5) if variant.arl else None)
     stage = Stage(
@@ -70,13 +86,17 @@ def ablation(variant: Variant, seed: int, *, model: str = "nano", steps: int = 3
         user=CORRECTING,
         augment=AUGMENT,
         loss=loss,
+        frozen=("image_encoder",) if rest_encoder else (),
+        stills=variant.stills,
+        still=StillConfig(growths=(0, variant.growths)),
     )
+    start = nano_growths()
     return replace(
-        nano_further(),
+        start,
         name=f"ablation-{variant.name}",
         model=model,
         stages=(stage,),
-        folders=(),
+        synthetic=start.synthetic[:1],
         validation=None,
         seed=seed,
     )

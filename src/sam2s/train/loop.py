@@ -18,7 +18,7 @@ from sam2s.train.datasets import ensure, training_folders
 from sam2s.train.dense import build_dense_head
 from sam2s.train.epochs import with_steps
 from sam2s.train.estimate import estimate
-from sam2s.train.examples import open_pool
+from sam2s.train.examples import Pool, open_pool
 from sam2s.train.learner import ClipLearner
 from sam2s.train.optim import MovingAverage, build_optimizer, check_frozen
 from sam2s.train.recompute import recompute_blocks
@@ -37,6 +37,7 @@ def run_training(
     tell: Callable[[str], None] | None = None,
     dry_run: bool = False,
     ready: Callable[[], None] | None = None,
+    pool: Pool | None = None,
 ) -> Path:
     """Carry out ``config`` and return the folder of the trained model, ``out_dir/model``.
 
@@ -44,12 +45,13 @@ def run_training(
     made once under ``data_dir`` (default ``out_dir/data``). ``resume`` goes on from the checkpoint; without it a folder
     that holds one is refused. ``tell`` (``print``, say) receives what was found in the data, and an estimate of time
     and memory from some passes over real batches, before the first step; ``dry_run`` stops there. ``ready`` is called
-    then, by the main process alone. Raises InputError for unusable data or configuration, `Diverged` for NaN.
+    then, by the main process alone. ``pool``: the run's videos where they are open already, so that several runs on the
+    same data read the masks once. Raises InputError for unusable data or configuration, `Diverged` for NaN.
     """
     out_dir = Path(out_dir)
     if not resume and (out_dir / CHECKPOINT).exists():
         raise InputError(f"{out_dir}: holds a checkpoint; resume that run or choose another folder")
-    trainer = prepare(config, out_dir, Path(data_dir) if data_dir is not None else out_dir / "data")
+    trainer = prepare(config, out_dir, Path(data_dir) if data_dir is not None else out_dir / "data", pool)
     if not resume and (tell is not None or dry_run):
         _report(trainer, tell or print)
     if dry_run:
@@ -64,7 +66,7 @@ def run_training(
     return trainer.finish()
 
 
-def prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> Trainer:
+def prepare(config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | None = None) -> Trainer:
     """Everything built and placed, nothing trained yet; `Trainer.config` has all its steps filled in."""
     check_config(config)
     accelerator = _accelerator(config, out_dir)
@@ -72,7 +74,7 @@ def prepare(config: TrainConfig, out_dir: Path, data_dir: Path) -> Trainer:
         folders = training_folders(config, data_dir)
         held_out = [] if config.validation is None else ensure(config.validation.data, data_dir)
     samples = [] if config.validation is None else load_validation(held_out, config.validation)
-    pool = open_pool(folders, progress=accelerator.is_main_process)
+    pool = pool or open_pool(folders, progress=accelerator.is_main_process)
     config = with_steps(config, pool.indices, accelerator.num_processes)
     model = starting_model(config)
     check_frozen(model, [prefix for stage in config.stages for prefix in stage.frozen])

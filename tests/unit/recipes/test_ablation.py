@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sam2s.errors import InputError
-from sam2s.recipes.ablation import VARIANTS, ablation, find_variant
+from sam2s.recipes.ablation import ON_STILLS, VARIANTS, ablation, find_variant
 from sam2s.train.config import TrainConfig
 
 
@@ -38,6 +38,17 @@ def test_each_idea_is_where_its_name_says(name: str, diverse: float, tsl: float,
     stage = ablation(variant, seed=1).stages[0]
     assert (stage.diverse, stage.loss.tsl, stage.loss.soften is not None) == (diverse, tsl, softened)
     assert variant.memory == memory
+
+
+def test_what_is_on_stills_differs_from_all_in_stills_alone() -> None:
+    every, *others = (ablation(v, seed=1).stages[0] for v in (find_variant("all"), *ON_STILLS))
+    assert [(s.stills, s.still.growths) for s in others] == [(0.4, (0, 0)), (0.4, (0, 2))]
+    assert all(replace(s, stills=0.0, still=every.still) == every for s in others)
+
+
+def test_a_resting_encoder_is_the_only_difference() -> None:
+    awake, resting = (ablation(VARIANTS[0], seed=1, rest_encoder=rest).stages[0] for rest in (False, True))
+    assert resting == replace(awake, frozen=("image_encoder",))
 
 
 def test_unknown_variant_is_refused() -> None:
