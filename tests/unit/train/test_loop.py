@@ -207,3 +207,14 @@ def test_only_videos_of_the_split_are_taken(squares: Path) -> None:
     every = open_pool([FolderSet(str(squares))], progress=False)
     split = every.videos[0].info.split
     assert len(open_pool([FolderSet(str(squares), split=split)], progress=False).videos) == len(every.videos)
+
+
+def test_videos_opened_before_are_used_as_they_are(
+    finished: tuple[TrainConfig, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, out = finished
+    pool = open_pool(config.folders)
+    monkeypatch.setattr("sam2s.train.loop.open_pool", None)
+    run_training(config, tmp_path / "again", pool=pool)
+    first, again = (load_model(folder / "model").state_dict() for folder in (out, tmp_path / "again"))
+    assert all(torch.equal(first[name], again[name]) for name in first)
