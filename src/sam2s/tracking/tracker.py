@@ -57,6 +57,7 @@ class Tracker:
         self.exclusive = exclusive
         self.state = TrackState()
         self.device = next(model.parameters()).device
+        self._encoded: tuple[Tensor, Features] | None = None
         self._bf16 = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
 
     @property
@@ -67,6 +68,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything: the next frame is a first frame."""
         self.state = TrackState()
+        self._encoded = None
 
     def remove(self, object_id: int) -> None:
         """Stop tracking one object; ``InputError`` when it is not tracked."""
@@ -162,11 +164,19 @@ class Tracker:
         self, frame: Frame, state: TrackState, prompts: Mapping[int, Sequence[Prompt]], prior: FrameResult | None
     ) -> tuple[Features, Observation]:
         check_prompts(prompts, frame.size)
-        features = self.model.encode(image_to_model(frame.image, self.model.image_size, self.device))
+        features = self._encode(frame.image)
         logits: dict[int, Tensor] = {}
         if prior is not None:
             logits = {i: torch.from_numpy(prior.logits[i]).to(self.device) for i in prompts if i in prior.logits}
         return features, observe(self.model, self.policy, state, features, self._time(frame), prompts, logits)
+
+    def _encode(self, image: np.ndarray) -> Features:
+        """The picture's features; those of the picture before are kept, since a user clicks several times on one. It is
+        recognised by its content: a camera may write its next picture into the same array."""
+        pixels = image_to_model(image, self.model.image_size, self.device)
+        if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
+            self._encoded = pixels, self.model.encode(pixels)
+        return self._encoded[1]
 
     def _result(self, frame: Frame, seen: Observation, prompts: Mapping[int, Sequence[Prompt]]) -> FrameResult:
         return frame_result(frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive)

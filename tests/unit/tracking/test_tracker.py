@@ -66,6 +66,26 @@ def test_undo_is_an_earlier_state(model, video):
     assert_same(first, tracker.step(video[1]))
 
 
+def test_a_picture_is_encoded_once_however_often_it_is_clicked(model, video, monkeypatch):
+    encode, calls = model.encode, []
+    monkeypatch.setattr(model, "encode", lambda image: calls.append(1) or encode(image))
+    tracker = Tracker(model)
+    shown = tracker.preview(video[0], {1: CLICK})
+    tracker.preview(video[0].copy(), {1: CLICK}, shown)
+    tracker.step(video[0], {1: CLICK})
+    assert len(calls) == 1
+    tracker.step(video[1])
+    assert len(calls) == 2
+
+
+def test_a_camera_that_reuses_its_array_is_seen_anew(model, video):
+    buffer, tracker, other = video[0].copy(), Tracker(model), Tracker(model)
+    tracker.step(buffer, {1: CLICK})
+    other.step(video[0], {1: CLICK})
+    buffer[:] = video[1]
+    assert_same(tracker.step(buffer), other.step(video[1]))
+
+
 def test_preview_changes_nothing_and_equals_step(model, video):
     tracker = Tracker(model)
     tracker.step(video[0], {1: CLICK})
