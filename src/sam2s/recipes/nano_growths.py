@@ -56,8 +56,8 @@ def _stages() -> tuple[Stage, ...]:
         "dense head", 80, FULL, 4, 1e-3, 1e-3, 0, pair, loss=SOFT_LOSS, encoder_only=True, frozen=("image_encoder",)
     )
     pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, one, loss=SOFT_LOSS, user=clicking)
-    short = Stage("short clips", 220, FULL, 4, 3e-4, 1.5e-4, 10, three, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 360, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=present, user=CORRECTING)
+    short = Stage("short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, three, loss=SOFT_LOSS, user=CORRECTING)
+    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=present, user=CORRECTING)
     stages = (
         head,
         replace(pictures, encoder_gradient=0.2, stills=0.35),
