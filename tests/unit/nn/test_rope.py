@@ -59,3 +59,19 @@ def test_with_and_without_gradients_are_equal_to_the_bit(kind):
     learnt = rotate(tokens.requires_grad_(), rope, 18)
     with torch.inference_mode():
         assert torch.equal(rotate(tokens, rope, 18), learnt)
+
+
+def test_the_real_form_is_equal(monkeypatch: pytest.MonkeyPatch):
+    tokens = torch.randn(2, 3, 24, 8, generator=torch.Generator().manual_seed(2))
+    rope = axial_rope(8, 2, 3, CPU)
+    product = rotate(tokens, rope, 18)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.allclose(rotate(tokens, rope, 18), product, atol=1e-6)
+
+
+def test_gradients_turn_back():
+    tokens = torch.randn(1, 1, 6, 8, requires_grad=True)
+    rope = axial_rope(8, 2, 3, CPU)
+    turned = rotate(tokens, rope, 6)
+    (gradient,) = torch.autograd.grad(turned, tokens, turned.detach())
+    assert torch.allclose(gradient, tokens, atol=1e-5)  # a rotation's transpose undoes it
