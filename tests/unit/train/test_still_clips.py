@@ -158,3 +158,15 @@ def test_a_run_on_stills_alone(pictures: Path, tmp_path: Path) -> None:
     stage = replace(STAGE, steps=1, clips=1, sampler=ConsecutiveSampler(frames=2))
     config = TrainConfig("stills", "nano", (stage,), folders=(FolderSet(str(pictures)),), seed=1)
     assert (run_training(config, tmp_path / "run") / "model.safetensors").is_file()
+
+
+def test_growths_are_tracked_under_ids_of_their_own(pool: Pool) -> None:
+    """Without cut-outs, whatever has an id beyond the still's two objects is a growth."""
+    still = StillConfig(pasted=(0, 0), folds=0.0, growths=(2, 2))
+    sampler = ConsecutiveSampler(frames=2, max_objects=4, min_area=0.0)
+    batches = [examples(pool, replace(STAGE, still=still, sampler=sampler))[k] for k in range(4)]
+    ids = {object_id for batch in batches for clip in batch.clips for object_id in clip.objects}
+    assert ids & {3, 4}
+    assert all(batch.masks[0].flatten(1).any(1).all() for batch in batches)
+    plain = examples(pool, replace(STAGE, still=replace(still, growths=(0, 0)), sampler=sampler))
+    assert {i for k in range(4) for clip in plain[k].clips for i in clip.objects} <= {1, 2}
