@@ -13,7 +13,7 @@ import numpy as np
 
 from sam2s.data.masklet_info import ObjectInfo
 from sam2s.data.opencv import cv2
-from sam2s.data.paste import CutOut, premultiplied
+from sam2s.data.paste import CutOut, ends, premultiplied
 from sam2s.data.scene import square
 
 INFO = ObjectInfo("polyp", "tissue")
@@ -41,9 +41,8 @@ def growth(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
         colours += 255 * _gloss(height, radius, rng)[..., None]
     alpha = cv2.GaussianBlur(inside.astype(np.uint8) * 255, (0, 0), math.exp(rng.uniform(*np.log(EDGE))))
     where = (np.argwhere(inside)[:, ::-1] + 0.5) / side
-    middle = (where.min(axis=0) + where.max(axis=0)) / 2
-    reach = float(np.linalg.norm(where - middle, axis=1).max())
-    return CutOut(premultiplied(np.clip(colours, 0, 255).astype(np.uint8), alpha), np.zeros(2), middle, reach, INFO)
+    outward, pivot, reach = ends(where, touched=np.zeros(4, bool))
+    return CutOut(premultiplied(np.clip(colours, 0, 255).astype(np.uint8), alpha), outward, pivot, reach, INFO)
 
 
 def _outline(side: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:

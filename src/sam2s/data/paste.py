@@ -74,7 +74,7 @@ def cut_out(
     colours = extend(colours, core) if core.any() else colours
     alpha = cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
     where = (inside[:, ::-1] + 0.5) / side
-    outward, pivot, reach = _ends(where, touched)
+    outward, pivot, reach = ends(where, touched)
     return CutOut(premultiplied(colours, alpha), outward, pivot, reach, info)
 
 
@@ -84,7 +84,7 @@ def premultiplied(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.dstack([scaled, alpha])
 
 
-def _ends(where: np.ndarray, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def ends(where: np.ndarray, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Direction out, pivot and reach of an object that covers the positions ``where`` (N, 2)."""
     if not touched.any():
         middle = (where.min(axis=0) + where.max(axis=0)) / 2
@@ -115,7 +115,7 @@ def fold(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
     where = (np.argwhere(mask)[:, ::-1] + 0.5) / side
     touched = np.zeros(4, bool)
     touched[(2, 0, 3, 1)[turns]] = True
-    outward, pivot, reach = _ends(where, touched)
+    outward, pivot, reach = ends(where, touched)
     return CutOut(premultiplied(picture, alpha), outward, pivot, reach, None)
 
 

@@ -15,12 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.data.stills import StillConfig
 from sam2s.data.synthetic.procedures import TRAINING
 from sam2s.recipes.nano import CORRECTING, FULL
 from sam2s.recipes.nano_further import CLICKING, SOFT_LOSS
-from sam2s.recipes.nano_longer import CAMERA, nano_longer
+from sam2s.recipes.nano_longer import CAMERA, LONG, ONE, PAIR, PRESENT, THREE, nano_longer
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 
 GROWTH_SEED = 7000
@@ -45,19 +44,14 @@ def nano_growths() -> TrainConfig:
 
 def _stages() -> tuple[Stage, ...]:
     """The dense head alone, on features that rest; then pictures, short clips and whole clips."""
-    present = replace(SOFT_LOSS, presence=4.0)
-    pair = ConsecutiveSampler(frames=2, max_objects=8, max_stride=24, min_area=0.0005, absence=0.3)
-    one = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.001)
-    three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=16, min_area=0.001, absence=0.6)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=8, min_area=0.001, absence=0.8)
-    long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
     clicking = replace(CLICKING, clicks=3)
     head = Stage(
-        "dense head", 80, FULL, 4, 1e-3, 1e-3, 0, pair, loss=SOFT_LOSS, encoder_only=True, frozen=("image_encoder",)
+        "dense head", 80, FULL, 4, 1e-3, 1e-3, 0, PAIR, loss=SOFT_LOSS, encoder_only=True, frozen=("image_encoder",)
     )
-    pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, one, loss=SOFT_LOSS, user=clicking)
-    short = Stage("short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, three, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=present, user=CORRECTING)
+    pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, ONE, loss=SOFT_LOSS, user=clicking)
+    short = Stage("short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, THREE, loss=SOFT_LOSS, user=CORRECTING)
+    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, LONG, loss=PRESENT, user=CORRECTING)
     stages = (
         head,
         replace(pictures, encoder_gradient=0.2, stills=0.35),

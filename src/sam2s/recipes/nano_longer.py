@@ -24,6 +24,11 @@ from sam2s.train.config import FolderSet, Stage, SyntheticSet, TrainConfig
 
 LONGER_SEED = 5000
 CAMERA = replace(AUGMENT, gray=0.1, blur=0.01, noise=0.04)
+PRESENT = replace(SOFT_LOSS, presence=4.0)
+PAIR = ConsecutiveSampler(frames=2, max_objects=8, max_stride=24, min_area=0.0005, absence=0.3)
+ONE = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.001)
+THREE = ConsecutiveSampler(frames=3, max_objects=3, max_stride=16, min_area=0.001, absence=0.6)
+LONG = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
 
 
 def nano_longer() -> TrainConfig:
@@ -45,17 +50,12 @@ def nano_longer() -> TrainConfig:
 
 def _stages() -> tuple[Stage, ...]:
     """As in `nano_further`: encoder, clicks, short clips, whole clips; and pictures, with everything taught at once."""
-    present = replace(SOFT_LOSS, presence=4.0)
-    pair = ConsecutiveSampler(frames=2, max_objects=8, max_stride=24, min_area=0.0005, absence=0.3)
-    one = ConsecutiveSampler(frames=1, max_objects=3, min_area=0.001)
-    three = ConsecutiveSampler(frames=3, max_objects=3, max_stride=16, min_area=0.001, absence=0.6)
     eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=10, min_area=0.001, absence=0.8)
-    long = DiverseSampler(max_objects=3, max_stride=3, min_area=0.001)
-    short = Stage("short clips", 500, FULL, 4, 3e-4, 1.5e-4, 20, three, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 450, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, long, loss=present, user=CORRECTING)
+    short = Stage("short clips", 500, FULL, 4, 3e-4, 1.5e-4, 20, THREE, loss=SOFT_LOSS, user=CORRECTING)
+    whole = Stage("whole clips", 450, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, LONG, loss=PRESENT, user=CORRECTING)
     stages = (
-        Stage("encoder", 2400, FULL, 6, 1.2e-3, 1e-4, 100, pair, loss=SOFT_LOSS, encoder_only=True, stills=0.1),
-        Stage("clicks", 400, FULL, 8, 6e-4, 5e-4, 30, one, loss=SOFT_LOSS, user=CLICKING, frozen=("image_encoder",)),
+        Stage("encoder", 2400, FULL, 6, 1.2e-3, 1e-4, 100, PAIR, loss=SOFT_LOSS, encoder_only=True, stills=0.1),
+        Stage("clicks", 400, FULL, 8, 6e-4, 5e-4, 30, ONE, loss=SOFT_LOSS, user=CLICKING, frozen=("image_encoder",)),
         Stage(
             "pictures",
             1000,
@@ -64,7 +64,7 @@ def _stages() -> tuple[Stage, ...]:
             5e-4,
             3e-4,
             0,
-            one,
+            ONE,
             loss=SOFT_LOSS,
             user=CLICKING,
             encoder_gradient=0.2,
