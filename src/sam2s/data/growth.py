@@ -39,7 +39,8 @@ def growth(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
     colours = _texture(square(image, side), rng).astype(np.float32) * shade[..., None] * gains
     if rng.random() < GLOSS:
         colours += 255 * _gloss(height, radius, rng)[..., None]
-    alpha = cv2.GaussianBlur(inside.astype(np.uint8) * 255, (0, 0), math.exp(rng.uniform(*np.log(EDGE))))
+    edge = min(math.exp(rng.uniform(*np.log(EDGE))), radius / 4)  # or nothing would be left of a small one
+    alpha = cv2.GaussianBlur(inside.astype(np.uint8) * 255, (0, 0), edge)
     where = (np.argwhere(inside)[:, ::-1] + 0.5) / side
     outward, pivot, reach = ends(where, touched=np.zeros(4, bool))
     return CutOut(premultiplied(np.clip(colours, 0, 255).astype(np.uint8), alpha), outward, pivot, reach, INFO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -22,6 +22,7 @@ def tissue(seed: int = 0, side: int = 90) -> np.ndarray:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
+@example(1455)
 def test_is_one_free_piece_of_tissue_in_the_middle(seed: int) -> None:
     made = growth(tissue(), SIDE, np.random.default_rng(seed))
     inside = made.rgba[..., 3] >= 128
