@@ -137,16 +137,19 @@ class _Shot:
     bend: Bend
     light: Path
     layers: tuple[Layer, ...]
+    overshoot: float
     shadow: float
     grain: np.ndarray
     leaving: int | None
 
     def view(self, time: float) -> View:
-        """What the camera sees at ``time``."""
-        x, y, zoom, angle = self.camera.at(time) - self.camera.at(self.first)
+        """What the camera sees at ``time``: not much beyond the still, whose mirror image no label tells apart."""
+        x, y, nearer, angle = self.camera.at(time) - self.camera.at(self.first)
         gone = 0.0 if self.episode is None else self.episode.at(time)
-        centre = self.start.centre + np.array([x, y]) + gone * self.away
-        return View(centre, self.start.zoom * math.exp(zoom), self.start.angle + angle)
+        zoom = max(self.start.zoom * math.exp(nearer), 1 / (1 + 2 * self.overshoot))
+        lowest, highest = _reach(zoom, self.overshoot)
+        centre = np.clip(self.start.centre + np.array([x, y]), lowest, highest) + gone * self.away
+        return View(centre, zoom, self.start.angle + angle)
 
     def render(self, time: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Picture (size, size, 3) uint8 and masks (O, size, size) bool at ``time``; ``rng`` for the grain."""
@@ -198,6 +201,7 @@ def _direct(
         bend=draw_bend(config.bend, config.periods, rng),
         light=draw_path((config.light, *[config.tint] * 3, config.light, config.light), config.periods, rng),
         layers=layers,
+        overshoot=config.overshoot,
         shadow=rng.uniform(0, config.shadow),
         grain=_draw_grain(size, rng.uniform(0, config.grain), rng),
         leaving=leaving,
@@ -209,10 +213,16 @@ def _start_view(scene: Scene, focus: int, config: StillConfig, rng: np.random.Ge
     zoom = math.exp(rng.uniform(*np.log(config.zoom)))
     half = 0.5 / zoom
     middle = scene.extent(focus).clip(0, 1).mean(axis=0)
-    lowest, highest = half - config.overshoot, 1 - half + config.overshoot
+    lowest, highest = _reach(zoom, config.overshoot)
     low = np.clip(middle - 0.6 * half, lowest, highest)
     high = np.clip(middle + 0.6 * half, lowest, highest)
     return View(rng.uniform(low, high), zoom, math.radians(config.roll) / 2 * rng.uniform(-1, 1))
+
+
+def _reach(zoom: float, overshoot: float) -> tuple[float, float]:
+    """Where the middle of the view may be, lowest and highest, for the view to end ``overshoot`` beyond the still."""
+    half = 0.5 / zoom
+    return half - overshoot, 1 - half + overshoot
 
 
 def _way_out(scene: Scene, focus: int, start: View, rng: np.random.Generator) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sam2s.errors import InputError
 from sam2s.recipes.finetune import finetune
 from sam2s.recipes.nano import nano
+from sam2s.recipes.nano_closer import nano_closer
 from sam2s.recipes.nano_further import nano_further
 from sam2s.recipes.nano_growths import nano_growths
 from sam2s.recipes.nano_longer import nano_longer
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "nano_further": nano_further,
     "nano_longer": nano_longer,
     "nano_growths": nano_growths,
+    "nano_closer": nano_closer,
 }
 """Recipes that name their data themselves; those that go on from earlier weights take others as ``model``."""
 ON_DATA: dict[str, Callable[..., TrainConfig]] = {"finetune": finetune, "sam2s_base_plus": sam2s_base_plus}
