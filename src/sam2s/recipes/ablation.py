@@ -1,5 +1,5 @@
 """The paper's ablation at nano's scale: one starting point, one budget, five sets of ideas (paper table 4); and what
-stills bring, with and without growths on them.
+stills bring, without and with growths on them, and with a camera that comes close and jumps.
 
 ``sam2`` is SAM 2's fine-tuning recipe; the others add DiveMem (its clips in training, its memory in tracking), TSL
 and ARL. Everything else, the order of random draws included, is alike: two variants of one seed see the same scripts,
@@ -8,14 +8,15 @@ and the same clips wherever their samplers agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.diverse_clips import DiverseSampler
 from sam2s.data.stills import StillConfig
 from sam2s.errors import InputError
 from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
-from sam2s.recipes.nano_growths import nano_growths
+from sam2s.recipes.nano_closer import CLOSER
+from sam2s.recipes.nano_growths import GROWING, nano_growths
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Stage, TrainConfig
 
@@ -23,14 +24,14 @@ from sam2s.train.config import Stage, TrainConfig
 @dataclass(frozen=True)
 class Variant:
     """Which ideas are on. ``divemem`` also decides the memory rule that the variant is judged under; ``stills``: share
-    of steps on clips made of stills, ``growths``: most growths on each."""
+    of steps on clips made of stills, in the way ``still`` says."""
 
     name: str
     divemem: bool = False
     tsl: bool = False
     arl: bool = False
     stills: float = 0.0
-    growths: int = 0
+    still: StillConfig = field(default_factory=StillConfig)
 
     @property
     def memory(self) -> str:
@@ -48,7 +49,8 @@ VARIANTS = (
 """The paper's."""
 ON_STILLS = (
     Variant("all+stills", divemem=True, tsl=True, arl=True, stills=0.4),
-    Variant("all+growths", divemem=True, tsl=True, arl=True, stills=0.4, growths=2),
+    Variant("all+growths", divemem=True, tsl=True, arl=True, stills=0.4, still=GROWING),
+    Variant("all+closer", divemem=True, tsl=True, arl=True, stills=0.4, still=CLOSER),
 )
 """What stills add, on real sequences."""
 
@@ -88,7 +90,7 @@ def ablation(
         loss=loss,
         frozen=("image_encoder",) if rest_encoder else (),
         stills=variant.stills,
-        still=StillConfig(growths=(0, variant.growths)),
+        still=variant.still,
     )
     start = nano_growths()
     return replace(

@@ -15,15 +15,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.stills import StillConfig
 from sam2s.data.synthetic.procedures import TRAINING
 from sam2s.recipes.nano import CORRECTING, FULL
 from sam2s.recipes.nano_further import CLICKING, SOFT_LOSS
-from sam2s.recipes.nano_growths import nano_growths
+from sam2s.recipes.nano_growths import GROWING, nano_growths
 from sam2s.recipes.nano_longer import CAMERA, LONG, ONE, PAIR, PRESENT, THREE
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 
 CLOSER_SEED = 8000
+CLOSER = replace(GROWING, periods=(10.0, 60.0), zoom=(1.1, 2.4), zooming=1.0, pan=0.35, roll=40.0)
+"""Stills with growths under a camera that goes to two times the scale and half a picture away, and turns."""
 
 
 def nano_closer() -> TrainConfig:
@@ -56,7 +57,4 @@ def _stages() -> tuple[Stage, ...]:
         replace(whole, encoder_gradient=0.1),
     )
     augment = replace(CAMERA, hue=0.08, saturation=0.4)
-    still = StillConfig(
-        growths=(0, 2), pasted=(0, 1), periods=(10.0, 60.0), zoom=(1.1, 2.4), zooming=1.0, pan=0.35, roll=40.0
-    )
-    return tuple(replace(stage, augment=augment, still=still, stills=0.35) for stage in stages)
+    return tuple(replace(stage, augment=augment, still=CLOSER, stills=0.35) for stage in stages)

@@ -24,6 +24,7 @@ from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 
 GROWTH_SEED = 7000
 COLON_SEED = 7100
+GROWING = StillConfig(growths=(0, 2), pasted=(0, 1))
 
 
 def nano_growths() -> TrainConfig:
@@ -59,5 +60,4 @@ def _stages() -> tuple[Stage, ...]:
         replace(whole, encoder_gradient=0.1, stills=0.35),
     )
     augment = replace(CAMERA, hue=0.08, saturation=0.4)
-    still = StillConfig(growths=(0, 2), pasted=(0, 1))
-    return tuple(replace(stage, augment=augment, still=still) for stage in stages)
+    return tuple(replace(stage, augment=augment, still=GROWING) for stage in stages)

@@ -42,7 +42,8 @@ def test_each_idea_is_where_its_name_says(name: str, diverse: float, tsl: float,
 
 def test_what_is_on_stills_differs_from_all_in_stills_alone() -> None:
     every, *others = (ablation(v, seed=1).stages[0] for v in (find_variant("all"), *ON_STILLS))
-    assert [(s.stills, s.still.growths) for s in others] == [(0.4, (0, 0)), (0.4, (0, 2))]
+    assert [(s.stills, s.still.growths) for s in others] == [(0.4, (0, 0)), (0.4, (0, 2)), (0.4, (0, 2))]
+    assert others[2].still.zooming > 2 * others[1].still.zooming
     assert all(replace(s, stills=0.0, still=every.still) == every for s in others)
 
 
