@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +207,16 @@ def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(tm
     assert more[:3] == alone
     assert len(more) == 4
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in stamps.items())
+
+
+def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Path) -> None:
+    """A program read from standard input is no file that new processes could import."""
+    call = f"synthesize({str(tmp_path / 'a')!r}, videos=2, frames=1, size=64, seed=1, workers=2)"
+    program = f"from sam2s.data.synthetic import synthesize\n{call}"
+    run = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 1
+    assert "InputError: synth: a process that makes videos came to an end" in run.stderr
+    assert not list((tmp_path / "a").iterdir())
 
 
 @pytest.mark.parametrize("workers", [1, 2])

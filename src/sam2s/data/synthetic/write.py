@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -125,12 +127,19 @@ def _write_parallel(root: Path, orders: Sequence[Order], workers: int, bar: tqdm
     jobs = [(nursery / order.name, order) for order in orders]
     for order in orders:
         _clear_place(root, order.name)
+    # An executor, since a multiprocessing.Pool replaces a worker that dies and waits for ever for what it was to do.
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), initializer=_one_thread)
     try:
-        with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _one_thread) as pool:
-            for part, order in zip(pool.imap(_write_alone, jobs), orders, strict=True):
-                _adopt(root, part, order.name)
-                bar.update(order.spec.frames)
+        for part, order in zip(pool.map(_write_alone, jobs), orders, strict=True):
+            _adopt(root, part, order.name)
+            bar.update(order.spec.frames)
+    except BrokenProcessPool:
+        raise InputError(
+            "synth: a process that makes videos came to an end; what is finished is kept. Use fewer workers where "
+            'memory is short, and in a script of your own call this under if __name__ == "__main__":'
+        ) from None
     finally:
+        pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(nursery, ignore_errors=True)
 
 
