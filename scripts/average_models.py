@@ -1,6 +1,7 @@
-"""The mean of the weights of two models of one architecture: python scripts/average_models.py ONE OTHER OUT [--share 0.5]
+"""The mean of two models' weights: python scripts/average_models.py ONE OTHER OUT [--share 0.5]
 
-Where one was trained on from the other, their mean is often better than either (Wortsman et al. 2022, "Model soups").
+Both have one architecture. Where one was trained on from the other, their mean is often better than either (Wortsman
+et al. 2022, "Model soups").
 ``--share``: how much of the second one. The configuration is that of the first.
 """
 
