@@ -1,4 +1,4 @@
-"""``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model, one click each.
+"""``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model from a few clicks.
 
 The video is written to an mp4 file and read back, and goes through the very code of ``sam2s track``; the masks are then
 read from ``tracks.json`` and scored against the scene's own, on every frame after the prompted one.
@@ -26,7 +26,7 @@ from sam2s.export.tracks import Tracks, read_tracks
 from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
 from sam2s.metrics import Score, mean_score, score_sequence
-from sam2s.tracking.annotator import center_click, to_points
+from sam2s.tracking.annotator import Click, center_click, to_points
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import FrameResult
 from sam2s.weights.load import load_model
@@ -36,6 +36,8 @@ FRAMES, SIZE, FPS = 150, (480, 640), 25.0
 OBJECTS = 2
 SMALLEST = 0.01
 """An instrument is clicked where it fills at least this share of the picture."""
+SURE, CLICKS = 0.5, 3
+"""A user clicks again while the predicted IoU of an object's mask is below this, up to so many clicks."""
 SHEET = (2, 3)
 """Rows and columns of the contact sheet."""
 
@@ -58,8 +60,9 @@ def run(options: Demo) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
     write_video(video, footage.images, FPS)
-    job = Job({i: [to_points([center_click(mask)])] for i, mask in footage.masks[start].items()}, start)
     tracker = Tracker(model)
+    clicks = {i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()}
+    job = Job({i: [to_points(given)] for i, given in clicks.items()}, start)
     print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
         output = Output(options.out, overlay=overlay, names=footage.names)
@@ -70,9 +73,22 @@ def run(options: Demo) -> int:
     _summarise(options.out / "summary.json", footage, scores, outcome)
     print(f"contact sheet: {sheet}")
     for i, score in scores.items():
-        print(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, one click on frame {start}")
+        given = f"{len(clicks[i])} click{'s' * (len(clicks[i]) > 1)} on frame {start}"
+        print(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}")
     print(f"summary: {options.out / 'summary.json'}")
     return 0
+
+
+def _click(tracker: Tracker, image: np.ndarray, mask: np.ndarray) -> list[Click]:
+    """What a user clicks who knows ``mask`` (H, W): the object's middle, then that of the largest error until the
+    tracker is sure of itself."""
+    clicks = [center_click(mask)]
+    while len(clicks) < CLICKS:
+        seen = tracker.preview(image, {1: to_points(clicks)})
+        if seen.scores[1] >= SURE:
+            break
+        clicks.append(center_click(mask, seen.masks[1]))
+    return clicks
 
 
 def _film(seed: int) -> Footage:

@@ -77,7 +77,7 @@ class Synth:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Make a synthetic surgical video and track two instruments in it with the packaged model, one click each."""
+    """Make a synthetic surgical video and track two instruments in it with the packaged model, from a few clicks."""
 
     out: Path = Path("out/demo")
     """Folder for the results."""

@@ -7,7 +7,8 @@
 that there was none: between two kept frames the camera had moved by half a picture and doubled the scale, where clips
 made of stills had moved a tenth and zoomed a fifth. So here it goes as far, and turns. What must survive that is the
 image features, so the encoder learns first, from pairs of such frames, all their objects at once; then come pictures,
-short clips and whole clips, as before. New scenes are longer, so that things can stay away for longer.
+short clips and whole clips, as before. New scenes are longer, so that things can stay away for longer. Packaged is the
+mean of what comes out and ``GROWTHS`` (``scripts/average_models.py``).
 """
 
 from __future__ import annotations
