@@ -143,7 +143,7 @@ class _Shot:
     leaving: int | None
 
     def view(self, time: float) -> View:
-        """What the camera sees at ``time``: not much beyond the still, whose mirror image no label tells apart."""
+        """What the camera sees at ``time``. However far it goes or backs off, the still fills most of the view."""
         x, y, nearer, angle = self.camera.at(time) - self.camera.at(self.first)
         gone = 0.0 if self.episode is None else self.episode.at(time)
         zoom = max(self.start.zoom * math.exp(nearer), 1 / (1 + 2 * self.overshoot))

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sam2s.data.clips import ConsecutiveSampler
 from sam2s.data.synthetic.procedures import TRAINING
 from sam2s.recipes.nano import CORRECTING, FULL
-from sam2s.recipes.nano_further import CLICKING, SOFT_LOSS
-from sam2s.recipes.nano_growths import GROWING, nano_growths
-from sam2s.recipes.nano_longer import CAMERA, LONG, ONE, PAIR, PRESENT, THREE
+from sam2s.recipes.nano_further import SOFT_LOSS
+from sam2s.recipes.nano_growths import COLOURS, EIGHT, GROWING, THRICE, nano_growths
+from sam2s.recipes.nano_longer import LONG, ONE, PAIR, PRESENT, THREE
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 
 CLOSER_SEED = 8000
@@ -45,17 +44,14 @@ def nano_closer() -> TrainConfig:
 
 def _stages() -> tuple[Stage, ...]:
     """Encoder, pictures, short clips, whole clips."""
-    eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=8, min_area=0.001, absence=0.8)
-    clicking = replace(CLICKING, clicks=3)
     encoder = Stage("encoder", 450, FULL, 6, 8e-4, 2e-4, 30, PAIR, loss=SOFT_LOSS, encoder_only=True)
-    pictures = Stage("pictures", 260, FULL, 8, 5e-4, 3e-4, 20, ONE, loss=SOFT_LOSS, user=clicking)
+    pictures = Stage("pictures", 260, FULL, 8, 5e-4, 3e-4, 20, ONE, loss=SOFT_LOSS, user=THRICE)
     short = Stage("short clips", 240, FULL, 4, 3e-4, 1.5e-4, 10, THREE, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 300, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, LONG, loss=PRESENT, user=CORRECTING)
+    whole = Stage("whole clips", 300, FULL, 2, 1.5e-4, 2e-6, 0, EIGHT, 0.5, LONG, loss=PRESENT, user=CORRECTING)
     stages = (
         encoder,
         replace(pictures, encoder_gradient=0.2),
         replace(short, encoder_gradient=0.1),
         replace(whole, encoder_gradient=0.1),
     )
-    augment = replace(CAMERA, hue=0.08, saturation=0.4)
-    return tuple(replace(stage, augment=augment, still=CLOSER, stills=0.35) for stage in stages)
+    return tuple(replace(stage, augment=COLOURS, still=CLOSER, stills=0.35) for stage in stages)

@@ -25,6 +25,9 @@ from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 GROWTH_SEED = 7000
 COLON_SEED = 7100
 GROWING = StillConfig(growths=(0, 2), pasted=(0, 1))
+COLOURS = replace(CAMERA, hue=0.08, saturation=0.4)
+THRICE = replace(CLICKING, clicks=3)
+EIGHT = ConsecutiveSampler(frames=8, max_objects=3, max_stride=8, min_area=0.001, absence=0.8)
 
 
 def nano_growths() -> TrainConfig:
@@ -45,19 +48,16 @@ def nano_growths() -> TrainConfig:
 
 def _stages() -> tuple[Stage, ...]:
     """The dense head alone, on features that rest; then pictures, short clips and whole clips."""
-    eight = ConsecutiveSampler(frames=8, max_objects=3, max_stride=8, min_area=0.001, absence=0.8)
-    clicking = replace(CLICKING, clicks=3)
     head = Stage(
         "dense head", 80, FULL, 4, 1e-3, 1e-3, 0, PAIR, loss=SOFT_LOSS, encoder_only=True, frozen=("image_encoder",)
     )
-    pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, ONE, loss=SOFT_LOSS, user=clicking)
+    pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, ONE, loss=SOFT_LOSS, user=THRICE)
     short = Stage("short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, THREE, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, eight, 0.5, LONG, loss=PRESENT, user=CORRECTING)
+    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, EIGHT, 0.5, LONG, loss=PRESENT, user=CORRECTING)
     stages = (
         head,
         replace(pictures, encoder_gradient=0.2, stills=0.35),
         replace(short, encoder_gradient=0.1, stills=0.35),
         replace(whole, encoder_gradient=0.1, stills=0.35),
     )
-    augment = replace(CAMERA, hue=0.08, saturation=0.4)
-    return tuple(replace(stage, augment=augment, still=GROWING) for stage in stages)
+    return tuple(replace(stage, augment=COLOURS, still=GROWING) for stage in stages)
