@@ -1,10 +1,12 @@
-"""The paper's ablation at nano's scale: python scripts/ablation.py OUT DATA [DATA ...] [--model nano] [--seeds 1 2 3]
+"""The paper's ablation at nano's scale: python scripts/ablation.py OUT DATA [DATA ...] [--model
+nano] [--seeds 1 2 3]
 
-Trains every variant of ``recipes/ablation.py`` with every seed for the same number of steps, scores each on every
-masklet folder ``DATA``, and writes ``OUT/ablation.json`` and ``OUT/ablation.md``, a table per folder: J&F as mean and
-spread over seeds, its difference to the first variant seed by seed, identity swaps, ECE. A folder that is not there
-yet is made: a video of each procedure, with look-alikes and long absences. What is finished is kept, so the command
-can be given again, and in several processes at once with different ``--seeds`` or ``--variants``.
+Trains every variant of ``recipes/ablation.py`` with every seed for the same number of steps, scores
+each on every masklet folder ``DATA``, and writes ``OUT/ablation.json`` and ``OUT/ablation.md``, a
+table per folder: J&F as mean and spread over seeds, its difference to the first variant seed by
+seed, identity swaps, ECE. A folder that is not there yet is made: a video of each procedure, with
+look-alikes and long absences. What is finished is kept, so the command can be given again, and in
+several processes at once with different ``--seeds`` or ``--variants``.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from sam2s.benchmark.details import ALL
 from sam2s.benchmark.journal import replace_text, write_json
 from sam2s.benchmark.report import line, read_result
 from sam2s.benchmark.run import Options, open_contestant, run_benchmark
-from sam2s.data.masklets import open_masklets
-from sam2s.data.synthetic import PROCEDURES, long_term_spec, write_videos
-from sam2s.data.synthetic.write import video_seed
+from sam2s.masklets.masklets import open_masklets
 from sam2s.recipes.ablation import ON_STILLS, VARIANTS, Variant, ablation, find_variant
+from sam2s.synthetic import PROCEDURES, long_term_spec, write_videos
+from sam2s.synthetic.write import video_seed
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.datasets import training_folders
 from sam2s.train.examples import Pool, open_pool
@@ -56,9 +58,14 @@ def main() -> None:
 
 def make_scenes(root: Path) -> None:
     """Shorter relatives of the long-term suite's videos, of which no other set has the seeds."""
-    specs = [long_term_spec(video_seed(SCENES_SEED, k), procedure) for k, procedure in enumerate(PROCEDURES)]
+    specs = [
+        long_term_spec(video_seed(SCENES_SEED, k), procedure)
+        for k, procedure in enumerate(PROCEDURES)
+    ]
     longest = SCENES_FRAMES // 2
-    write_videos(root, [replace(s, frames=SCENES_FRAMES, absence=(5, longest)) for s in specs], split="test")
+    write_videos(
+        root, [replace(s, frames=SCENES_FRAMES, absence=(5, longest)) for s in specs], split="test"
+    )
 
 
 def train(variant: Variant, seed: int, given: argparse.Namespace, pool: Pool | None) -> Pool | None:
@@ -67,7 +74,12 @@ def train(variant: Variant, seed: int, given: argparse.Namespace, pool: Pool | N
     if (folder / "model").is_dir():
         return pool
     config = ablation(
-        variant, seed, model=given.model, steps=given.steps, clips=given.clips, rest_encoder=given.rest_encoder
+        variant,
+        seed,
+        model=given.model,
+        steps=given.steps,
+        clips=given.clips,
+        rest_encoder=given.rest_encoder,
     )
     scenes = given.scenes or given.out / "scenes"
     pool = pool or open_pool(training_folders(config, scenes))
@@ -80,7 +92,9 @@ def score(variant: Variant, seed: int, data: Path, given: argparse.Namespace) ->
     folder = given.out / f"{variant.name}-seed{seed}"
     file = folder / f"scores-{data.name}.json"
     if not file.is_file():
-        unseen = tuple(n for n, video in open_masklets(data).videos.items() if video.info.split != TRAINED_ON)
+        unseen = tuple(
+            n for n, video in open_masklets(data).videos.items() if video.info.split != TRAINED_ON
+        )
         contestant = open_contestant(folder / "model", memory=variant.memory)
         run_benchmark(data, contestant, Options(prompt=given.prompt, videos=unseen, json=file))
 
@@ -104,14 +118,22 @@ def table(results: Mapping[str, Any]) -> str:
     for name, found in results.items():
         runs = found["seeds"]
         jf, swaps, ece = zip(*map(figures, runs.values()), strict=True) if runs else ((), (), ())
-        gained = [figures(run)[0] - figures(first[seed])[0] for seed, run in runs.items() if seed in first]
-        cells = (_spread(jf), _spread(gained) if runs is not first else "-", _spread(swaps), _spread(ece))
+        gained = [
+            figures(run)[0] - figures(first[seed])[0] for seed, run in runs.items() if seed in first
+        ]
+        cells = (
+            _spread(jf),
+            _spread(gained) if runs is not first else "-",
+            _spread(swaps),
+            _spread(ece),
+        )
         lines.append(line([name, str(len(runs)), *cells]))
     return "\n".join(lines) + "\n"
 
 
 def figures(run: Mapping[str, Any]) -> tuple[Any, ...]:
-    """J&F in percent, the number of identity swaps, and ECE in percent (None where nothing gave one) of one result."""
+    """J&F in percent, the number of identity swaps, and ECE in percent (None where nothing gave
+    one) of one result."""
     everything = run["details"][ALL]
     return run["mean"]["jf"], everything["swaps"], everything["ece"]
 
@@ -124,7 +146,9 @@ def _spread(values: Iterable[float | None]) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("data", type=Path, nargs="+", help="masklet folder to score on")
     parser.add_argument("--model", default="nano", help="starting weights of every run")
@@ -132,7 +156,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", default=[variant.name for variant in VARIANTS])
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--clips", type=int, default=2)
-    parser.add_argument("--rest-encoder", action="store_true", help="leave the image encoder as it is")
+    parser.add_argument(
+        "--rest-encoder", action="store_true", help="leave the image encoder as it is"
+    )
     parser.add_argument("--prompt", default="3-click")
     parser.add_argument("--scenes", type=Path, default=None, help="where training scenes are kept")
     return parser.parse_args()

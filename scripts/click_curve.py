@@ -1,9 +1,10 @@
-"""How good a mask gets by clicking: python scripts/click_curve.py MASKLETS... [--model nano] [--sheet FILE.png]
+"""How good a mask gets by clicking: python scripts/click_curve.py MASKLETS... [--model nano]
+[--sheet FILE.png]
 
-Every object of a few frames of every video is clicked by the simulated user, up to ``--clicks`` times on its own frame;
-nothing is tracked. Prints J and F after every click, by data set and kind of object. The sheet shows the masks after
-the first and the third click, worst objects first: the true outline is white, clicks are yellow (on the object) and
-red (beside it).
+Every object of a few frames of every video is clicked by the simulated user, up to ``--clicks``
+times on its own frame; nothing is tracked. Prints J and F after every click, by data set and kind
+of object. The sheet shows the masks after the first and the third click, worst objects first: the
+true outline is white, clicks are yellow (on the object) and red (beside it).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.metrics import Score, score_frame
 from sam2s.tracking.annotator import Click, center_click, to_points
 from sam2s.tracking.tracker import Tracker
@@ -58,8 +59,11 @@ def main() -> None:
         draw([o.tile for o in worst[:TILES]], given.sheet)
 
 
-def clicked(tracker: Tracker, video: MaskletVideo, name: str, given: argparse.Namespace) -> Iterator[Clicked]:
-    """Click every object on ``--frames`` frames, evenly spread over the video; objects of a frame go together."""
+def clicked(
+    tracker: Tracker, video: MaskletVideo, name: str, given: argparse.Namespace
+) -> Iterator[Clicked]:
+    """Click every object on ``--frames`` frames, evenly spread over the video; objects of a frame
+    go together."""
     for index in np.linspace(0, len(video) - 1, given.frames, dtype=int).tolist():
         truths = {i: mask for i in video.info.objects if (mask := video.mask(i, index)) is not None}
         truths = {i: mask for i, mask in truths.items() if mask.sum() >= MIN_PIXELS}
@@ -72,13 +76,19 @@ def clicked(tracker: Tracker, video: MaskletVideo, name: str, given: argparse.Na
         for _ in range(given.clicks):
             for i, truth in truths.items():
                 clicks[i].append(center_click(truth, None if shown is None else shown.masks[i]))
-            shown = tracker.preview(frame, {i: to_points(made) for i, made in clicks.items()}, shown)
+            shown = tracker.preview(
+                frame, {i: to_points(made) for i, made in clicks.items()}, shown
+            )
             for i, truth in truths.items():
                 scores[i].append(score_frame(shown.masks[i], truth))
                 masks[i].append(shown.masks[i])
         for i, truth in truths.items():
             kind = video.info.objects[i].kind
-            tiles = [_tile(frame.image, masks[i][n - 1], truth, clicks[i][:n]) for n in SHOWN if n <= given.clicks]
+            tiles = [
+                _tile(frame.image, masks[i][n - 1], truth, clicks[i][:n])
+                for n in SHOWN
+                if n <= given.clicks
+            ]
             yield Clicked(f"{name}, {kind}", scores[i], np.hstack(tiles))
 
 
@@ -90,8 +100,15 @@ def report(objects: list[Clicked], clicks: int) -> None:
     print("| J / F after | objects | " + " | ".join(f"{n + 1}" for n in range(clicks)) + " |")
     print("|---|---:|" + "---:|" * clicks)
     for group, members in [*sorted(groups.items()), ("all", objects)]:
-        means = [np.mean([(o.scores[n].j, o.scores[n].f) for o in members], axis=0) * 100 for n in range(clicks)]
-        print(f"| {group} | {len(members)} | " + " | ".join(f"{j:.1f} / {f:.1f}" for j, f in means) + " |")
+        means = [
+            np.mean([(o.scores[n].j, o.scores[n].f) for o in members], axis=0) * 100
+            for n in range(clicks)
+        ]
+        print(
+            f"| {group} | {len(members)} | "
+            + " | ".join(f"{j:.1f} / {f:.1f}" for j, f in means)
+            + " |"
+        )
 
 
 def draw(tiles: list[np.ndarray], path: Path) -> None:
@@ -102,7 +119,9 @@ def draw(tiles: list[np.ndarray], path: Path) -> None:
     print(f"sheet: {path}")
 
 
-def _tile(image: np.ndarray, mask: np.ndarray, truth: np.ndarray, clicks: list[Click]) -> np.ndarray:
+def _tile(
+    image: np.ndarray, mask: np.ndarray, truth: np.ndarray, clicks: list[Click]
+) -> np.ndarray:
     canvas = image.copy()
     canvas[mask] = canvas[mask] // 2 + np.array([0, 127, 0], np.uint8)
     canvas[truth ^ np.roll(truth, 1, 0) | truth ^ np.roll(truth, 1, 1)] = 255
@@ -114,13 +133,17 @@ def _tile(image: np.ndarray, mask: np.ndarray, truth: np.ndarray, clicks: list[C
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("masklets", type=Path, nargs="+")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--clicks", type=int, default=5)
     parser.add_argument("--frames", type=int, default=2, help="frames of every video")
     parser.add_argument("--split", help="only videos of this split")
-    parser.add_argument("--stability", type=float, help="another stability threshold than the model's")
+    parser.add_argument(
+        "--stability", type=float, help="another stability threshold than the model's"
+    )
     parser.add_argument("--sheet", type=Path)
     return parser.parse_args()
 

@@ -1,7 +1,9 @@
-"""A picture of results: python scripts/contact_sheet.py DATA MASKS OUT.png [--video NAME]... [--columns N]
+"""A picture of results: python scripts/contact_sheet.py DATA MASKS OUT.png [--video NAME]...
+[--columns N]
 
-``DATA``: a masklet folder; ``MASKS``: what ``sam2s benchmark --masks`` kept. One row per video, frames spread over its
-length from the first prompt on. Predicted masks are filled, true ones outlined, one colour per object.
+``DATA``: a masklet folder; ``MASKS``: what ``sam2s benchmark --masks`` kept. One row per video,
+frames spread over its length from the first prompt on. Predicted masks are filled, true ones
+outlined, one colour per object.
 """
 
 from __future__ import annotations
@@ -14,18 +16,28 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from sam2s.data.annotations import Annotations, open_annotations
-from sam2s.data.masklets import MaskletVideo, open_masklets
+from sam2s.masklets.annotations import Annotations, open_annotations
+from sam2s.masklets.masklets import MaskletVideo, open_masklets
 
 TILE = 224
 COLOURS = np.array(
-    [(230, 60, 60), (60, 190, 75), (70, 120, 255), (250, 200, 40), (200, 70, 220), (60, 210, 220), (245, 130, 50)]
+    [
+        (230, 60, 60),
+        (60, 190, 75),
+        (70, 120, 255),
+        (250, 200, 40),
+        (200, 70, 220),
+        (60, 210, 220),
+        (245, 130, 50),
+    ]
 )
 FILL = 0.45
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("masks", type=Path)
     parser.add_argument("out", type=Path)
@@ -35,7 +47,9 @@ def main() -> None:
     contact_sheet(given.data, given.masks, given.out, given.video, given.columns)
 
 
-def contact_sheet(data: Path, masks: Path, out: Path, names: Sequence[str] = (), columns: int = 8) -> None:
+def contact_sheet(
+    data: Path, masks: Path, out: Path, names: Sequence[str] = (), columns: int = 8
+) -> None:
     """Write the sheet of the named videos, or of all that ``masks`` holds."""
     videos = open_masklets(data).videos
     kept = masks / "Annotations"
@@ -60,11 +74,15 @@ def _row(video: MaskletVideo, masks: Annotations, columns: int) -> Iterator[Imag
         true = {o: mask for o in video.info.objects if (mask := video.mask(o, int(i))) is not None}
         picture = Image.fromarray(draw(video.image(int(i)), predicted, true))
         tile = picture.resize((TILE, TILE), Image.Resampling.BILINEAR)
-        ImageDraw.Draw(tile).text((4, 4), f"{video.name} {frame}", fill=(255, 255, 255), stroke_width=1, stroke_fill=0)
+        ImageDraw.Draw(tile).text(
+            (4, 4), f"{video.name} {frame}", fill=(255, 255, 255), stroke_width=1, stroke_fill=0
+        )
         yield tile
 
 
-def draw(image: np.ndarray, predicted: Mapping[int, np.ndarray], true: Mapping[int, np.ndarray]) -> np.ndarray:
+def draw(
+    image: np.ndarray, predicted: Mapping[int, np.ndarray], true: Mapping[int, np.ndarray]
+) -> np.ndarray:
     """The picture (H, W, 3) uint8 with ``predicted`` masks filled and ``true`` ones outlined."""
     canvas = image.astype(np.float32)
     for object_id, mask in predicted.items():

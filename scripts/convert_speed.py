@@ -2,10 +2,11 @@
 
     python scripts/convert_speed.py [--frames 10000] [--folder DIR] [--json FILE]
 
-Makes a source in CholecSeg8k's layout (854 x 480, clips of 80 frames, two graspers and five tissues in code masks),
-then, each in a fresh process: copies the pictures and decodes the masks into one array a class; converts with copied
-pictures; converts with linked ones; converts with copied ones in as many processes as there are cores (their start and
-their own listing of the source included). Files are read once before, so that all find them in the cache alike.
+Makes a source in CholecSeg8k's layout (854 x 480, clips of 80 frames, two graspers and five tissues
+in code masks), then, each in a fresh process: copies the pictures and decodes the masks into one
+array a class; converts with copied pictures; converts with linked ones; converts with copied ones
+in as many processes as there are cores (their start and their own listing of the source included).
+Files are read once before, so that all find them in the cache alike.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ CODES = (11, 21, 13, 12, 31, 23, 24, 25, 32, 22, 33, 5)
 
 
 def make_source(root: Path, frames: int) -> None:
-    """Frames repeat after ``DISTINCT``, as hard links; the masks of a clip move on from frame to frame."""
+    """Frames repeat after ``DISTINCT``, as hard links; the masks of a clip move on from frame to
+    frame."""
     originals = root.parent / "originals"
     originals.mkdir(parents=True)
     for i in range(DISTINCT):
@@ -45,14 +47,19 @@ def make_source(root: Path, frames: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         i = n % DISTINCT
         os.link(originals / f"{i}.png", folder / f"frame_{first + n % CLIP}_endo.png")
-        os.link(originals / f"{i}_mask.png", folder / f"frame_{first + n % CLIP}_endo_watershed_mask.png")
+        os.link(
+            originals / f"{i}_mask.png",
+            folder / f"frame_{first + n % CLIP}_endo_watershed_mask.png",
+        )
 
 
 def _picture(seed: int) -> Image.Image:
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(40, 200, (12, 20, 3)).astype(np.uint8))
     smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)).astype(np.int16)
-    return Image.fromarray((smooth + rng.integers(-4, 5, smooth.shape)).clip(0, 255).astype(np.uint8))
+    return Image.fromarray(
+        (smooth + rng.integers(-4, 5, smooth.shape)).clip(0, 255).astype(np.uint8)
+    )
 
 
 def _mask(i: int) -> Image.Image:
@@ -72,7 +79,8 @@ def _mask(i: int) -> Image.Image:
 
 
 def plain(root: Path, out: Path) -> None:
-    """Copying and decoding, nothing else, with nothing of this package: one array for every class that a frame shows.
+    """Copying and decoding, nothing else, with nothing of this package: one array for every class
+    that a frame shows.
 
     No plain script would bother to count the codes first, which makes this one faster by a fifth.
     """
@@ -87,7 +95,7 @@ def plain(root: Path, out: Path) -> None:
 
 
 def converted(root: Path, out: Path, job: str) -> None:
-    from sam2s.data.convert import convert
+    from sam2s.convert.convert import convert
 
     workers = os.cpu_count() or 1 if job == "workers" else 1
     mode = "link" if job == "link" else "copy"
@@ -109,8 +117,18 @@ def run_job(job: str, root: Path, out: Path) -> None:
     else:
         converted(root, out, job)
     figures = {"seconds": time.perf_counter() - began, "cpu_seconds": _processor_time() - cpu}
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    print(json.dumps({name: round(value, 2) for name, value in figures.items()} | {"peak_mb": round(peak, 1)}))
+    peak = (
+        max(
+            resource.getrusage(who).ru_maxrss
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        / 1024
+    )
+    print(
+        json.dumps(
+            {name: round(value, 2) for name, value in figures.items()} | {"peak_mb": round(peak, 1)}
+        )
+    )
 
 
 def _processor_time() -> float:
@@ -140,7 +158,11 @@ def main() -> None:
         for job in JOBS[1:]
         for unit in ("seconds", "cpu_seconds")
     }
-    report = {"frames": arguments.frames, "machine": f"{platform.machine()}, {os.cpu_count()} cores"} | jobs | ratios
+    report = (
+        {"frames": arguments.frames, "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
+        | jobs
+        | ratios
+    )
     report["command"] = " ".join(["python", "scripts/convert_speed.py", *sys.argv[1:]])
     print(json.dumps(report, indent=1))
     if arguments.json:

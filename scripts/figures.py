@@ -1,13 +1,15 @@
 """The project's figures in one go: python scripts/figures.py OUT [--model nano] [--real MASKLETS]
 
-1. J&F after 3 clicks on 10 held-out synthetic videos of 150 frames (their own seeds; procedures in turn, the one that
+1. J&F after 3 clicks on 10 held-out synthetic videos of 150 frames (their own seeds; procedures in
+turn, the one that
    nothing is trained on among them), beside both floors.
-2. The same on a folder of real masklets (``scripts/real_masklets.py`` makes one), where given; its split ``train``,
+2. The same on a folder of real masklets (``scripts/real_masklets.py`` makes one), where given; its
+split ``train``,
    which nano is trained on, is left out.
 3. Frames per second of ``sam2s track``: a 640 x 480 mp4 in, masks of one object out, on two cores.
 
-``OUT`` gets ``figures.json`` (numbers, machine, versions, command), a result file and a contact sheet per data set.
-An interrupted run goes on where it stopped.
+``OUT`` gets ``figures.json`` (numbers, machine, versions, command), a result file and a contact
+sheet per data set. An interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import markdown_table
 from sam2s.benchmark.run import MODEL, BenchmarkResult, Options, open_contestant, run_benchmark
-from sam2s.data.masklets import open_masklets
-from sam2s.data.synthetic import HELD_OUT, Scene, random_spec, synthesize
 from sam2s.export.video_file import write_video
+from sam2s.masklets.masklets import open_masklets
+from sam2s.synthetic import HELD_OUT, Scene, random_spec, synthesize
 from sam2s.tracking.annotator import center_click
 
 HELD_OUT_SEED = 770_001
-"""Of the test videos; training and validation sets have other seeds, and no two seeds share a video."""
+"""Of the test videos; training and validation sets have other seeds, and no two seeds share a
+video."""
 SPEED_SEED = 770_002
 SPEED_FRAMES = (40, 280)
 """Lengths of the two timed videos: their difference holds no start-up."""
@@ -52,7 +55,14 @@ def main() -> None:
             figures["speed"] = speed(given.out, given.model)
         if not given.no_synthetic:
             data = given.out / "synthetic"
-            synthesize(data, videos=given.videos, frames=given.frames, size=256, seed=HELD_OUT_SEED, split="test")
+            synthesize(
+                data,
+                videos=given.videos,
+                frames=given.frames,
+                size=256,
+                seed=HELD_OUT_SEED,
+                split="test",
+            )
             figures["synthetic"] = benchmark("synthetic", data, given)
         if given.real is not None:
             figures["real"] = benchmark("real", given.real, given)
@@ -64,10 +74,16 @@ def main() -> None:
 def benchmark(name: str, data: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Score model and floors on ``data``, print the table, draw the sheet; the figures in short."""
     masks = given.out / f"{name}_masks"
-    contestant = open_contestant(given.model, memory=None if given.memory == "auto" else given.memory)
-    never_trained_on = tuple(n for n, video in open_masklets(data).videos.items() if video.info.split != "train")
+    contestant = open_contestant(
+        given.model, memory=None if given.memory == "auto" else given.memory
+    )
+    never_trained_on = tuple(
+        n for n, video in open_masklets(data).videos.items() if video.info.split != "train"
+    )
     out = given.out / f"{name}.json"
-    options = Options(prompt=given.prompt, floors=True, videos=never_trained_on, json=out, masks=masks)
+    options = Options(
+        prompt=given.prompt, floors=True, videos=never_trained_on, json=out, masks=masks
+    )
     result = run_benchmark(data, contestant, options)
     contact_sheet(data, masks, given.out / f"{name}.png")
     print(f"\n## {name}\n\n{markdown_table([result])}")
@@ -78,7 +94,10 @@ def summary(result: BenchmarkResult) -> dict[str, Any]:
     """J&F in percent by method: over subsets, over objects, per source and procedure; and speed."""
 
     def percent(scores: dict[str, Any]) -> dict[str, float | None]:
-        return {key: None if score is None else round(100 * score.jf, 2) for key, score in scores.items()}
+        return {
+            key: None if score is None else round(100 * score.jf, 2)
+            for key, score in scores.items()
+        }
 
     boards = {method: result.board(method) for method in result.methods}
     return {
@@ -101,7 +120,9 @@ def speed(out: Path, model: str) -> dict[str, Any]:
         command = ["track", str(video), "--click", f"1:{click[0]},{click[1]}", "--model", model]
         command += ["--out", str(out / f"speed_{frames}")]
         began, used = time.perf_counter(), _children_time()
-        subprocess.run([sys.executable, "-m", "sam2s.cli", *command], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "sam2s.cli", *command], check=True, stdout=subprocess.DEVNULL
+        )
         seconds.append(time.perf_counter() - began)
         processor.append(_children_time() - used)
     return {
@@ -112,7 +133,9 @@ def speed(out: Path, model: str) -> dict[str, Any]:
         "fps_with_start_up": SPEED_FRAMES[1] / seconds[1],
         "seconds": dict(zip(map(str, SPEED_FRAMES), seconds, strict=True)),
         # Both tell a slow program from a busy machine.
-        "processor_ms_per_frame": 1000 * (processor[1] - processor[0]) / (SPEED_FRAMES[1] - SPEED_FRAMES[0]),
+        "processor_ms_per_frame": (
+            1000 * (processor[1] - processor[0]) / (SPEED_FRAMES[1] - SPEED_FRAMES[0])
+        ),
         "load_before": load,
     }
 
@@ -136,7 +159,10 @@ def _speed_video(path: Path, frames: int) -> tuple[Path, tuple[int, int]]:
 def report(figures: dict[str, Any]) -> None:
     """Say in a few lines what was reached."""
     machine = figures["provenance"]["machine"]
-    print(f"machine: {machine['processor']}, {CORES} of {os.cpu_count()} cores used, {machine['system']}")
+    print(
+        f"machine: {machine['processor']}, {CORES} of {os.cpu_count()} cores used,"
+        f" {machine['system']}"
+    )
     print(f"versions: {figures['provenance']['packages']}")
     print(f"command: {figures['provenance']['command']}")
     for name in ("synthetic", "real"):
@@ -145,8 +171,13 @@ def report(figures: dict[str, Any]) -> None:
     if "speed" in figures:
         found = figures["speed"]
         _goal("sam2s track, frames/s", found["fps"], GOALS["fps"])
-        print(f"    with start-up {found['fps_with_start_up']:.1f} ({found['what']}, {CORES} cores)")
-        print(f"    processor {found['processor_ms_per_frame']:.0f} ms a frame; load before {found['load_before']:.1f}")
+        print(
+            f"    with start-up {found['fps_with_start_up']:.1f} ({found['what']}, {CORES} cores)"
+        )
+        print(
+            f"    processor {found['processor_ms_per_frame']:.0f} ms a frame; load before"
+            f" {found['load_before']:.1f}"
+        )
 
 
 def _report_scores(name: str, found: dict[str, Any]) -> None:
@@ -181,7 +212,9 @@ def _cores(count: int) -> Iterator[None]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--memory", default="auto", choices=("auto", "recent", "diverse"))

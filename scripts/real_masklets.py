@@ -1,23 +1,28 @@
-"""Lay out two public sets of labelled endoscopy as masklet folders: python scripts/real_masklets.py REAL OUT
+"""Lay out two public sets of labelled endoscopy as masklet folders: python scripts/real_masklets.py
+REAL OUT
 
-``REAL`` holds ``vocalfolds/{images,labels}/<sequence>/`` (Laves et al. 2019; grey values of classes) and
-``cvc_clinicdb/{images,masks}/<sequence>/`` (Bernal et al. 2015; white polyps). ``OUT`` gets one masklet folder with a
-video per sequence. Neither set says which region is which object over time, so these rules decide, and leave out
-what they cannot know:
+``REAL`` holds ``vocalfolds/{images,labels}/<sequence>/`` (Laves et al. 2019; grey values of
+classes) and ``cvc_clinicdb/{images,masks}/<sequence>/`` (Bernal et al. 2015; white polyps). ``OUT``
+gets one masklet folder with a video per sequence. Neither set says which region is which object
+over time, so these rules decide, and leave out what they cannot know:
 
-1. A component (8-connected) below 0.1 % of the picture is a speck. It is dropped; a frame on which a label has nothing
+1. A component (8-connected) below 0.1 % of the picture is a speck. It is dropped; a frame on which
+a label has nothing
    but specks is not annotated for it.
-2. Glottis, pathology and intubation tube are one thing each: one masklet per sequence, absent where the label is
-   absent. A frame whose second largest component has more than a tenth of the largest one's area is not annotated.
-   A polyp sequence that never shows two components is one polyp.
-3. The surgical tool label covers the laryngoscope's wall, forceps and more, and a polyp sequence may show several
-   polyps: there components are linked from frame to frame by best total overlap (Hungarian), at an IoU of 0.1 or more.
-   Once a chain ends, or before it begins, frames with a component of no chain's or another chain's are not annotated
-   for it, since that could be the same object come back; frames without the label say absent.
+2. Glottis, pathology and intubation tube are one thing each: one masklet per sequence, absent where
+the label is
+   absent. A frame whose second largest component has more than a tenth of the largest one's area is
+   not annotated. A polyp sequence that never shows two components is one polyp.
+3. The surgical tool label covers the laryngoscope's wall, forceps and more, and a polyp sequence
+may show several
+   polyps: there components are linked from frame to frame by best total overlap (Hungarian), at an
+   IoU of 0.1 or more. Once a chain ends, or before it begins, frames with a component of no chain's
+   or another chain's are not annotated for it, since that could be the same object come back;
+   frames without the label say absent.
 4. A masklet seen on fewer than four frames is dropped.
 
-The recipe of ``nano`` trains on laryngeal sequences 1 to 4 (split ``train``); the other two and all of CVC-ClinicDB
-are never trained on (split ``test``).
+The recipe of ``nano`` trains on laryngeal sequences 1 to 4 (split ``train``); the other two and all
+of CVC-ClinicDB are never trained on (split ``test``).
 """
 
 from __future__ import annotations
@@ -32,9 +37,9 @@ from PIL import Image
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
-from sam2s.data.masklet_info import Kind
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.data.pictures import list_pictures, read_rgb
+from sam2s.masklets.catalogue import Kind
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.media.pictures import list_pictures, read_rgb
 
 SPECK = 0.001
 AMBIGUOUS = 0.1
@@ -48,7 +53,8 @@ Track = list[np.ndarray | None]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A grey value and what it means. ``single``: one thing per sequence (rule 2), else components are linked."""
+    """A grey value and what it means. ``single``: one thing per sequence (rule 2), else components
+    are linked."""
 
     value: int
     name: str | None
@@ -66,7 +72,9 @@ POLYP = (Label(255, "polyp", "tissue", False),)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("real", type=Path)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
@@ -80,20 +88,33 @@ def main() -> None:
 
 
 def write_sequence(
-    writer: MaskletWriter, images: Path, labels: Path, classes: Sequence[Label], source: str, procedure: str
+    writer: MaskletWriter,
+    images: Path,
+    labels: Path,
+    classes: Sequence[Label],
+    source: str,
+    procedure: str,
 ) -> None:
-    """One sequence as one video; a sequence without a masklet is left out, as is one that ``writer`` already has."""
+    """One sequence as one video; a sequence without a masklet is left out, as is one that
+    ``writer`` already has."""
     name = f"{source}_{images.name}"
     if name in writer.finished:
         return
     pictures = list_pictures(images)
-    planes = [np.asarray(Image.open(labels / f"{picture.stem}.png").convert("L")) for picture in pictures]
+    planes = [
+        np.asarray(Image.open(labels / f"{picture.stem}.png").convert("L")) for picture in pictures
+    ]
     found = [(label, track) for label in classes for track in masklets(planes, label)]
-    print(f"{name}: {len(pictures)} frames, {len(found)} masklets {[label.name or 'tool' for label, _ in found]}")
+    print(
+        f"{name}: {len(pictures)} frames, {len(found)} masklets"
+        f" {[label.name or 'tool' for label, _ in found]}"
+    )
     if not found:
         return
     objects = {i: ObjectInfo(label.name, label.kind) for i, (label, _) in enumerate(found, 1)}
-    writer.add_video(name, VideoInfo(source, procedure, "train" if name in TRAINED_ON else "test", None, objects))
+    writer.add_video(
+        name, VideoInfo(source, procedure, "train" if name in TRAINED_ON else "test", None, objects)
+    )
     for k, picture in enumerate(pictures):
         masks = {i: mask for i, (_, track) in enumerate(found, 1) if (mask := track[k]) is not None}
         writer.write(name, picture.stem, read_rgb(picture), masks)
@@ -157,7 +178,10 @@ def _match(old: Sequence[np.ndarray], new: Sequence[np.ndarray]) -> Mapping[int,
 
 def _annotate(chain: Mapping[int, np.ndarray], regions: Sequence[np.ndarray]) -> Track:
     """The chain's masks; elsewhere absent where nothing has the label, else not annotated."""
-    return [chain[k] if k in chain else None if region.any() else region for k, region in enumerate(regions)]
+    return [
+        chain[k] if k in chain else None if region.any() else region
+        for k, region in enumerate(regions)
+    ]
 
 
 def _sequences(folder: Path) -> list[Path]:

@@ -1,9 +1,11 @@
-"""All memory rules on the same weights and videos: python scripts/rules_table.py OUT --data DIR [--suite long-term]
+"""All memory rules on the same weights and videos: python scripts/rules_table.py OUT --data DIR
+[--suite long-term]
 
-For every prompt one table: J&F by subset and its mean, identity swaps, recovery after absence, false presence, ECE,
-frames/s. ``OUT`` gets a result file per rule and prompt, ``table.json``, ``table.md``, and plots per prompt: J&F as
-bars, J&F over the time since the prompt, reliability. Rules and videos that are done are not run again; stopped, the
-same command goes on. ``--data`` may be given several times; each folder gets tables of its own.
+For every prompt one table: J&F by subset and its mean, identity swaps, recovery after absence,
+false presence, ECE, frames/s. ``OUT`` gets a result file per rule and prompt, ``table.json``,
+``table.md``, and plots per prompt: J&F as bars, J&F over the time since the prompt, reliability.
+Rules and videos that are done are not run again; stopped, the same command goes on. ``--data`` may
+be given several times; each folder gets tables of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +20,14 @@ from sam2s.benchmark.journal import replace_text, write_json
 from sam2s.benchmark.plots import plot_comparison, plot_course, plot_reliability, require_matplotlib
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import line, number, read_result
-from sam2s.benchmark.run import Contestant, Options, describe_protocol, open_contestant, prepare, run_benchmark
+from sam2s.benchmark.run import (
+    Contestant,
+    Options,
+    describe_protocol,
+    open_contestant,
+    prepare,
+    run_benchmark,
+)
 from sam2s.errors import InputError
 from sam2s.memory.policy import RULES
 
@@ -62,14 +71,23 @@ def _known(file: Path, data: Path, contestant: Contestant, options: Options) -> 
     folder, names = prepare(data, options)
     now = {"model": dict(contestant.about), "protocol": describe_protocol(folder, options)}
     if any(entry[key] != now[key] for key in now) or set(entry["videos"]) != set(names):
-        raise InputError(f"{file}: holds a result of another model, protocol or data; give another OUT, or delete it")
+        raise InputError(
+            f"{file}: holds a result of another model, protocol or data; give another OUT, or"
+            " delete it"
+        )
     return entry
 
 
 def summary(entry: Entry) -> dict[str, Any]:
     """What the table shows of one rule, as numbers."""
-    details = {key: value for key, value in entry["details"][ALL].items() if key not in ("reliability", "course")}
-    subsets = {name: None if score is None else score["jf"] for name, score in entry["subsets"].items()}
+    details = {
+        key: value
+        for key, value in entry["details"][ALL].items()
+        if key not in ("reliability", "course")
+    }
+    subsets = {
+        name: None if score is None else score["jf"] for name, score in entry["subsets"].items()
+    }
     return {"mean": entry["mean"], "subsets": subsets, "fps": entry["fps"], **details}
 
 
@@ -83,7 +101,9 @@ def table(runs: Mapping[str, Entry]) -> str:
         entry = runs[rule]
         scores = [entry["mean"], *(entry["subsets"][name] for name in subsets if len(subsets) > 1)]
         cells = [number(None if score is None else score["jf"]) for score in scores]
-        lines.append(line([rule, *cells, *details_cells(entry["details"][ALL]), number(entry["fps"], 1)]))
+        lines.append(
+            line([rule, *cells, *details_cells(entry["details"][ALL]), number(entry["fps"], 1)])
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -99,13 +119,18 @@ def draw(runs: Mapping[str, Entry], stem: Path, title: str) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--suite", choices=("long-term", "sa-sv"))
     parser.add_argument("--model", default="nano")
     parser.add_argument(
-        "--prompt", action="append", default=[], choices=("1-click", "3-click", "5-click", "box", "mask")
+        "--prompt",
+        action="append",
+        default=[],
+        choices=("1-click", "3-click", "5-click", "box", "mask"),
     )
     parser.add_argument("--rule", action="append", default=[], choices=tuple(RULES))
     parser.add_argument("--video", action="append", default=[], help="only this video")

@@ -1,8 +1,10 @@
-"""A look at stills made into clips: python scripts/stills_sheet.py DATA OUT.png [--also DATA]... [--rows N]
+"""A look at stills made into clips: python scripts/stills_sheet.py DATA OUT.png [--also DATA]...
+[--rows N]
 
-``DATA``: a masklet folder, of which every labelled frame serves as a still and as a source of cut-outs; ``--also``:
-more folders for cut-outs. One row per clip: its frames as a training step gets them, before augmentation, with the
-masks of the tracked objects filled. Red dots mark frames on which an object is absent.
+``DATA``: a masklet folder, of which every labelled frame serves as a still and as a source of
+cut-outs; ``--also``: more folders for cut-outs. One row per clip: its frames as a training step
+gets them, before augmentation, with the masks of the tracked objects filled. Red dots mark frames
+on which an object is absent.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from sam2s.data.augment import AugmentConfig
-from sam2s.data.batch import ClipBatch
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.stills import StillConfig
+from sam2s.clips.augment import AugmentConfig
+from sam2s.clips.batch import ClipBatch
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.clips.stills.animate import StillConfig
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 from sam2s.train.config import FolderSet, Stage, TrainConfig
 from sam2s.train.examples import Examples, open_pool
 
-COLOURS = np.array([(230, 60, 60), (60, 190, 75), (70, 120, 255), (250, 200, 40), (200, 70, 220), (60, 210, 220)])
+COLOURS = np.array(
+    [(230, 60, 60), (60, 190, 75), (70, 120, 255), (250, 200, 40), (200, 70, 220), (60, 210, 220)]
+)
 FILL = 0.35
 NOTHING = AugmentConfig(
     hflip=0, affine=0, brightness=0, contrast=0, saturation=0,
@@ -33,7 +37,9 @@ NOTHING = AugmentConfig(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--also", type=Path, action="append", default=[])
@@ -41,9 +47,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--diverse", type=float, default=0.25, help="share of clips drawn as DiveMem does")
-    parser.add_argument("--pasted", type=int, nargs=2, default=(0, 2), help="least and most cut-outs of a clip")
-    parser.add_argument("--growths", type=int, nargs=2, default=(0, 0), help="least and most growths of a clip")
+    parser.add_argument(
+        "--diverse", type=float, default=0.25, help="share of clips drawn as DiveMem does"
+    )
+    parser.add_argument(
+        "--pasted", type=int, nargs=2, default=(0, 2), help="least and most cut-outs of a clip"
+    )
+    parser.add_argument(
+        "--growths", type=int, nargs=2, default=(0, 0), help="least and most growths of a clip"
+    )
     parser.add_argument("--plain", action="store_true", help="leave the masks away")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -70,7 +82,10 @@ def main() -> None:
 
 def sheet(batches: Sequence[ClipBatch], out: Path, *, masks: bool = True) -> None:
     """Write a picture with one row per batch, of its first clip."""
-    rows = [np.concatenate([_tile(batch, t, masks) for t in range(batch.frames)], axis=1) for batch in batches]
+    rows = [
+        np.concatenate([_tile(batch, t, masks) for t in range(batch.frames)], axis=1)
+        for batch in batches
+    ]
     Image.fromarray(np.concatenate(rows)).save(out)
 
 
@@ -84,7 +99,13 @@ def _tile(batch: ClipBatch, frame: int, masks: bool) -> np.ndarray:
             canvas[mask] = (1 - FILL) * canvas[mask] + FILL * colour
     tile = Image.fromarray(canvas.clip(0, 255).astype(np.uint8))
     pen = ImageDraw.Draw(tile)
-    pen.text((3, 2), str(batch.clips[0].frames[frame]), fill=(255, 255, 255), stroke_width=1, stroke_fill=0)
+    pen.text(
+        (3, 2),
+        str(batch.clips[0].frames[frame]),
+        fill=(255, 255, 255),
+        stroke_width=1,
+        stroke_fill=0,
+    )
     for k in np.flatnonzero(~truths.any(axis=(1, 2))):
         pen.ellipse((30 + 10 * k, 4, 37 + 10 * k, 11), fill=tuple(COLOURS[k % len(COLOURS)]))
     return np.asarray(tile)

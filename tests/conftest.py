@@ -23,7 +23,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def guarded(self: socket.socket, address: object) -> None:
         local = self.family == getattr(socket, "AF_UNIX", None)
-        if not local and not (isinstance(address, tuple) and str(address[0]) in ("127.0.0.1", "::1", "localhost")):
+        if not local and not (
+            isinstance(address, tuple) and str(address[0]) in ("127.0.0.1", "::1", "localhost")
+        ):
             raise AssertionError(f"a test tried to reach {address}")
         connect(self, address)  # type: ignore[arg-type]
 

@@ -1,4 +1,5 @@
-"""Small videos whose every frame carries its own number, so that a lost or doubled one cannot go unseen."""
+"""Small videos whose every frame carries its own number, so that a lost or doubled one cannot go
+unseen."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ SIZE = (64, 96)
 
 
 def numbered(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """A moving gradient (H, W, 3) under a row of black and white blocks that spell ``index``, proof against coding."""
+    """A moving gradient (H, W, 3) under a row of black and white blocks that spell ``index``, proof
+    against coding."""
     y, x = np.mgrid[: size[0], : size[1]]
     channels = [(x * 2 + index * 7) % 256, (y * 3) % 256, (x + y + index * 3) % 256]
     image = (np.stack(channels, axis=-1) // 2 + 64).astype(np.uint8)
@@ -26,12 +28,15 @@ def numbered(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 def number_of(image: np.ndarray) -> int:
     """The number that ``numbered`` wrote."""
-    return sum(1 << bit for bit in range(BITS) if image[4:12, bit * 11 + 3 : bit * 11 + 8].mean() > 127)
+    return sum(
+        1 << bit for bit in range(BITS) if image[4:12, bit * 11 + 3 : bit * 11 + 8].mean() > 127
+    )
 
 
 @dataclass(frozen=True)
 class Clip:
-    """How to encode: ``ticks`` are timestamps in units of ``time_base``; by default frame i is at i / 25 s."""
+    """How to encode: ``ticks`` are timestamps in units of ``time_base``; by default frame i is at i
+    / 25 s."""
 
     suffix: str
     codec: str = "libx264"
@@ -67,8 +72,38 @@ class Clip:
         return path
 
 
-VFR_TICKS = (0, 1, 2, 5, 6, 15, 16, 18, 40, 41, 42, 43, 60, 61, 63, 64, 90, 91, 95, 96, 97, 98, 99, 130, 131, 140, 141,
-             142, 160, 250)  # fmt: skip
+VFR_TICKS = (
+    0,
+    1,
+    2,
+    5,
+    6,
+    15,
+    16,
+    18,
+    40,
+    41,
+    42,
+    43,
+    60,
+    61,
+    63,
+    64,
+    90,
+    91,
+    95,
+    96,
+    97,
+    98,
+    99,
+    130,
+    131,
+    140,
+    141,
+    142,
+    160,
+    250,
+)
 BFRAMES = {"bf": "3", "b-pyramid": "normal"}
 FAST = {"movflags": "faststart"}
 
@@ -89,8 +124,12 @@ HEALTHY = {
     "avi b-frames": Clip(".avi", codec="mpeg4", options={"bf": "2"}),
     "h264 in avi": Clip(".avi", options=BFRAMES),
     "motion jpeg": Clip(".avi", codec="mjpeg", pixels="yuvj420p"),
-    "vp8 hidden frames": Clip(".webm", codec="libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16"}),
-    "vp9 hidden frames": Clip(".webm", codec="libvpx-vp9", options={"cpu-used": "5", "lag-in-frames": "16"}),
+    "vp8 hidden frames": Clip(
+        ".webm", codec="libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16"}
+    ),
+    "vp9 hidden frames": Clip(
+        ".webm", codec="libvpx-vp9", options={"cpu-used": "5", "lag-in-frames": "16"}
+    ),
     "mpeg-2": Clip(".mpg", codec="mpeg2video"),
     "png in mov": Clip(".mov", codec="png", pixels="rgb24"),
     "raw h264": Clip(".h264", options={"bf": "2"}),

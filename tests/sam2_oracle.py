@@ -1,9 +1,9 @@
 """transformers' Sam2VideoModel as an oracle that shares random weights with ours.
 
-The weights are lively on purpose. Under the usual initialisation all logits are near 0.01 and any code agrees with any
-other; here every layer keeps unit variance, every bias, norm, embedding and layer scale is live, mask logits span tens,
-and two heads are calibrated on given features, so that some rows are present and some absent, and some masks are stable
-and some are not.
+The weights are lively on purpose. Under the usual initialisation all logits are near 0.01 and any
+code agrees with any other; here every layer keeps unit variance, every bias, norm, embedding and
+layer scale is live, mask logits span tens, and two heads are calibrated on given features, so that
+some rows are present and some absent, and some masks are stable and some are not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ TOLERANCE = 1e-4
 GAINS = {
     r"output_hypernetworks_mlps.*proj_out": 8.0,  # mask logits span tens
     r"pred_obj_score_head.proj_out": 4.0,
-    r"neck.convs": 0.25,  # deep trunks grow; beside their features masks and memories would not count
+    # deep trunks grow; beside their features masks and memories would not count
+    r"neck.convs": 0.25,
     r"cross_attn_image.(q|k)_proj": 2.0,  # sharp enough for it to matter which memory a cell finds
     r"cross_attn_image.o_proj": 3.0,
 }
@@ -81,17 +82,21 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def some_features(pair: Pair, rows: int, seed: int = 0) -> Features:
-    """Features of N rows without the cost of the trunk: noise round a mean that is each row's own."""
+    """Features of N rows without the cost of the trunk: noise round a mean that is each row's
+    own."""
     dim, side = pair.ours.config.dim, pair.grid
     shapes = ((rows, dim, side), (rows, dim // 4, 2 * side), (rows, dim // 8, 4 * side))
     levels = []
     for k, (n, channels, cells) in enumerate(shapes, start=2 * seed):
-        levels.append(noise(n, channels, cells, cells, seed=k) + noise(n, channels, 1, 1, seed=100 + k))
+        levels.append(
+            noise(n, channels, cells, cells, seed=k) + noise(n, channels, 1, 1, seed=100 + k)
+        )
     return Features(*levels)
 
 
 def calibrate(pair: Pair, features: Features, prompts: PromptBatch) -> None:
-    """Shift the presence and IoU heads and scale the single mask's, so that on these rows every choice goes both ways.
+    """Shift the presence and IoU heads and scale the single mask's, so that on these rows every
+    choice goes both ways.
 
     The two models share their tensors, so both change.
     """
@@ -103,11 +108,17 @@ def calibrate(pair: Pair, features: Features, prompts: PromptBatch) -> None:
     for gain in torch.logspace(0, -3, 61).tolist():
         scores = stability(candidates.logits[:, 0] * gain)
         gap = (scores - STABILITY_THRESHOLD).abs().min()
-        if (scores < STABILITY_THRESHOLD).any() and (scores >= STABILITY_THRESHOLD).any() and gap > 1e-3:
+        if (
+            (scores < STABILITY_THRESHOLD).any()
+            and (scores >= STABILITY_THRESHOLD).any()
+            and gap > 1e-3
+        ):
             head.weight *= gain
             head.bias *= gain
             return
-    raise AssertionError("no scale of the single mask leaves some rows stable and some not; choose another seed")
+    raise AssertionError(
+        "no scale of the single mask leaves some rows stable and some not; choose another seed"
+    )
 
 
 def balance_presence(pair: Pair, features: Features, prompts: PromptBatch) -> None:
@@ -130,7 +141,11 @@ def _middle(values: Tensor) -> float:
 
 
 def _enliven(model: nn.Module, generator: torch.Generator) -> None:
-    norms = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.LayerNorm)}
+    norms = {
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.LayerNorm)
+    }
     for name, tensor in model.state_dict().items():
         if name.endswith(".bias"):
             tensor.normal_(std=0.3, generator=generator)
@@ -144,12 +159,16 @@ def _enliven(model: nn.Module, generator: torch.Generator) -> None:
         for part, gain in GAINS.items():
             if re.search(part, name):
                 tensor *= gain
-    model.shared_image_embedding.positional_embedding.copy_(model.prompt_encoder.shared_embedding.positional_embedding)
+    model.shared_image_embedding.positional_embedding.copy_(
+        model.prompt_encoder.shared_embedding.positional_embedding
+    )
 
 
 def _is_table(name: str) -> bool:
     """Whether a tensor holds codes or tokens rather than the weights of a layer."""
-    return not name.endswith(".weight") or name.endswith(("_embed.weight", "_token.weight", "_tokens.weight"))
+    return not name.endswith(".weight") or name.endswith(
+        ("_embed.weight", "_token.weight", "_tokens.weight")
+    )
 
 
 class Float32Torch:
@@ -162,25 +181,30 @@ class Float32Torch:
 
 
 def keep_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the oracle keep its memories in float32 for one test: it rounds them to bfloat16, ours does not."""
+    """Let the oracle keep its memories in float32 for one test: it rounds them to bfloat16, ours
+    does not."""
     monkeypatch.setattr(modeling_sam2_video, "torch", Float32Torch())
 
 
 def follow_meta(monkeypatch: pytest.MonkeyPatch, oracle: Sam2VideoModel) -> None:
     """Let the oracle treat a given mask as Meta's model does, for one test.
 
-    transformers leaves out that the pointer is the single candidate's, and makes the mask hard before it is memorised
-    although it does not come from clicks.
+    transformers leaves out that the pointer is the single candidate's, and makes the mask hard
+    before it is memorised although it does not come from clicks.
     """
     forward, encode = oracle._single_frame_forward, oracle._encode_new_memory
 
     def single_unless_asked(**given: object) -> object:
         return forward(**{"multimask_output": False, **given})
 
-    def hard_if_clicked(*, pred_masks_high_res: Tensor, is_mask_from_pts: bool, **rest: Tensor) -> object:
+    def hard_if_clicked(
+        *, pred_masks_high_res: Tensor, is_mask_from_pts: bool, **rest: Tensor
+    ) -> object:
         was_given = bool((pred_masks_high_res.abs() == GIVEN_LOGIT).all())
         return encode(
-            pred_masks_high_res=pred_masks_high_res, is_mask_from_pts=is_mask_from_pts and not was_given, **rest
+            pred_masks_high_res=pred_masks_high_res,
+            is_mask_from_pts=is_mask_from_pts and not was_given,
+            **rest,
         )
 
     monkeypatch.setattr(oracle, "_single_frame_forward", single_unless_asked)

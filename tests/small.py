@@ -1,4 +1,5 @@
-"""A model of 0.3 M parameters with random weights, for tests in which it only has to run, save and load."""
+"""A model of 0.3 M parameters with random weights, for tests in which it only has to run, save and
+load."""
 
 from __future__ import annotations
 

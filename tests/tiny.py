@@ -24,7 +24,8 @@ def build_tiny(*, seed: int = 0, present: float | None = 5.0) -> SAM2S:
 
 
 def moving_square(frames: int, *, height: int = 48, width: int = 80) -> list[np.ndarray]:
-    """Noise with a bright 16 px square that moves right by 4 px a frame; (height, width, 3) uint8 each."""
+    """Noise with a bright 16 px square that moves right by 4 px a frame; (height, width, 3) uint8
+    each."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 120, (frames, height, width, 3), dtype=np.uint8)
     for i, picture in enumerate(pictures):

@@ -1,6 +1,8 @@
-"""SAM2S: segment and track anything in surgical video (arXiv 2511.16618, independent implementation, research use).
+"""SAM2S: segment and track anything in surgical video (arXiv 2511.16618, independent
+implementation, research use).
 
-Everything a script needs is here, and imported when it is first used, so that ``import sam2s`` costs nothing.
+Everything a script needs is here, and imported when it is first used, so that ``import sam2s``
+costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sam2s.data.frames import open_frames
+    from sam2s.media.frames import open_frames
     from sam2s.tracking.tracker import Tracker
     from sam2s.types import Box, Frame, FrameResult, Mask, Points
     from sam2s.weights.load import load_model
@@ -38,7 +40,7 @@ _HOMES = {
     "Points": "sam2s.types",
     "Tracker": "sam2s.tracking.tracker",
     "load_model": "sam2s.weights.load",
-    "open_frames": "sam2s.data.frames",
+    "open_frames": "sam2s.media.frames",
     "save_model": "sam2s.weights.save",
 }
 

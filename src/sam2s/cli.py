@@ -1,6 +1,7 @@
 """The command line: parse, hand over, and turn errors into one line and an exit code.
 
-Only standard modules and the option types are imported here; each command's work is imported when it is asked for.
+Only standard modules and the option types are imported here; each command's work is imported when
+it is asked for.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ An independent implementation of SAM2S (arXiv 2511.16618), for research use only
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code (0 done, 2 unusable input, 3 damaged source, 130 interrupted)."""
+    """Run one command; gives the exit code (0 done, 2 unusable input, 3 damaged source, 130
+    interrupted)."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    # Torch's threads wait for one another by spinning, which beside any other busy process costs a track nine tenths of
-    # its speed. They read this when torch is imported, so it is set before; a user's own choice stands.
+    # Torch's threads wait for one another by spinning, which beside any other busy process costs a
+    # track nine tenths of its speed. They read this when torch is imported, so it is set before; a
+    # user's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if argv == ["--version"]:
         from sam2s import __version__
@@ -57,7 +60,9 @@ def _parse(argv: Sequence[str]) -> Any:
 
     from sam2s.commands import options
 
-    named = [Annotated[kind, subcommand(kind.__name__.lower())] for kind in get_args(options.Command)]
+    named = [
+        Annotated[kind, subcommand(kind.__name__.lower())] for kind in get_args(options.Command)
+    ]
     union = named[0]
     for kind in named[1:]:
         union = union | kind  # type: ignore[assignment]

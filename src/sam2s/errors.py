@@ -1,10 +1,12 @@
-"""Errors a user can act on. The command line prints their one line and exits with their code, without a traceback."""
+"""Errors a user can act on. The command line prints their one line and exits with their code,
+without a traceback."""
 
 from __future__ import annotations
 
 
 class Sam2sError(Exception):
-    """Base of all errors meant for users: one line with what was wrong, what was expected, and what to do."""
+    """Base of all errors meant for users: one line with what was wrong, what was expected, and what
+    to do."""
 
     exit_code = 2
 
@@ -14,11 +16,13 @@ class InputError(Sam2sError, ValueError):
 
 
 class WeightsError(Sam2sError):
-    """Weights cannot be found, are unsafe to load, or do not fit the model; lists the offending tensors."""
+    """Weights cannot be found, are unsafe to load, or do not fit the model; lists the offending
+    tensors."""
 
 
 class DamagedSource(Sam2sError):
-    """A video broke while being read; everything before ``index`` (frames) and ``time`` (seconds) was good."""
+    """A video broke while being read; everything before ``index`` (frames) and ``time`` (seconds)
+    was good."""
 
     exit_code = 3
 

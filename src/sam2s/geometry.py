@@ -1,7 +1,8 @@
 """The only place where source pixels, model pixels and grid cells convert.
 
-A source picture of (H, W) pixels is resized to an S x S square without padding (SAM 2's rule), so both axes scale on
-their own. A pixel's coordinate names its index; its centre lies 0.5 further, which the prompt encoder adds.
+A source picture of (H, W) pixels is resized to an S x S square without padding (SAM 2's rule), so
+both axes scale on their own. A pixel's coordinate names its index; its centre lies 0.5 further,
+which the prompt encoder adds.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 def image_to_model(image: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
-    """(H, W, 3) uint8 RGB -> (1, 3, size, size) float32, resized with antialias, ImageNet mean and std removed."""
+    """(H, W, 3) uint8 RGB -> (1, 3, size, size) float32, resized with antialias, ImageNet mean and
+    std removed."""
     pixels = torch.from_numpy(_tensor_ready(image)).to(device).permute(2, 0, 1)[None]
     if pixels.shape[-2:] != (size, size):
-        # uint8 resampling is several times as fast as float on a CPU and rounds to the nearest grey value, as PIL does.
-        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)
+        # uint8 resampling is several times as fast as float on a CPU and rounds to the nearest grey
+        # value, as PIL does.
+        pixels = F.interpolate(
+            pixels, (size, size), mode="bilinear", antialias=True, align_corners=False
+        )
     mean = torch.tensor(IMAGE_MEAN, device=device).view(3, 1, 1)
     std = torch.tensor(IMAGE_STD, device=device).view(3, 1, 1)
     return pixels.float().div_(255.0).sub_(mean).div_(std)
@@ -33,19 +38,25 @@ def points_to_model(xy: np.ndarray, source: tuple[int, int], size: int) -> np.nd
 
 
 def mask_to_model(mask: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
-    """(H, W) bool at source size -> (size, size) float32 in {0, 1}: antialiased resize, then a cut at one half."""
+    """(H, W) bool at source size -> (size, size) float32 in {0, 1}: antialiased resize, then a cut
+    at one half."""
     plane = torch.from_numpy(_tensor_ready(mask)).to(device).float()[None, None]
     if plane.shape[-2:] != (size, size):
-        plane = F.interpolate(plane, (size, size), mode="bilinear", antialias=True, align_corners=False)
+        plane = F.interpolate(
+            plane, (size, size), mode="bilinear", antialias=True, align_corners=False
+        )
         plane = (plane >= 0.5).float()
     return plane[0, 0]
 
 
 def logits_to_source(logits: Tensor, source: tuple[int, int]) -> Tensor:
     """(N, h, w) mask logits -> (N, H, W) float logits at source size, bilinear."""
-    return F.interpolate(logits[:, None].float(), source, mode="bilinear", align_corners=False)[:, 0]
+    return F.interpolate(logits[:, None].float(), source, mode="bilinear", align_corners=False)[
+        :, 0
+    ]
 
 
 def _tensor_ready(array: np.ndarray) -> np.ndarray:
-    """The array itself, or a copy where torch would refuse its strides or warn that it cannot be written to."""
+    """The array itself, or a copy where torch would refuse its strides or warn that it cannot be
+    written to."""
     return np.require(array, requirements=["C", "W"])

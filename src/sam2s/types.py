@@ -1,8 +1,9 @@
 """The nouns of the project: prompts, frames, features, decoded masks, memories and results.
 
-Everything here is frozen data without behaviour beyond validation and trivial views. Names tell the kind of number:
-``*_logits`` is an unbounded float, ``*_prob`` and ``score`` lie in [0, 1], ``mask(s)`` is bool. ``N`` counts rows, one
-row per tracked object; ``S`` is the side of the square model input in pixels; ``h = w = S / 16``.
+Everything here is frozen data without behaviour beyond validation and trivial views. Names tell the
+kind of number: ``*_logits`` is an unbounded float, ``*_prob`` and ``score`` lie in [0, 1],
+``mask(s)`` is bool. ``N`` counts rows, one row per tracked object; ``S`` is the side of the square
+model input in pixels; ``h = w = S / 16``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from torch import Tensor
 
 from sam2s.errors import InputError
 
-# --------------------------------------------------------------------------- prompts, in source pixels, (x, y)
+# ---------------------------------------- prompts, in source pixels, (x, y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """Clicks on one object. ``xy``: (P, 2) float32 source pixels; ``labels``: (P,) int64, 1 = include, 0 = exclude."""
+    """Clicks on one object. ``xy``: (P, 2) float32 source pixels; ``labels``: (P,) int64, 1 =
+    include, 0 = exclude."""
 
     xy: np.ndarray
     labels: np.ndarray
@@ -33,10 +35,14 @@ class Points:
         labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
         if len(xy) != len(labels) or len(xy) == 0:
             raise InputError(
-                f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0) a point"
+                f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0)"
+                " a point"
             )
         if not np.isin(labels, (0, 1)).all():
-            raise InputError(f"points: labels must be 1 (include) or 0 (exclude), got {sorted(set(labels.tolist()))}")
+            raise InputError(
+                "points: labels must be 1 (include) or 0 (exclude), got"
+                f" {sorted(set(labels.tolist()))}"
+            )
         if not np.isfinite(xy).all():
             raise InputError("points: coordinates must be finite numbers")
         object.__setattr__(self, "xy", xy)
@@ -51,14 +57,23 @@ class Box:
 
     def __post_init__(self) -> None:
         xyxy = np.asarray(self.xyxy, dtype=np.float32).reshape(-1)
-        if xyxy.shape != (4,) or not np.isfinite(xyxy).all() or xyxy[2] <= xyxy[0] or xyxy[3] <= xyxy[1]:
-            raise InputError(f"box: expected left, top, right, bottom with right > left and bottom > top, got {xyxy}")
+        if (
+            xyxy.shape != (4,)
+            or not np.isfinite(xyxy).all()
+            or xyxy[2] <= xyxy[0]
+            or xyxy[3] <= xyxy[1]
+        ):
+            raise InputError(
+                "box: expected left, top, right, bottom with right > left and bottom > top, got"
+                f" {xyxy}"
+            )
         object.__setattr__(self, "xyxy", xyxy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """A given mask of one object: the answer on its frame. ``mask``: (H, W) bool at source size, not empty."""
+    """A given mask of one object: the answer on its frame. ``mask``: (H, W) bool at source size,
+    not empty."""
 
     mask: np.ndarray
 
@@ -67,12 +82,15 @@ class Mask:
         if mask.ndim != 2:
             raise InputError(f"mask: expected a (height, width) array, got shape {mask.shape}")
         if not mask.any():
-            raise InputError("mask: it is empty; draw the object, or leave the prompt out on this frame")
+            raise InputError(
+                "mask: it is empty; draw the object, or leave the prompt out on this frame"
+            )
         object.__setattr__(self, "mask", mask)
 
 
 Prompt = Points | Box | Mask
-"""One object's prompt on one frame. A box and clicks may be combined as a sequence ``[Box, Points]``."""
+"""One object's prompt on one frame. A box and clicks may be combined as a sequence ``[Box,
+Points]``."""
 
 
 # --------------------------------------------------------------------------- pictures
@@ -80,8 +98,8 @@ Prompt = Points | Box | Mask
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own timestamps, or
-    None."""
+    """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own
+    timestamps, or None."""
 
     index: int
     time: float | None
@@ -93,20 +111,23 @@ class Frame:
         return self.image.shape[0], self.image.shape[1]
 
 
-# --------------------------------------------------------------------------- tensors between the model's verbs
+# ---------------------------------------- tensors between the model's verbs
 
 NounT = TypeVar("NounT")
 
 
 def take_rows(noun: NounT, index: Tensor | slice | Sequence[int]) -> NounT:
-    """The same tensor noun holding only the rows ``index`` of each of its tensors (None fields stay None)."""
+    """The same tensor noun holding only the rows ``index`` of each of its tensors (None fields stay
+    None)."""
     if not isinstance(index, slice | Tensor):
         index = torch.as_tensor(list(index), dtype=torch.long)
     picked = {}
     for spec in fields(noun):  # type: ignore[arg-type]
         value = getattr(noun, spec.name)
         if isinstance(value, Tensor):
-            picked[spec.name] = value[index.to(value.device) if isinstance(index, Tensor) else index]
+            picked[spec.name] = value[
+                index.to(value.device) if isinstance(index, Tensor) else index
+            ]
     return replace(noun, **picked)  # type: ignore[type-var]
 
 
@@ -114,8 +135,9 @@ def take_rows(noun: NounT, index: Tensor | slice | Sequence[int]) -> NounT:
 class Features:
     """Image features of N frames (or of one frame repeated for N objects).
 
-    ``stride16`` (N, C, h, w); ``stride8`` (N, C/4, 2h, 2w) and ``stride4`` (N, C/8, 4h, 4w), already projected for the
-    mask decoder. ``semantic`` (N, C): TSL's token after memory attention; None before it, and in models without TSL.
+    ``stride16`` (N, C, h, w); ``stride8`` (N, C/4, 2h, 2w) and ``stride4`` (N, C/8, 4h, 4w),
+    already projected for the mask decoder. ``semantic`` (N, C): TSL's token after memory attention;
+    None before it, and in models without TSL.
     """
 
     stride16: Tensor
@@ -125,16 +147,20 @@ class Features:
 
     def expand(self, n: int) -> Features:
         """One frame's features seen by ``n`` objects, without copying."""
-        s16, s8, s4 = (t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4))
+        s16, s8, s4 = (
+            t.expand(n, *t.shape[1:]) for t in (self.stride16, self.stride8, self.stride4)
+        )
         return Features(s16, s8, s4, None if self.semantic is None else self.semantic.expand(n, -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptBatch:
-    """Prompts of N rows in model pixels, all rows with the same number P of points (P = 0: nothing was clicked).
+    """Prompts of N rows in model pixels, all rows with the same number P of points (P = 0: nothing
+    was clicked).
 
-    ``coords`` (N, P, 2) float, (x, y); ``labels`` (N, P) int64: 1 include, 0 exclude, 2 / 3 the first / second corner
-    of a box. ``mask_logits`` (N, 4h, 4w): the mask to be corrected, as a dense prompt, or None.
+    ``coords`` (N, P, 2) float, (x, y); ``labels`` (N, P) int64: 1 include, 0 exclude, 2 / 3 the
+    first / second corner of a box. ``mask_logits`` (N, 4h, 4w): the mask to be corrected, as a
+    dense prompt, or None.
     """
 
     coords: Tensor
@@ -144,17 +170,21 @@ class PromptBatch:
     @staticmethod
     def none(n: int, device: torch.device | str = "cpu") -> PromptBatch:
         """No prompt for ``n`` rows: a tracked frame."""
-        return PromptBatch(torch.zeros(n, 0, 2, device=device), torch.zeros(n, 0, dtype=torch.long, device=device))
+        return PromptBatch(
+            torch.zeros(n, 0, 2, device=device), torch.zeros(n, 0, dtype=torch.long, device=device)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What the mask decoder says of N rows on one frame; all M candidates (1 or 3) are kept for training.
+    """What the mask decoder says of N rows on one frame; all M candidates (1 or 3) are kept for
+    training.
 
-    ``mask_logits`` (N, 4h, 4w), the chosen candidate; ``iou`` (N,) its predicted IoU; ``object_logits`` (N,): > 0 means
-    present; ``pointer`` (N, C); ``candidate_logits`` (N, M, 4h, 4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64;
-    ``candidate_tokens`` (N, M, C): what the pointer of another candidate is made of; ``semantic`` (N, C) TSL's token
-    x'_c, or None; ``input_logits`` (N, S, S): a given mask at input size, or None where the memory encoder is to
+    ``mask_logits`` (N, 4h, 4w), the chosen candidate; ``iou`` (N,) its predicted IoU;
+    ``object_logits`` (N,): > 0 means present; ``pointer`` (N, C); ``candidate_logits`` (N, M, 4h,
+    4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64; ``candidate_tokens`` (N, M, C): what the
+    pointer of another candidate is made of; ``semantic`` (N, C) TSL's token x'_c, or None;
+    ``input_logits`` (N, S, S): a given mask at input size, or None where the memory encoder is to
     upsample ``mask_logits``.
     """
 
@@ -177,7 +207,8 @@ RECENT_SLOTS = 6
 CONDITIONING_SLOT = 6
 """Temporal slot of prompted frames (the seventh and last row of SAM 2's table)."""
 LONG_TERM_SLOT = 7
-"""Temporal slot of DiveMem's long-term memories; models without that embedding use the conditioning slot's."""
+"""Temporal slot of DiveMem's long-term memories; models without that embedding use the conditioning
+slot's."""
 
 
 class Source(Enum):
@@ -189,11 +220,12 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """What one frame showed of one object, for memory rules that judge masks; made only for rules that ask for it.
+    """What one frame showed of one object, for memory rules that judge masks; made only for rules
+    that ask for it.
 
-    ``masks`` (M, 4h, 4w) bool NumPy: the decoder's candidates, all empty when the object is not in view; ``ious``
-    (M,): their predicted IoUs; ``object_logit``: > 0 means in view; ``chosen``: index of the candidate that is the
-    answer.
+    ``masks`` (M, 4h, 4w) bool NumPy: the decoder's candidates, all empty when the object is not in
+    view; ``ious`` (M,): their predicted IoUs; ``object_logit``: > 0 means in view; ``chosen``:
+    index of the candidate that is the answer.
     """
 
     masks: np.ndarray
@@ -211,10 +243,11 @@ class Sighting:
 class Memory:
     """One remembered frame of one object.
 
-    ``time``: position on the tracking clock (the negated frame index when tracking in reverse); ``map`` (C_m, h, w);
-    ``pointer`` (C,); ``object_logit`` and ``iou``: the decoder's presence logit and predicted IoU; ``descriptor``
-    (C, h, w): the frame's stride-16 image feature, kept for the similarity rules; ``sighting``: what the rule chose
-    from, for rules that ask. Rules drop both from what they keep where they no longer need them.
+    ``time``: position on the tracking clock (the negated frame index when tracking in reverse);
+    ``map`` (C_m, h, w); ``pointer`` (C,); ``object_logit`` and ``iou``: the decoder's presence
+    logit and predicted IoU; ``descriptor`` (C, h, w): the frame's stride-16 image feature, kept for
+    the similarity rules; ``sighting``: what the rule chose from, for rules that ask. Rules drop
+    both from what they keep where they no longer need them.
     """
 
     time: int
@@ -229,7 +262,8 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recollection:
-    """What one object recalls on one frame: maps with their temporal slot, pointers with their signed age in frames."""
+    """What one object recalls on one frame: maps with their temporal slot, pointers with their
+    signed age in frames."""
 
     maps: tuple[tuple[Memory, int], ...] = ()
     pointers: tuple[tuple[Memory, int], ...] = ()
@@ -239,9 +273,9 @@ class Recollection:
 class MemoryBatch:
     """Recollections of N rows, padded to a fixed number of slots K and pointers P.
 
-    ``maps`` (N, K, C_m, h, w); ``slots`` (N, K) int64; ``map_mask`` (N, K) bool, True = in use; ``pointers`` (N, P, C);
-    ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P) bool. A row with nothing in use is a first
-    frame.
+    ``maps`` (N, K, C_m, h, w); ``slots`` (N, K) int64; ``map_mask`` (N, K) bool, True = in use;
+    ``pointers`` (N, P, C); ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P)
+    bool. A row with nothing in use is a first frame.
     """
 
     maps: Tensor
@@ -254,17 +288,20 @@ class MemoryBatch:
 
 @dataclass(frozen=True, slots=True)
 class MemoryConfig:
-    """Which memory rule a model runs under, and its constants; saved with the weights as their default.
+    """Which memory rule a model runs under, and its constants; saved with the weights as their
+    default.
 
-    ``rule``: ``recent`` (SAM 2), ``diverse`` (DiveMem, paper section 3.2), or a rival's (``pruned``, ``distractor``,
-    ``samurai``, ``tree``; ``docs/rivals.md``). ``recent_maps`` and ``pointers`` bound the recent memory, ``stride`` is
-    the step in frames between recent maps older than the last. DiveMem: a frame is a candidate when the object is
-    present and its predicted IoU exceeds ``iou_threshold`` (gamma_iou); ``candidates`` (Delta) in a row fill the
-    buffer; the queue holds ``long_term`` (N_l) memories, the first prompted frame among them;
-    ``similarity`` compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
-    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers`` admits pointers of
-    prompted frames that lie ahead on the clock (training does; inference does not). ``forget_on_correction`` drops
-    what was tracked before a corrected frame, so that memories of the mistake cannot outvote the correction.
+    ``rule``: ``recent`` (SAM 2), ``diverse`` (DiveMem, paper section 3.2), or a rival's
+    (``pruned``, ``distractor``, ``samurai``, ``tree``; ``docs/rivals.md``). ``recent_maps`` and
+    ``pointers`` bound the recent memory, ``stride`` is the step in frames between recent maps older
+    than the last. DiveMem: a frame is a candidate when the object is present and its predicted IoU
+    exceeds ``iou_threshold`` (gamma_iou); ``candidates`` (Delta) in a row fill the buffer; the
+    queue holds ``long_term`` (N_l) memories, the first prompted frame among them; ``similarity``
+    compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
+    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers``
+    admits pointers of prompted frames that lie ahead on the clock (training does; inference does
+    not). ``forget_on_correction`` drops what was tracked before a corrected frame, so that memories
+    of the mistake cannot outvote the correction.
     """
 
     rule: str = "recent"
@@ -287,11 +324,12 @@ class MemoryConfig:
 class FrameResult:
     """The masks of one frame.
 
-    ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None; ``masks``
-    {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id: probability in [0, 1] that the
-    object is in view}; ``scores`` {id: presence x predicted IoU, in [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the
-    decoder's resolution. ``classes`` {id: the most probable class name} and ``class_probs`` {id: its probability among
-    the model's class names}: empty for models without TSL.
+    ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None;
+    ``masks`` {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id:
+    probability in [0, 1] that the object is in view}; ``scores`` {id: presence x predicted IoU, in
+    [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the decoder's resolution. ``classes`` {id: the
+    most probable class name} and ``class_probs`` {id: its probability among the model's class
+    names}: empty for models without TSL.
     """
 
     index: int

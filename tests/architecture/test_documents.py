@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:src|docs|tests|scripts)/[\w./-]+)`", README))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:src|docs|tests|scripts)/[\w./-]+)`", README)))
+)
 def test_every_file_that_the_readme_names_is_there(path: str):
     assert (ROOT / path).exists()
 

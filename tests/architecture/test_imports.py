@@ -14,7 +14,17 @@ from importlinter.cli import lint_imports
 import sam2s
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "numpy", "scipy", "av", "cv2", "PIL", "huggingface_hub", "pycocotools", "matplotlib")
+HEAVY = (
+    "torch",
+    "numpy",
+    "scipy",
+    "av",
+    "cv2",
+    "PIL",
+    "huggingface_hub",
+    "pycocotools",
+    "matplotlib",
+)
 
 BLOCK = """
 import sys
@@ -28,12 +38,16 @@ sys.meta_path.insert(0, Blocked())
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
 
 
 def modules_below(*packages: str) -> list[str]:
     found = [module.name for module in pkgutil.walk_packages(sam2s.__path__, "sam2s.")]
-    return [name for name in found if name.startswith(tuple(f"sam2s.{package}" for package in packages))]
+    return [
+        name for name in found if name.startswith(tuple(f"sam2s.{package}" for package in packages))
+    ]
 
 
 def test_imports_point_down(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -51,7 +65,10 @@ def test_imports_point_down(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         "from sam2s.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from sam2s.cli import main\ntry: main(['track', '--help'])\nexcept SystemExit: pass",
         "from sam2s.cli import main; assert main(['--version']) == 0",
-        "from sam2s.cli import main\ntry: main(['track', 'a.mp4'])\nexcept SystemExit as e: assert e.code == 2",
+        (
+            "from sam2s.cli import main\ntry: main(['track', 'a.mp4'])\nexcept SystemExit as e:"
+            " assert e.code == 2"
+        ),
     ],
 )
 def test_help_and_the_package_itself_import_nothing_heavy(code: str):
@@ -64,15 +81,20 @@ def test_help_and_the_package_itself_import_nothing_heavy(code: str):
     ("packages", "blocked"),
     [
         # A training or benchmark machine needs neither a video library nor a command line.
-        (("train", "benchmark", "recipes", "model", "memory", "tracking", "metrics", "weights"), ("av", "tyro")),
+        (
+            ("train", "benchmark", "recipes", "model", "memory", "tracking", "metrics", "weights"),
+            ("av", "tyro"),
+        ),
         # An installation without extras tracks, reads and writes.
         (
-            ("tracking", "export", "data.frames", "weights", "metrics", "commands.track"),
+            ("tracking", "export", "media.frames", "weights", "metrics", "commands.track"),
             ("cv2", "accelerate", "matplotlib", "tensorboard", "transformers", "torchvision"),
         ),
     ],
 )
-def test_modules_do_without_what_they_do_not_need(packages: tuple[str, ...], blocked: tuple[str, ...]):
+def test_modules_do_without_what_they_do_not_need(
+    packages: tuple[str, ...], blocked: tuple[str, ...]
+):
     names = modules_below(*packages)
     assert names
     done = run_python(f"BLOCKED = {blocked}{BLOCK}" + "".join(f"\nimport {name}" for name in names))

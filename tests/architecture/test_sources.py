@@ -13,7 +13,10 @@ LONGEST_FILE = 400
 
 # Written in pieces, so that this file does not hold what it looks for.
 UNSAFE = {
-    "unsafe unpickling": r"weights_only\s*=\s*" + "False|pickle" + r"\.loads?\(|allow_" + "pickle=True",
+    "unsafe unpickling": r"weights_only\s*=\s*"
+    + "False|pickle"
+    + r"\.loads?\(|allow_"
+    + "pickle=True",
     "unchecked extraction": r"\.extract" + r"all\(",
     "torchvision": r"^\s*(import|from) torch" + "vision",
     "an open end": "TO" + "DO|FIX" + "ME|X" + "XX|raise NotImplemented" + "Error",
@@ -24,16 +27,31 @@ MAY_LOAD = {"src/sam2s/weights/load.py", "src/sam2s/train/checkpoint.py"}
 
 
 def sources() -> list[Path]:
-    places = [*(ROOT / name for name in ("src", "tests", "docs", "scripts", ".ci") if (ROOT / name).is_dir())]
+    places = [
+        *(
+            ROOT / name
+            for name in ("src", "tests", "docs", "scripts", ".ci")
+            if (ROOT / name).is_dir()
+        )
+    ]
     texts = {".py", ".md", ".toml", ".json", ".sh", ""}
-    inside = [path for place in places for path in place.rglob("*") if path.suffix in texts and path.is_file()]
+    inside = [
+        path
+        for place in places
+        for path in place.rglob("*")
+        if path.suffix in texts and path.is_file()
+    ]
     return [*inside, *ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]
 
 
 @pytest.mark.parametrize("what", sorted(UNSAFE))
 def test_the_repository_is_free_of(what: str):
     pattern = re.compile(UNSAFE[what], re.MULTILINE)
-    found = [f"{path.relative_to(ROOT)}: {hit.group()}" for path in sources() for hit in pattern.finditer(_text(path))]
+    found = [
+        f"{path.relative_to(ROOT)}: {hit.group()}"
+        for path in sources()
+        for hit in pattern.finditer(_text(path))
+    ]
     assert not found
 
 
@@ -51,15 +69,25 @@ def test_the_patterns_find_what_they_look_for():
 
 
 def test_files_of_tensors_are_opened_in_two_places_only():
-    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.py") if LOADS in _text(path)}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "src").rglob("*.py")
+        if LOADS in _text(path)
+    }
     assert found <= MAY_LOAD
     for name in found:
         text = _text(ROOT / name)
-        assert text.count(LOADS) == len(re.findall(re.escape(LOADS) + r"[^)]*weights_only=True", text)), name
+        assert text.count(LOADS) == len(
+            re.findall(re.escape(LOADS) + r"[^)]*weights_only=True", text)
+        ), name
 
 
 def test_files_stay_small_enough_to_read():
-    long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := _text(p).count("\n")) > LONGEST_FILE}
+    long = {
+        p.name: n
+        for p in (ROOT / "src").rglob("*.py")
+        if (n := _text(p).count("\n")) > LONGEST_FILE
+    }
     assert not long
 
 

@@ -16,7 +16,10 @@ TIMED = ("fps", "object_fps", "provenance")
 @pytest.fixture(scope="module")
 def masklets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "data"
-    line = f"synth {out} --videos 2 --frames {FRAMES} --size {SIZE} --seed 3 --procedure cholecystectomy"
+    line = (
+        f"synth {out} --videos 2 --frames {FRAMES} --size {SIZE} --seed 3 --procedure"
+        " cholecystectomy"
+    )
     assert main(line.split()) == 0
     return out
 
@@ -26,7 +29,10 @@ def scores(file: Path) -> dict[str, object]:
 
 
 def test_two_shards_are_one_run(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
-    command = f"benchmark {masklets} --model {model_folder} --prompt 1-click --device cpu --json {tmp_path}"
+    command = (
+        f"benchmark {masklets} --model {model_folder} --prompt 1-click --device cpu --json"
+        f" {tmp_path}"
+    )
     assert sam2s(f"{command}/one.json").code == 0
     first = sam2s(f"{command}/two.json --shard 1/2")
     assert (first.code, first.err) == (0, "")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from sam2s.cli import main
 from sam2s.commands import demo
-from sam2s.data.masklets import open_masklets
 from sam2s.export.tracks import read_tracks
+from sam2s.masklets.masklets import open_masklets
 
 FRAMES, SIZE = 6, 64
 
@@ -22,7 +22,10 @@ FRAMES, SIZE = 6, 64
 def masklets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the command itself."""
     out = tmp_path_factory.mktemp("synth") / "data"
-    line = f"synth {out} --videos 2 --frames {FRAMES} --size {SIZE} --seed 3 --procedure cholecystectomy"
+    line = (
+        f"synth {out} --videos 2 --frames {FRAMES} --size {SIZE} --seed 3 --procedure"
+        " cholecystectomy"
+    )
     assert main(line.split()) == 0
     return out
 
@@ -87,10 +90,12 @@ def test_evaluate_refuses(sam2s, masklets: Path, tmp_path: Path):
     assert not (tmp_path / "r.json").exists()
 
 
-def test_benchmark_scores_a_model_and_the_floors(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
+def test_benchmark_scores_a_model_and_the_floors(
+    sam2s, masklets: Path, model_folder: Path, tmp_path: Path
+):
     said = sam2s(
-        f"benchmark {masklets} --model {model_folder} --memory diverse --prompt 1-click --json {tmp_path}/r.json "
-        f"--floors --device cpu --masks {tmp_path}/masks"
+        f"benchmark {masklets} --model {model_folder} --memory diverse --prompt 1-click --json"
+        f" {tmp_path}/r.json --floors --device cpu --masks {tmp_path}/masks"
     )
     assert (said.code, said.err) == (0, "")
     result = json.loads((tmp_path / "r.json").read_text())
@@ -103,8 +108,8 @@ def test_benchmark_scores_a_model_and_the_floors(sam2s, masklets: Path, model_fo
 
 def test_benchmark_writes_a_report(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
     said = sam2s(
-        f"benchmark {masklets} --model {model_folder} --prompt mask --report {tmp_path}/r --device cpu "
-        "--skip-last video"
+        f"benchmark {masklets} --model {model_folder} --prompt mask --report {tmp_path}/r --device"
+        " cpu --skip-last video"
     )
     assert (said.code, said.err) == (0, "")
     assert f"report: {tmp_path}/r/report.md" in said.out
@@ -149,7 +154,9 @@ def test_train_refuses(sam2s, tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
-def test_train_hands_over_and_says_where_the_model_is(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_train_hands_over_and_says_where_the_model_is(
+    sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     seen = {}
 
     def run_training(config, out_dir, **how):
@@ -157,27 +164,45 @@ def test_train_hands_over_and_says_where_the_model_is(sam2s, tmp_path: Path, mon
         return out_dir / "model"
 
     monkeypatch.setattr("sam2s.recipes.run.run_training", run_training)
-    said = sam2s(f"train nano --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set stages.*.steps=1")
+    said = sam2s(
+        f"train nano --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set"
+        " stages.*.steps=1"
+    )
     assert said.code == 0, said.err
-    assert (seen["out"], seen["resume"], seen["data_dir"]) == (tmp_path / "run", True, tmp_path / "s")
+    assert (seen["out"], seen["resume"], seen["data_dir"]) == (
+        tmp_path / "run",
+        True,
+        tmp_path / "s",
+    )
     assert (seen["config"].name, seen["config"].seed, seen["config"].steps) == ("nano", 5, 6)
     assert f"trained model: {tmp_path}/run/model" in said.out
 
 
-def test_train_without_its_extra_says_what_to_install(sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_train_without_its_extra_says_what_to_install(
+    sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setitem(__import__("sys").modules, "sam2s.recipes.run", None)
     said = sam2s(f"train nano --out {tmp_path}/run")
     assert said.code == 2
     assert "pip install 'sam2s[train]'" in said.err
 
 
-def test_the_demo_makes_what_it_promises(sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_demo_makes_what_it_promises(
+    sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(demo, "FRAMES", 20)
     monkeypatch.setattr(demo, "SIZE", (96, 128))
     out = tmp_path / "demo"
     said = sam2s(f"demo --out {out} --model {model_folder}")
     assert (said.code, said.err) == (0, "")
-    made = {"scene.mp4", "overlay.mp4", "tracks.json", "summary.json", "contact_sheet.png", "Annotations"}
+    made = {
+        "scene.mp4",
+        "overlay.mp4",
+        "tracks.json",
+        "summary.json",
+        "contact_sheet.png",
+        "Annotations",
+    }
     assert {p.name for p in out.iterdir()} == made
     assert all(str(out / name) in said.out for name in made - {"Annotations"})
     assert str(out / "Annotations" / "scene") in said.out
@@ -186,12 +211,16 @@ def test_the_demo_makes_what_it_promises(sam2s, model_folder: Path, tmp_path: Pa
     assert summary["frames"] == len(tracks.frames) > 0
     assert summary["fps"] > 0
     assert set(summary["objects"]) == {"1", "2"} == {str(i) for i in tracks.frames[0].objects}
-    assert summary["jf_mean"] == pytest.approx(np.mean([o["jf"] for o in summary["objects"].values()]), abs=0.02)
+    assert summary["jf_mean"] == pytest.approx(
+        np.mean([o["jf"] for o in summary["objects"].values()]), abs=0.02
+    )
     with Image.open(out / "contact_sheet.png") as sheet:
         assert sheet.size == (3 * 128, 2 * 96)
 
 
-def test_the_demo_scores_against_the_truth(sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_demo_scores_against_the_truth(
+    sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """A tracker that gives the true masks must reach 100, whatever the model is."""
     monkeypatch.setattr(demo, "FRAMES", 20)
     monkeypatch.setattr(demo, "SIZE", (96, 128))
@@ -217,6 +246,8 @@ def test_the_demo_scores_against_the_truth(sam2s, model_folder: Path, tmp_path: 
 
 
 def test_a_scene_without_two_instruments_is_refused():
-    film = demo.Footage([np.zeros((8, 8, 3), np.uint8)], [{3: np.ones((8, 8), bool), 4: np.zeros((8, 8), bool)}], {})
+    film = demo.Footage(
+        [np.zeros((8, 8, 3), np.uint8)], [{3: np.ones((8, 8), bool), 4: np.zeros((8, 8), bool)}], {}
+    )
     with pytest.raises(demo.InputError, match="never shows 2 instruments"):
         demo._choose(film)

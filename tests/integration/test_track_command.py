@@ -1,4 +1,5 @@
-"""``sam2s track`` from end to end: files in, files out, and everything that can be wrong with what was given."""
+"""``sam2s track`` from end to end: files in, files out, and everything that can be wrong with what
+was given."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2s.data.frames import open_frames
-from sam2s.data.masks import read_binary_mask, read_index_mask
 from sam2s.export.tracks import read_tracks
 from sam2s.export.video_file import write_video
+from sam2s.masklets.masks import read_binary_mask, read_index_mask
+from sam2s.media.frames import open_frames
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Mask, Points
 from sam2s.weights.load import load_model
@@ -41,17 +42,22 @@ def count_frames(path: Path) -> int:
 # ---------------------------------------------------------------- what comes out
 
 
-def test_a_click_gives_masks_tracks_and_an_overlay(sam2s, video: Path, model_folder: Path, tmp_path: Path):
+def test_a_click_gives_masks_tracks_and_an_overlay(
+    sam2s, video: Path, model_folder: Path, tmp_path: Path
+):
     out = tmp_path / "out"
     said = sam2s(
-        f"track {video} --click 1:16,18 --click 1:40,40,- --click 2:50,10 --out {out} --model {model_folder} "
-        f"--overlay {out}/overlay.mp4 --device cpu"
+        f"track {video} --click 1:16,18 --click 1:40,40,- --click 2:50,10 --out {out} --model"
+        f" {model_folder} --overlay {out}/overlay.mp4 --device cpu"
     )
     assert said.code == 0, said.err
     assert said.err == ""
     assert re.search(r"12 frames, 2 objects, [\d.]+ frames/s", said.out)
     assert sorted(p.name for p in out.iterdir()) == ["Annotations", "overlay.mp4", "tracks.json"]
-    assert all(str(path) in said.out for path in (out / "tracks.json", out / "overlay.mp4", out / "Annotations/op"))
+    assert all(
+        str(path) in said.out
+        for path in (out / "tracks.json", out / "overlay.mp4", out / "Annotations/op")
+    )
     for object_id in ("001", "002"):
         names = sorted(p.name for p in (out / "Annotations" / "op" / object_id).iterdir())
         assert names == [f"{k:05d}.png" for k in range(FRAMES)]
@@ -59,7 +65,11 @@ def test_a_click_gives_masks_tracks_and_an_overlay(sam2s, video: Path, model_fol
 
     tracks = read_tracks(out / "tracks.json")
     assert tracks.complete
-    assert (tracks.source.name, tracks.source.width, tracks.source.height) == ("op.mp4", WIDTH, HEIGHT)
+    assert (tracks.source.name, tracks.source.width, tracks.source.height) == (
+        "op.mp4",
+        WIDTH,
+        HEIGHT,
+    )
     assert tracks.run["model"] == model_folder.name
     assert tracks.run["clicks"] == ["1:16,18", "1:40,40,-", "2:50,10"]
     assert re.fullmatch("[0-9a-f]{64}", tracks.run["sha256"])
@@ -72,24 +82,35 @@ def test_a_click_gives_masks_tracks_and_an_overlay(sam2s, video: Path, model_fol
     for frame, result in zip(tracks.frames, expected, strict=True):
         assert (frame.index, frame.time) == (result.index, result.time)
         for object_id, mask in result.masks.items():
-            stored = read_binary_mask(out / "Annotations" / "op" / f"{object_id:03d}" / f"{frame.index:05d}.png")
+            stored = read_binary_mask(
+                out / "Annotations" / "op" / f"{object_id:03d}" / f"{frame.index:05d}.png"
+            )
             np.testing.assert_array_equal(stored, mask)
             np.testing.assert_array_equal(frame.objects[object_id].mask, mask)
-            assert frame.objects[object_id].presence == pytest.approx(result.presence[object_id], abs=1e-6)
-            assert frame.objects[object_id].score == pytest.approx(result.scores[object_id], abs=1e-6)
+            assert frame.objects[object_id].presence == pytest.approx(
+                result.presence[object_id], abs=1e-6
+            )
+            assert frame.objects[object_id].score == pytest.approx(
+                result.scores[object_id], abs=1e-6
+            )
 
 
-def test_a_folder_a_box_and_a_palette(sam2s, picture_folder: Path, model_folder: Path, tmp_path: Path):
+def test_a_folder_a_box_and_a_palette(
+    sam2s, picture_folder: Path, model_folder: Path, tmp_path: Path
+):
     out = tmp_path / "out"
     said = sam2s(
-        f"track {picture_folder} --box 3:8,10,24,26 --out {out} --model {model_folder} --format davis --device cpu"
+        f"track {picture_folder} --box 3:8,10,24,26 --out {out} --model {model_folder} --format"
+        " davis --device cpu"
     )
     assert said.code == 0, said.err
     files = sorted((out / "Annotations" / "pictures").iterdir())
     assert {p.name for p in files} == {f"img_{k}.png" for k in range(1, FRAMES + 1)}
     model = load_model(model_folder, device="cpu")
     for result in Tracker(model).run(open_frames(picture_folder), {0: {3: Box([8, 10, 24, 26])}}):
-        ids, has_palette = read_index_mask(out / "Annotations" / "pictures" / f"img_{result.index + 1}.png")
+        ids, has_palette = read_index_mask(
+            out / "Annotations" / "pictures" / f"img_{result.index + 1}.png"
+        )
         assert has_palette
         np.testing.assert_array_equal(ids, np.where(result.masks[3], 3, 0))
 
@@ -98,7 +119,10 @@ def test_a_mask_on_a_later_frame(sam2s, video: Path, model_folder: Path, tmp_pat
     out, given = tmp_path / "out", np.zeros((HEIGHT, WIDTH), bool)
     given[15:31, 18:34] = True
     Image.fromarray(given).save(tmp_path / "mask.png")
-    line = f"track {video} --mask 7:{tmp_path}/mask.png --frame 5 --out {out} --model {model_folder} --memory recent"
+    line = (
+        f"track {video} --mask 7:{tmp_path}/mask.png --frame 5 --out {out} --model {model_folder}"
+        " --memory recent"
+    )
     assert sam2s(line + " --device cpu --precision fp32").code == 0
     tracks = read_tracks(out / "tracks.json")
     assert [frame.index for frame in tracks.frames] == list(range(5, FRAMES))
@@ -184,19 +208,37 @@ PROMPTS: dict[str, Case] = {
     "a box inside out": (lambda d, v: "--box 1:20,5,10,20", "right > left"),
     "a click that is none": (lambda d, v: "--click 640,400", "expected ID:X,Y"),
     "object 0": (lambda d, v: "--click 0:5,5", "from 1 to 999"),
-    "an object that a palette cannot hold": (lambda d, v: "--click 300:5,5 --format davis", "do not fit a palette"),
+    "an object that a palette cannot hold": (
+        lambda d, v: "--click 300:5,5 --format davis",
+        "do not fit a palette",
+    ),
     "an empty mask": (lambda d, v: f"--mask 1:{black_mask(d)}", "black everywhere"),
-    "a mask of another size": (lambda d, v: f"--mask 1:{small_mask(d)}", "the mask is 32x48, the picture 64x48"),
+    "a mask of another size": (
+        lambda d, v: f"--mask 1:{small_mask(d)}",
+        "the mask is 32x48, the picture 64x48",
+    ),
     "a mask that is missing": (lambda d, v: f"--mask 1:{d}/none.png", "no such file"),
-    "a mask that is no picture": (lambda d, v: f"--mask 1:{text_file(d, 'm.png')}", "not a picture"),
-    "a frame beyond the end": (lambda d, v: "--click 1:5,5 --frame 12", "--frame 12: op.mp4 ends before that frame"),
+    "a mask that is no picture": (
+        lambda d, v: f"--mask 1:{text_file(d, 'm.png')}",
+        "not a picture",
+    ),
+    "a frame beyond the end": (
+        lambda d, v: "--click 1:5,5 --frame 12",
+        "--frame 12: op.mp4 ends before that frame",
+    ),
     "a frame before the start": (lambda d, v: "--click 1:5,5 --frame -1", "counted from 0"),
 }
 SETTINGS: dict[str, Case] = {
     "unknown model": (lambda d, v: "--model nanoo", "unknown model; use nano, facebook/"),
     "no such weights": (lambda d, v: f"--model {d}/none.pt", "no such file"),
-    "wrong weights": (lambda d, v: f"--model {text_file(d, 'w.safetensors')}", "damaged or not safetensors"),
-    "weights that run code": (lambda d, v: f"--model {text_file(d, 'w.pt')}", "w.pt: (refused|damaged)"),
+    "wrong weights": (
+        lambda d, v: f"--model {text_file(d, 'w.safetensors')}",
+        "damaged or not safetensors",
+    ),
+    "weights that run code": (
+        lambda d, v: f"--model {text_file(d, 'w.pt')}",
+        "w.pt: (refused|damaged)",
+    ),
     "unknown device": (lambda d, v: "--device gpu7", "device gpu7: not usable here"),
     "an impossible size": (lambda d, v: "--image-size 100", "multiple of 32"),
     "an overlay that is no video": (lambda d, v: f"--overlay {d}/o.gif", "must end in"),
@@ -213,22 +255,35 @@ def refused(said, words: str, out: Path) -> None:
 
 
 @pytest.mark.parametrize("what", SOURCES)
-def test_sources_that_cannot_be_used(sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path):
+def test_sources_that_cannot_be_used(
+    sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path
+):
     make, words = SOURCES[what]
     out = tmp_path / "out"
-    refused(sam2s(f"track {make(tmp_path, video)} --click 1:5,5 --out {out} --model {model_folder}"), words, out)
+    refused(
+        sam2s(f"track {make(tmp_path, video)} --click 1:5,5 --out {out} --model {model_folder}"),
+        words,
+        out,
+    )
 
 
 @pytest.mark.parametrize("what", PROMPTS)
-def test_prompts_that_cannot_be_used(sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path):
+def test_prompts_that_cannot_be_used(
+    sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path
+):
     make, words = PROMPTS[what]
     out = tmp_path / "out"
-    line = f"track {video} {make(tmp_path, video)} --out {out} --model {model_folder} --overlay {out}/o.mp4"
+    line = (
+        f"track {video} {make(tmp_path, video)} --out {out} --model {model_folder} --overlay"
+        f" {out}/o.mp4"
+    )
     refused(sam2s(line), words, out)
 
 
 @pytest.mark.parametrize("what", SETTINGS)
-def test_settings_that_cannot_be_used(sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path):
+def test_settings_that_cannot_be_used(
+    sam2s, what: str, video: Path, model_folder: Path, tmp_path: Path
+):
     make, words = SETTINGS[what]
     out, before = tmp_path / "out", video.read_bytes()
     given = make(tmp_path, video)
@@ -237,9 +292,18 @@ def test_settings_that_cannot_be_used(sam2s, what: str, video: Path, model_folde
     assert video.read_bytes() == before
 
 
-def test_a_frame_beyond_the_end_of_a_folder(sam2s, picture_folder: Path, model_folder: Path, tmp_path: Path):
-    line = f"track {picture_folder} --click 1:5,5 --frame 12 --out {tmp_path}/out --model {model_folder}"
-    refused(sam2s(line), "--frame 12: pictures has 12 frames; give a number from 0 to 11", tmp_path / "out")
+def test_a_frame_beyond_the_end_of_a_folder(
+    sam2s, picture_folder: Path, model_folder: Path, tmp_path: Path
+):
+    line = (
+        f"track {picture_folder} --click 1:5,5 --frame 12 --out {tmp_path}/out --model"
+        f" {model_folder}"
+    )
+    refused(
+        sam2s(line),
+        "--frame 12: pictures has 12 frames; give a number from 0 to 11",
+        tmp_path / "out",
+    )
 
 
 def test_an_output_that_is_a_file(sam2s, video: Path, model_folder: Path, tmp_path: Path):
@@ -248,7 +312,9 @@ def test_an_output_that_is_a_file(sam2s, video: Path, model_folder: Path, tmp_pa
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_a_failing_run_leaves_the_earlier_results(sam2s, video: Path, model_folder: Path, tmp_path: Path):
+def test_a_failing_run_leaves_the_earlier_results(
+    sam2s, video: Path, model_folder: Path, tmp_path: Path
+):
     line = f"track {video} --out {tmp_path}/out --model {model_folder} --device cpu"
     assert sam2s(f"{line} --click 1:16,18").code == 0
     before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
@@ -264,17 +330,22 @@ def cut_video(tmp_path: Path) -> Path:
     """An mp4 whose index is whole and whose pictures end halfway."""
     rng = np.random.default_rng(0)
     whole = tmp_path / "whole.mp4"
-    write_video(whole, [rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(40)], 10.0)
+    write_video(
+        whole, [rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(40)], 10.0
+    )
     content = whole.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) * 6 // 10])
     whole.unlink()
     return tmp_path / "cut.mp4"
 
 
-def test_a_truncated_video_keeps_what_was_found(sam2s, cut_video: Path, model_folder: Path, tmp_path: Path):
+def test_a_truncated_video_keeps_what_was_found(
+    sam2s, cut_video: Path, model_folder: Path, tmp_path: Path
+):
     out = tmp_path / "out"
     said = sam2s(
-        f"track {cut_video} --click 1:16,18 --out {out} --model {model_folder} --overlay {out}/overlay.mp4 --device cpu"
+        f"track {cut_video} --click 1:16,18 --out {out} --model {model_folder} --overlay"
+        f" {out}/overlay.mp4 --device cpu"
     )
     assert said.code == 3
     tracks = read_tracks(out / "tracks.json")
@@ -291,8 +362,12 @@ def test_a_truncated_video_keeps_what_was_found(sam2s, cut_video: Path, model_fo
     assert sorted(p.name for p in out.iterdir()) == ["Annotations", "overlay.mp4", "tracks.json"]
 
 
-def test_a_break_before_the_prompted_frame_leaves_nothing(sam2s, cut_video: Path, model_folder: Path, tmp_path: Path):
-    said = sam2s(f"track {cut_video} --click 1:16,18 --frame 39 --out {tmp_path}/out --model {model_folder}")
+def test_a_break_before_the_prompted_frame_leaves_nothing(
+    sam2s, cut_video: Path, model_folder: Path, tmp_path: Path
+):
+    said = sam2s(
+        f"track {cut_video} --click 1:16,18 --frame 39 --out {tmp_path}/out --model {model_folder}"
+    )
     assert said.code == 3
     assert said.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
@@ -313,14 +388,22 @@ def stop_at_frame_5(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseE
     return arm
 
 
-def test_an_interrupt_keeps_what_was_found(sam2s, stop_at_frame_5, video: Path, model_folder: Path, tmp_path: Path):
+def test_an_interrupt_keeps_what_was_found(
+    sam2s, stop_at_frame_5, video: Path, model_folder: Path, tmp_path: Path
+):
     stop_at_frame_5(KeyboardInterrupt())
-    said = sam2s(f"track {video} --click 1:16,18 --out {tmp_path}/out --model {model_folder} --device cpu")
+    said = sam2s(
+        f"track {video} --click 1:16,18 --out {tmp_path}/out --model {model_folder} --device cpu"
+    )
     assert said.code == 130
     assert said.err == "sam2s: interrupted\n"
     assert "5 frames, 1 object" in said.out
     content = json.loads((tmp_path / "out" / "tracks.json").read_text())
-    assert (content["complete"], content["broke_at"]["index"], len(content["frames"])) == (False, 5, 5)
+    assert (content["complete"], content["broke_at"]["index"], len(content["frames"])) == (
+        False,
+        5,
+        5,
+    )
 
 
 def test_a_fault_of_ours_is_shown_and_leaves_nothing(
@@ -328,6 +411,9 @@ def test_a_fault_of_ours_is_shown_and_leaves_nothing(
 ):
     stop_at_frame_5(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        sam2s(f"track {video} --click 1:16,18 --out {tmp_path}/out --model {model_folder} --overlay {tmp_path}/o.mp4")
+        sam2s(
+            f"track {video} --click 1:16,18 --out {tmp_path}/out --model {model_folder} --overlay"
+            f" {tmp_path}/o.mp4"
+        )
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "o.mp4").exists()

@@ -1,7 +1,9 @@
-"""J and F against DAVIS 2017: a slow reading of its definition, and numbers that its public evaluator gave.
+"""J and F against DAVIS 2017: a slow reading of its definition, and numbers that its public
+evaluator gave.
 
-``davis_numbers.json`` was made by running this file beside the public evaluator (`db_eval_iou`, `db_eval_boundary` of
-davisvideochallenge/davis2017-evaluation at commit ac7c43f, with OpenCV and scikit-image installed):
+``davis_numbers.json`` was made by running this file beside the public evaluator (`db_eval_iou`,
+`db_eval_boundary` of davisvideochallenge/davis2017-evaluation at commit ac7c43f, with OpenCV and
+scikit-image installed):
 
     python tests/parity/test_davis.py PATH_OF_ITS_CHECKOUT > tests/parity/davis_numbers.json
 
@@ -24,7 +26,7 @@ NUMBERS = Path(__file__).with_name("davis_numbers.json")
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-# ----------------------------------------------------------------------------------------------- generated masks
+# ---------------------------------------- generated masks
 
 
 def blobs(seed: int, size: tuple[int, int], count: int = 4) -> np.ndarray:
@@ -56,7 +58,11 @@ def shifted(mask: np.ndarray, dy: int, dx: int) -> np.ndarray:
 def special_pairs(size: tuple[int, int]) -> Iterator[tuple[str, Pair]]:
     """(name, (predicted, true)) of the conventions: empty, full, one pixel, border."""
     h, w = size
-    empty, full, middle = np.zeros(size, bool), np.ones(size, bool), box(size, h // 4, w // 4, h // 2, w // 2)
+    empty, full, middle = (
+        np.zeros(size, bool),
+        np.ones(size, bool),
+        box(size, h // 4, w // 4, h // 2, w // 2),
+    )
     pixel, corner = box(size, h // 2, w // 2, h // 2 + 1, w // 2 + 1), box(size, h - 1, w - 1, h, w)
     first, left = box(size, 0, 0, 1, 1), box(size, 0, 0, h, w // 3)
     frame = ~box(size, 1, 1, h - 1, w - 1)
@@ -109,7 +115,7 @@ def all_pairs(sizes: list[tuple[int, int]], seeds: range) -> dict[str, Pair]:
     }
 
 
-# ------------------------------------------------------------------------- the definition, read pixel by pixel
+# ---------------------------------------- the definition, read pixel by pixel
 
 
 def slow_j(pred: np.ndarray, gt: np.ndarray) -> float:
@@ -119,9 +125,11 @@ def slow_j(pred: np.ndarray, gt: np.ndarray) -> float:
 
 
 def slow_contour(mask: np.ndarray) -> list[tuple[int, int]]:
-    """A pixel is contour if it differs from its right, lower or lower right neighbour, as far as it has them.
+    """A pixel is contour if it differs from its right, lower or lower right neighbour, as far as it
+    has them.
 
-    In the last row only the right neighbour exists, in the last column only the lower one, the last pixel has none.
+    In the last row only the right neighbour exists, in the last column only the lower one, the last
+    pixel has none.
     """
     h, w = mask.shape
     found = []
@@ -149,7 +157,7 @@ def slow_f(pred: np.ndarray, gt: np.ndarray) -> float:
     return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)
 
 
-# ----------------------------------------------------------------------------------------------------------- tests
+# ---------------------------------------- tests
 
 
 SMALL_PAIRS = all_pairs(SMALL, range(6))
@@ -172,14 +180,17 @@ def test_equal_to_the_public_evaluator() -> None:
 
 
 def test_the_stored_numbers_tell_implementations_apart() -> None:
-    """The comparison would notice a tolerance that is one pixel off; many scores lie strictly between 0 and 1."""
+    """The comparison would notice a tolerance that is one pixel off; many scores lie strictly
+    between 0 and 1."""
     numbers = json.loads(NUMBERS.read_text())
     assert sum(0.01 < f < 0.99 for _, f in numbers.values()) > 60
     for size in ((240, 320), (512, 512)):
         pairs = {k: v for k, v in all_pairs([size], range(5)).items() if "blobs" in k}
         right = np.array([numbers[k][1] for k in pairs])
         for off in (-1, 1):
-            wrong = np.array([boundary_f(*pair, bound_th=tolerance(size) + off) for pair in pairs.values()])
+            wrong = np.array(
+                [boundary_f(*pair, bound_th=tolerance(size) + off) for pair in pairs.values()]
+            )
             assert np.abs(wrong - right).max() > 1e-3
 
 
@@ -198,7 +209,8 @@ if __name__ == "__main__":
     from davis2017.metrics import db_eval_boundary, db_eval_iou
 
     lines = [
-        f"{json.dumps(name)}: [{float(db_eval_iou(gt, pred))!r}, {float(db_eval_boundary(gt, pred))!r}]"
+        f"{json.dumps(name)}: [{float(db_eval_iou(gt, pred))!r},"
+        f" {float(db_eval_boundary(gt, pred))!r}]"
         for name, (pred, gt) in all_pairs(STORED, range(5)).items()
     ]
     print("{\n" + ",\n".join(lines) + "\n}")

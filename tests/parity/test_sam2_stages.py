@@ -1,4 +1,5 @@
-"""Stage by stage, our modules against transformers' Sam2VideoModel with the same lively weights: four sizes, fp32."""
+"""Stage by stage, our modules against transformers' Sam2VideoModel with the same lively weights:
+four sizes, fp32."""
 
 from __future__ import annotations
 
@@ -47,12 +48,22 @@ def no_gradients() -> Iterator[None]:
         yield
 
 
-def clicks(pair: Pair, points: int, *, rows: int = ROWS, labels: tuple[int, ...] = (1, 0), mask: bool = False):
-    """The same number of points for each row, at random places, and maybe a mask to be corrected."""
+def clicks(
+    pair: Pair,
+    points: int,
+    *,
+    rows: int = ROWS,
+    labels: tuple[int, ...] = (1, 0),
+    mask: bool = False,
+):
+    """The same number of points for each row, at random places, and maybe a mask to be
+    corrected."""
     generator = torch.Generator().manual_seed(points)
     size = pair.ours.image_size
     coords = torch.rand(rows, points, 2, generator=generator) * size
-    kinds = torch.tensor([labels[k % len(labels)] for k in range(points)], dtype=torch.long).expand(rows, points)
+    kinds = torch.tensor([labels[k % len(labels)] for k in range(points)], dtype=torch.long).expand(
+        rows, points
+    )
     logits = 5 * noise(rows, size // 4, size // 4, seed=points) if mask else None
     return PromptBatch(coords, kinds, logits)
 
@@ -90,7 +101,9 @@ def hf_mask(prompts: PromptBatch) -> Tensor | None:
 def test_prompt_embeddings(pair: Pair, labels: tuple[int, ...], mask: bool):
     prompts = clicks(pair, len(labels), labels=labels or (1,), mask=mask)
     tokens, dense = pair.ours.prompt_encoder(prompts, pair.ours.image_size)
-    sparse, maps = pair.oracle.prompt_encoder(**hf_points(prompts), input_boxes=None, input_masks=hf_mask(prompts))
+    sparse, maps = pair.oracle.prompt_encoder(
+        **hf_points(prompts), input_boxes=None, input_masks=hf_mask(prompts)
+    )
     assert difference(tokens, sparse[:, 0]) <= TOLERANCE
     assert difference(dense.expand_as(maps), maps) <= TOLERANCE
 
@@ -114,20 +127,32 @@ def hf_decode(pair: Pair, features: Features, prompts: PromptBatch, *, multimask
     )
 
 
-@pytest.mark.parametrize(("points", "mask"), [(0, False), (1, False), (1, True), (2, False), (3, True)])
+@pytest.mark.parametrize(
+    ("points", "mask"), [(0, False), (1, False), (1, True), (2, False), (3, True)]
+)
 def test_masks_ious_presence_and_pointers(pair: Pair, points: int, mask: bool):
-    """Up to one point: three candidates. More: one, with the fallback where it is unstable. Absent rows are gated."""
+    """Up to one point: three candidates. More: one, with the fallback where it is unstable. Absent
+    rows are gated."""
     features, prompts = some_features(pair, ROWS), clicks(pair, points, mask=mask)
     ours = pair.ours.decode(features, prompts)
     theirs = [
-        hf_decode(pair, take_rows(features, [row]), take_rows(prompts, [row]), multimask=points <= 1)
+        hf_decode(
+            pair, take_rows(features, [row]), take_rows(prompts, [row]), multimask=points <= 1
+        )
         for row in range(ROWS)
     ]
-    for row in range(ROWS):  # each on its own: beside the logits of an absent row every difference would look small
+    for row in range(
+        ROWS
+    ):  # each on its own: beside the logits of an absent row every difference would look small
         assert difference(ours.mask_logits[row], theirs[row].pred_masks[0, 0]) <= TOLERANCE
         assert difference(ours.pointer[row], theirs[row].object_pointer[0, 0]) <= TOLERANCE
-    assert difference(ours.candidate_ious, torch.cat([t.iou_scores[0] for t in theirs])) <= TOLERANCE
-    assert difference(ours.object_logits, torch.cat([t.object_score_logits[0, 0] for t in theirs])) <= TOLERANCE
+    assert (
+        difference(ours.candidate_ious, torch.cat([t.iou_scores[0] for t in theirs])) <= TOLERANCE
+    )
+    assert (
+        difference(ours.object_logits, torch.cat([t.object_score_logits[0, 0] for t in theirs]))
+        <= TOLERANCE
+    )
     assert ours.candidate_logits.shape[1] == (3 if points <= 1 else 1)
 
 
@@ -141,7 +166,9 @@ def test_every_candidate_before_gating(pair: Pair, points: int, multimask: bool)
     ours = candidates.ambiguous() if multimask else candidates.single_or_best()
     masks, ious, sam_tokens, _ = pair.oracle.mask_decoder(
         image_embeddings=features.stride16,
-        image_positional_embeddings=pair.oracle.get_image_wide_positional_embeddings().repeat(ROWS, 1, 1, 1),
+        image_positional_embeddings=pair.oracle.get_image_wide_positional_embeddings().repeat(
+            ROWS, 1, 1, 1
+        ),
         sparse_prompt_embeddings=tokens[:, None],
         dense_prompt_embeddings=dense.expand_as(features.stride16),
         multimask_output=multimask,
@@ -153,7 +180,8 @@ def test_every_candidate_before_gating(pair: Pair, points: int, multimask: bool)
 
 
 def test_these_weights_reach_every_branch(pair: Pair):
-    """What the tests above stand on: logits that span tens, both sides of every choice, and no choice by a hair."""
+    """What the tests above stand on: logits that span tens, both sides of every choice, and no
+    choice by a hair."""
     features, prompts = some_features(pair, ROWS), clicks(pair, 2)
     tokens, dense = pair.ours.prompt_encoder(prompts, pair.ours.image_size)
     code = pair.ours.prompt_encoder.grid_code(pair.grid, pair.grid)
@@ -173,21 +201,28 @@ def test_these_weights_reach_every_branch(pair: Pair):
 
 @pytest.fixture
 def masks(pair: Pair) -> Iterator[Tensor]:
-    """Blobs, the last one empty; (ROWS, S, S) in {0, 1}. The decoder sees the object in half of them."""
+    """Blobs, the last one empty; (ROWS, S, S) in {0, 1}. The decoder sees the object in half of
+    them."""
     coarse = noise(ROWS, 1, 8, 8, seed=5)
-    blobs = (torch.nn.functional.interpolate(coarse, pair.ours.image_size, mode="bicubic")[:, 0] > 0.3).float()
+    blobs = (
+        torch.nn.functional.interpolate(coarse, pair.ours.image_size, mode="bicubic")[:, 0] > 0.3
+    ).float()
     blobs[-1] = 0
     bias = pair.ours.mask_decoder.object_head.last.bias
     before = bias.clone()
     dense = pair.ours.given_mask_proj(blobs[:, None])[:, 0]
-    balance_presence(pair, some_features(pair, ROWS), replace(PromptBatch.none(ROWS), mask_logits=dense))
+    balance_presence(
+        pair, some_features(pair, ROWS), replace(PromptBatch.none(ROWS), mask_logits=dense)
+    )
     yield blobs
     bias.copy_(before)
 
 
 def hf_adopt(pair: Pair, features: Features, mask: Tensor):
     """transformers' answer for one row: with more, its pointers would mix."""
-    return pair.oracle._use_mask_as_output(features.stride16, [features.stride4, features.stride8], mask[None, None])
+    return pair.oracle._use_mask_as_output(
+        features.stride16, [features.stride4, features.stride8], mask[None, None]
+    )
 
 
 def test_a_given_mask(pair: Pair, masks: Tensor, monkeypatch: pytest.MonkeyPatch):
@@ -206,11 +241,17 @@ def test_a_given_mask(pair: Pair, masks: Tensor, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_given_mask_follows_meta_where_transformers_differs(pair: Pair, masks: Tensor):
-    """transformers' own pointer is that of the best of three candidates: another one wherever the object is seen."""
+    """transformers' own pointer is that of the best of three candidates: another one wherever the
+    object is seen."""
     features = some_features(pair, ROWS)
     ours = pair.ours.adopt(features, masks)
-    pointers = [hf_adopt(pair, take_rows(features, [row]), masks[row]).object_pointer[0, 0] for row in range(ROWS)]
-    differs = [difference(ours.pointer[row], pointer) > 0.01 for row, pointer in enumerate(pointers)]
+    pointers = [
+        hf_adopt(pair, take_rows(features, [row]), masks[row]).object_pointer[0, 0]
+        for row in range(ROWS)
+    ]
+    differs = [
+        difference(ours.pointer[row], pointer) > 0.01 for row, pointer in enumerate(pointers)
+    ]
     absent = (ours.pointer == pair.ours.no_object_pointer).all(dim=1)
     assert differs == (~absent).tolist()
     assert 0 < sum(differs) < ROWS
@@ -244,7 +285,9 @@ def test_memory_maps(pair: Pair, given: bool, binarize: bool, monkeypatch: pytes
     presence = noise(ROWS, seed=4)
     decoded = decoded_of(logits, presence, given=given)
     ours = pair.ours.memorize(features, decoded, binarize=torch.full((ROWS,), binarize))
-    full = torch.nn.functional.interpolate(logits[:, None], (size, size), mode="bilinear", align_corners=False)
+    full = torch.nn.functional.interpolate(
+        logits[:, None], (size, size), mode="bilinear", align_corners=False
+    )
     theirs, _ = pair.oracle._encode_new_memory(
         current_vision_feats=to_sequence(features.stride16),
         pred_masks_high_res=full,
@@ -284,9 +327,16 @@ def hf_recall(pair: Pair, features: Features, memory: MemoryBatch) -> Tensor:
     maps = memory.maps[0][used]
     place = oracle.memory_encoder.position_encoding(maps[:1].shape, maps.device, maps.dtype)
     # Its table is reached by offset - 1: a tracked frame's age, and 0 for prompted frames.
-    offsets = [0 if slot == CONDITIONING_SLOT else slot + 1 for slot in memory.slots[0][used].tolist()]
-    kept = [{"maskmem_features": to_sequence(m[None]), "maskmem_pos_enc": to_sequence(place)} for m in maps]
-    values, codes = oracle._build_memory_attention_inputs(list(zip(offsets, kept, strict=True)), maps.device)
+    offsets = [
+        0 if slot == CONDITIONING_SLOT else slot + 1 for slot in memory.slots[0][used].tolist()
+    ]
+    kept = [
+        {"maskmem_features": to_sequence(m[None]), "maskmem_pos_enc": to_sequence(place)}
+        for m in maps
+    ]
+    values, codes = oracle._build_memory_attention_inputs(
+        list(zip(offsets, kept, strict=True)), maps.device
+    )
     pointers = [p[None] for p in memory.pointers[0][seen]]
     tokens, ages = oracle._process_object_pointers(
         memory.ages[0][seen].int().tolist(), pointers, 16, 1, pair.ours.config.dim, maps.device
@@ -315,9 +365,12 @@ def test_memory_attention_with_everything_in_use(pair: Pair, maps: int, pointers
 
 
 def test_memory_attention_with_rows_that_remember_unequally(pair: Pair):
-    """Slots that are not in use hold rubbish here, and no row may notice; the last row remembers nothing."""
+    """Slots that are not in use hold rubbish here, and no row may notice; the last row remembers
+    nothing."""
     features, memory = some_features(pair, 4), memories(pair, 7, 7, 4)
-    memory.map_mask[:] = torch.tensor([[1] * 7, [1, 0, 0, 0, 0, 0, 1], [0, 0, 1, 1, 0, 0, 0], [0] * 7]).bool()
+    memory.map_mask[:] = torch.tensor(
+        [[1] * 7, [1, 0, 0, 0, 0, 0, 1], [0, 0, 1, 1, 0, 0, 0], [0] * 7]
+    ).bool()
     memory.pointer_mask[:] = torch.tensor([[1] * 7, [1, 0, 0, 0, 0, 0, 0], [0] * 7, [0] * 7]).bool()
     memory.maps[~memory.map_mask] = 1e4
     memory.pointers[~memory.pointer_mask] = 1e4
@@ -329,5 +382,7 @@ def test_memory_attention_with_rows_that_remember_unequally(pair: Pair):
 
 def test_a_first_frame(pair: Pair):
     features = some_features(pair, 2)
-    theirs = from_sequence(to_sequence(features.stride16) + pair.oracle.no_memory_embedding, pair.grid)
+    theirs = from_sequence(
+        to_sequence(features.stride16) + pair.oracle.no_memory_embedding, pair.grid
+    )
     assert difference(pair.ours.recall(features, None).stride16, theirs) <= TOLERANCE

@@ -1,4 +1,5 @@
-"""A whole track against transformers' Sam2VideoModel: 12 frames, every kind of prompt, memories feeding back, fp32."""
+"""A whole track against transformers' Sam2VideoModel: 12 frames, every kind of prompt, memories
+feeding back, fp32."""
 
 from __future__ import annotations
 
@@ -57,15 +58,20 @@ def video() -> list[np.ndarray]:
 class OracleTrack:
     """transformers' tracking of one object, streamed.
 
-    One session an object: within a session, clicks on one object would make the memories of all objects hard.
+    One session an object: within a session, clicks on one object would make the memories of all
+    objects hard.
     """
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
-        self.session = Sam2VideoInferenceSession(video_height=HEIGHT, video_width=WIDTH, dtype=torch.float32)
+        self.session = Sam2VideoInferenceSession(
+            video_height=HEIGHT, video_width=WIDTH, dtype=torch.float32
+        )
         self.row = self.session.obj_id_to_idx(1)
 
-    def step(self, index: int, image: np.ndarray, prompt: list[Prompt] | None) -> tuple[Tensor, float]:
+    def step(
+        self, index: int, image: np.ndarray, prompt: list[Prompt] | None
+    ) -> tuple[Tensor, float]:
         """Mask logits (4h, 4w) and the object logit of one frame."""
         known = bool(self.session.output_dict_per_obj[self.row]["cond_frame_outputs"])
         if prompt and known:
@@ -76,14 +82,17 @@ class OracleTrack:
         return self._forward(index, image)
 
     def _forward(self, index: int, image: np.ndarray) -> tuple[Tensor, float]:
-        out = self.pair.oracle(self.session, frame_idx=index, frame=image_to_model(image, self.pair.ours.image_size)[0])
+        out = self.pair.oracle(
+            self.session, frame_idx=index, frame=image_to_model(image, self.pair.ours.image_size)[0]
+        )
         return out.pred_masks[0, 0], out.object_score_logits.item()
 
     def _correct(self, index: int, image: np.ndarray, prompt: list[Prompt]) -> tuple[Tensor, float]:
-        """Clicks on a tracked frame: with memory, on top of the tracked mask, remembered as a prompted frame.
+        """Clicks on a tracked frame: with memory, on top of the tracked mask, remembered as a
+        prompted frame.
 
-        These are Meta's steps (``add_all_frames_to_correct_as_cond``) from transformers' parts; its own ``forward``
-        drops the tracked mask and remembers the frame as a tracked one.
+        These are Meta's steps (``add_all_frames_to_correct_as_cond``) from transformers' parts; its
+        own ``forward`` drops the tracked mask and remembers the frame as a tracked one.
         """
         tracked, _ = self._forward(index, image)
         del self.session.output_dict_per_obj[self.row]["non_cond_frame_outputs"][index]
@@ -145,7 +154,10 @@ TRACKS: dict[str, Prompts] = {
     },
     "a box with a click, and a mask, both corrected later by two clicks": {
         0: {1: [*BOX, Points([[70, 70]], [0])], 2: [Mask(disc())]},
-        CORRECTED: {1: [Points([[52, 48], [20, 20]], [1, 0])], 2: [Points([[66, 60], [10, 80]], [0, 1])]},
+        CORRECTED: {
+            1: [Points([[52, 48], [20, 20]], [1, 0])],
+            2: [Points([[66, 60], [10, 80]], [0, 1])],
+        },
     },
 }
 
@@ -191,9 +203,12 @@ def run_both(pair: Pair, video: list[np.ndarray], prompts: Prompts) -> Iterator[
 
 
 @pytest.mark.parametrize(
-    ("name", "presence"), [*((name, "in view") for name in TRACKS), (list(TRACKS)[-1], "flickering")]
+    ("name", "presence"),
+    [*((name, "in view") for name in TRACKS), (list(TRACKS)[-1], "flickering")],
 )
-def test_mask_logits_of_a_whole_track(pair: Pair, video: list[np.ndarray], name: str, presence: str):
+def test_mask_logits_of_a_whole_track(
+    pair: Pair, video: list[np.ndarray], name: str, presence: str
+):
     with shifted(pair, PRESENCE[presence]):
         compared = list(run_both(pair, video, TRACKS[name]))
     assert max(difference(c.ours, c.theirs) for c in compared) <= TOLERANCE
@@ -205,12 +220,15 @@ def test_mask_logits_of_a_whole_track(pair: Pair, video: list[np.ndarray], name:
 
 
 def test_the_prompt_decides_what_is_tracked(pair: Pair, video: list[np.ndarray]):
-    """Agreement means little where memory does not matter: other prompts must lead to other masks, frames later."""
+    """Agreement means little where memory does not matter: other prompts must lead to other masks,
+    frames later."""
     last = []
     for prompt in (CLICKS, BOX, [Mask(disc())]):
         tracker = Tracker(pair.ours, "recent", precision="fp32")
         with shifted(pair, PRESENCE["in view"]):
             for index, image in enumerate(video[:4]):
-                logits = tracker.step(Frame(index, None, image), {1: prompt} if index == 0 else None).logits[1]
+                logits = tracker.step(
+                    Frame(index, None, image), {1: prompt} if index == 0 else None
+                ).logits[1]
         last.append(torch.from_numpy(logits))
     assert min(difference(a, b) for a, b in combinations(last, 2)) > 100 * TOLERANCE

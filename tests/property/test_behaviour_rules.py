@@ -11,7 +11,10 @@ STATES = "RowO_F-"
 
 
 def sights(states: str) -> list[Sight]:
-    return [Sight(i, None, s in "Row_", s not in "_-", right=s == "R", other=s in "oO") for i, s in enumerate(states)]
+    return [
+        Sight(i, None, s in "Row_", s not in "_-", right=s == "R", other=s in "oO")
+        for i, s in enumerate(states)
+    ]
 
 
 def slow_swaps(states: str) -> int:

@@ -19,9 +19,15 @@ SIZE = (5, 7)
 unit = st.floats(0, 1)
 times = st.none() | st.floats(-1e6, 1e9)
 sources = st.builds(
-    SourceInfo, st.text(max_size=20), st.integers(1, 9999), st.integers(1, 9999), st.none() | st.floats(0.1, 500)
+    SourceInfo,
+    st.text(max_size=20),
+    st.integers(1, 9999),
+    st.integers(1, 9999),
+    st.none() | st.floats(0.1, 500),
 )
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=4)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=4
+)
 runs = st.dictionaries(st.text(max_size=8), json_values, max_size=4)
 breaks = st.none() | st.builds(Breakage, st.integers(0, 10**7), times, st.text(max_size=30))
 
@@ -38,7 +44,9 @@ def results(draw: st.DrawFn) -> FrameResult:
 
 @settings(deadline=None, max_examples=80)
 @given(sources, runs, st.lists(results(), max_size=3), breaks)
-def test_tracks_round_trip(source: SourceInfo, run: dict, frames: list[FrameResult], broke_at: Breakage | None):
+def test_tracks_round_trip(
+    source: SourceInfo, run: dict, frames: list[FrameResult], broke_at: Breakage | None
+):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tracks.json"
         writer = TracksWriter(path, source, run)
@@ -51,7 +59,11 @@ def test_tracks_round_trip(source: SourceInfo, run: dict, frames: list[FrameResu
     assert head["run"] == run
     assert len(tracks.frames) == len(frames)
     for seen, result in zip(tracks.frames, frames, strict=True):
-        assert (seen.index, seen.time, set(seen.objects)) == (result.index, result.time, set(result.masks))
+        assert (seen.index, seen.time, set(seen.objects)) == (
+            result.index,
+            result.time,
+            set(result.masks),
+        )
         for i, mask in result.masks.items():
             assert np.array_equal(seen.objects[i].mask, mask)
             assert seen.objects[i].presence == pytest.approx(result.presence[i], abs=6e-7)
@@ -64,7 +76,9 @@ def test_tracks_round_trip(source: SourceInfo, run: dict, frames: list[FrameResu
 @given(npst.arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30))), st.integers(0, 2000))
 def test_drawing_never_fails_and_leaves_the_picture_alone(mask: np.ndarray, object_id: int):
     image = np.full((*mask.shape, 3), 77, np.uint8)
-    drawn = draw_overlay(image, FrameResult(0, None, {object_id: mask}, {object_id: 0.5}, {object_id: 0.5}))
+    drawn = draw_overlay(
+        image, FrameResult(0, None, {object_id: mask}, {object_id: 0.5}, {object_id: 0.5})
+    )
     assert drawn.shape == image.shape
     assert drawn.dtype == np.uint8
     assert (image == 77).all()

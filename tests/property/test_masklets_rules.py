@@ -11,16 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from sam2s.data.masklet_info import info_from_json, info_to_json
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
+from sam2s.masklets.catalogue import info_from_json, info_to_json
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 
 SIZE = (5, 6)
 names = st.text("abz019_- é", min_size=1, max_size=6).filter(lambda name: name == name.strip())
 words = st.none() | st.text(max_size=10)
 objects = st.dictionaries(
-    st.integers(0, 1200), st.builds(ObjectInfo, words, st.sampled_from(["instrument", "tissue"])), max_size=4
+    st.integers(0, 1200),
+    st.builds(ObjectInfo, words, st.sampled_from(["instrument", "tissue"])),
+    max_size=4,
 )
-infos = st.builds(VideoInfo, words, words, words, st.none() | st.floats(0.01, 1e4, allow_nan=False).map(float), objects)
+infos = st.builds(
+    VideoInfo,
+    words,
+    words,
+    words,
+    st.none() | st.floats(0.01, 1e4, allow_nan=False).map(float),
+    objects,
+)
 
 
 @settings(deadline=None, max_examples=200)
@@ -40,7 +49,9 @@ def videos(draw: st.DrawFn) -> tuple[VideoInfo, dict[str, dict[int, np.ndarray]]
 
 @settings(deadline=None, max_examples=40)
 @given(st.dictionaries(names, videos(), min_size=1, max_size=3))
-def test_a_folder_round_trip(given_videos: dict[str, tuple[VideoInfo, dict[str, dict[int, np.ndarray]]]]):
+def test_a_folder_round_trip(
+    given_videos: dict[str, tuple[VideoInfo, dict[str, dict[int, np.ndarray]]]],
+):
     with tempfile.TemporaryDirectory() as root:
         with MaskletWriter(root) as writer:
             for name, (info, frames) in given_videos.items():
@@ -55,7 +66,9 @@ def test_a_folder_round_trip(given_videos: dict[str, tuple[VideoInfo, dict[str, 
             assert set(video.frame_names) == set(frames)
             for object_id in info.objects:
                 expected = [frames[frame].get(object_id) for frame in video.frame_names]
-                assert video.annotated(object_id) == [i for i, mask in enumerate(expected) if mask is not None]
+                assert video.annotated(object_id) == [
+                    i for i, mask in enumerate(expected) if mask is not None
+                ]
                 for index, mask in enumerate(expected):
                     read = video.mask(object_id, index)
                     assert (read is None) == (mask is None)

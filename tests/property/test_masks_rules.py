@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from pycocotools import mask as coco
 
-from sam2s.data.masks import (
+from sam2s.errors import InputError
+from sam2s.masklets.masks import (
     decode_rle,
     encode_rle,
     merge_masks,
@@ -21,8 +22,7 @@ from sam2s.data.masks import (
     write_binary_mask,
     write_index_mask,
 )
-from sam2s.data.pictures import natural_key
-from sam2s.errors import InputError
+from sam2s.media.pictures import natural_key
 
 sides = st.integers(1, 40)
 planes = npst.arrays(bool, st.tuples(sides, sides))
@@ -35,13 +35,17 @@ long_runs = st.builds(
 rules = settings(deadline=None, max_examples=150)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own, on decoding
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # pycocotools' own, on decoding
 @rules
 @given(planes | long_runs)
 def test_rle_round_trip_and_agreement_with_pycocotools(mask: np.ndarray):
     rle = encode_rle(mask)
     assert np.array_equal(decode_rle(rle), mask)
-    assert np.array_equal(coco.decode({"size": rle["size"], "counts": rle["counts"].encode()}), mask)
+    assert np.array_equal(
+        coco.decode({"size": rle["size"], "counts": rle["counts"].encode()}), mask
+    )
     assert coco.area({"size": rle["size"], "counts": rle["counts"].encode()}) == mask.sum()
 
 
@@ -56,7 +60,9 @@ def test_any_runs_are_read_as_pycocotools_reads_them(runs: list[int]):
 
 @rules
 @given(st.text(max_size=30) | st.binary(max_size=30), st.integers(0, 50), st.integers(0, 50))
-def test_any_text_gives_a_mask_of_the_stated_size_or_one_error(counts: str | bytes, height: int, width: int):
+def test_any_text_gives_a_mask_of_the_stated_size_or_one_error(
+    counts: str | bytes, height: int, width: int
+):
     try:
         mask = decode_rle({"size": [height, width], "counts": counts})
     except InputError:
@@ -93,10 +99,16 @@ def test_merged_masks_show_the_largest_id_of_each_pixel(masks: dict[int, np.ndar
 
 
 @rules
-@given(st.lists(st.integers(0, 10**6), unique=True), st.text("ab_-. ", max_size=3), st.text("ab_-.", max_size=3))
+@given(
+    st.lists(st.integers(0, 10**6), unique=True),
+    st.text("ab_-. ", max_size=3),
+    st.text("ab_-.", max_size=3),
+)
 def test_numbered_names_sort_by_number(numbers: list[int], before: str, after: str):
     names = [f"{before}{number}{after}" for number in numbers]
-    assert sorted(names, key=natural_key) == [f"{before}{number}{after}" for number in sorted(numbers)]
+    assert sorted(names, key=natural_key) == [
+        f"{before}{number}{after}" for number in sorted(numbers)
+    ]
 
 
 @rules

@@ -1,4 +1,5 @@
-"""The bounded bank selects what an ever-growing dict selects; DiveMem keeps its stated rule under any sequence."""
+"""The bounded bank selects what an ever-growing dict selects; DiveMem keeps its stated rule under
+any sequence."""
 
 from __future__ import annotations
 
@@ -14,7 +15,12 @@ from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Memory, Source
 
 
 def memory(
-    time: int, source: Source = Source.TRACKED, *, iou: float = 0.99, logit: float = 5.0, seed: int | None = None
+    time: int,
+    source: Source = Source.TRACKED,
+    *,
+    iou: float = 0.99,
+    logit: float = 5.0,
+    seed: int | None = None,
 ):
     generator = torch.Generator().manual_seed(time if seed is None else seed)
     feature = torch.randn(4, 2, 2, generator=generator)
@@ -22,9 +28,12 @@ def memory(
 
 
 def brute_force(seen: dict[int, Source], now: int, sign: int, stride: int, horizon: int = 16):
-    """SAM 2's look-up over a dict of every frame so far, written by frame index with its own reverse formula."""
+    """SAM 2's look-up over a dict of every frame so far, written by frame index with its own
+    reverse formula."""
     frame = sign * now
-    maps = [(sign * t, CONDITIONING_SLOT) for t, source in seen.items() if source is Source.PROMPTED]
+    maps = [
+        (sign * t, CONDITIONING_SLOT) for t, source in seen.items() if source is Source.PROMPTED
+    ]
     for relative in range(1, 7):
         if relative == 1:
             wanted = frame - sign
@@ -53,7 +62,9 @@ def brute_force(seen: dict[int, Source], now: int, sign: int, stride: int, horiz
     prompted=st.sets(st.integers(0, 69), min_size=0, max_size=4),
     offset=st.integers(0, 11),
 )
-def test_recent_selects_what_the_dict_of_every_frame_selects(length, stride, sign, prompted, offset):
+def test_recent_selects_what_the_dict_of_every_frame_selects(
+    length, stride, sign, prompted, offset
+):
     policy, bank, seen = Recent(stride=stride), Bank(), {}
     frames = [offset + i if sign > 0 else offset + length - 1 - i for i in range(length)]
     for position, frame in enumerate(frames):
@@ -103,7 +114,8 @@ def test_diverse_keeps_its_rule(frames, size, delta, threshold, pooled):
         correction = correction and time % 17 == 0
         new = memory(time, Source.PROMPTED if correction else Source.TRACKED, iou=iou, logit=logit)
         bank = policy.admit(bank, new)
-        # The rule once more, from its words: runs of passing frames, the least similar of each full run.
+        # The rule once more, from its words: runs of passing frames, the least similar of each full
+        # run.
         if correction:
             run, newest = [], new
         elif logit > 0 and iou > threshold:
@@ -138,9 +150,14 @@ def test_diverse_reads_recent_memory_like_sam2_and_adds_the_queue(good):
         mine, base = diverse.select(ours, time + 1), recent.select(theirs, time + 1)
         short = [(m.time, slot) for m, slot in mine.maps if slot != LONG_TERM_SLOT]
         assert short == [(m.time, slot) for m, slot in base.maps]
-        assert [m.time for m, slot in mine.maps if slot == LONG_TERM_SLOT] == [m.time for m in ours.long_term]
+        assert [m.time for m, slot in mine.maps if slot == LONG_TERM_SLOT] == [
+            m.time for m in ours.long_term
+        ]
         assert fits(diverse, mine)
 
 
 def fits(policy: Policy, recalled) -> bool:
-    return len(recalled.maps) <= policy.capacity.maps and len(recalled.pointers) <= policy.capacity.pointers
+    return (
+        len(recalled.maps) <= policy.capacity.maps
+        and len(recalled.pointers) <= policy.capacity.pointers
+    )

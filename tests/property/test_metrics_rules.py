@@ -45,6 +45,9 @@ def test_a_larger_tolerance_never_lowers_f(pair: Pair, radius: int) -> None:
 @given(pairs, st.integers(0, 9), st.integers(0, 9))
 @rule
 def test_f_depends_on_the_place_only_through_the_border(pair: Pair, dy: int, dx: int) -> None:
-    """Masks inside a wide empty margin score the same wherever they lie (same picture size, so same tolerance)."""
-    placed = [[np.pad(m, ((y, 20 - y), (x, 20 - x))) for m in pair] for y, x in ((1, 1), (1 + dy, 1 + dx))]
+    """Masks inside a wide empty margin score the same wherever they lie (same picture size, so same
+    tolerance)."""
+    placed = [
+        [np.pad(m, ((y, 20 - y), (x, 20 - x))) for m in pair] for y, x in ((1, 1), (1 + dy, 1 + dx))
+    ]
     assert boundary_f(*placed[0]) == boundary_f(*placed[1])

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.data.synthetic import PROCEDURES, Scene, SceneSpec
-from sam2s.data.synthetic.curves import plan_absences, wave
-from sam2s.data.vocabulary import is_known
+from sam2s.masklets.vocabulary import is_known
+from sam2s.synthetic import PROCEDURES, Scene, SceneSpec
+from sam2s.synthetic.curves import plan_absences, wave
 
 
 @settings(deadline=None, max_examples=200)
@@ -56,7 +56,9 @@ def test_waves_stay_within_their_amplitude(seed: int, amplitude: float, t: int) 
     size=st.sampled_from([(64, 64), (64, 96), (80, 65)]),
     effects=st.sampled_from([0.0, 1.0, 5.0]),
 )
-def test_masks_partition_what_is_seen(seed: int, procedure: str, size: tuple[int, int], effects: float) -> None:
+def test_masks_partition_what_is_seen(
+    seed: int, procedure: str, size: tuple[int, int], effects: float
+) -> None:
     scene = Scene(SceneSpec(seed, procedure, 40, size, effects=effects, absences=2.0))
     assert all(o.class_name is not None and is_known(o.class_name) for o in scene.objects.values())
     assert sorted(scene.objects) == sorted(scene.absences)

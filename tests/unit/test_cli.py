@@ -44,7 +44,8 @@ SYNTH = ["synth", "out"]
 
 def test_track_takes_every_flag_as_often_as_needed(seen: Seen):
     words = (
-        "track op.mp4 --click 1:640,400 --click 1:600,380,- --click 2:5,6,+ --box 3:1,2,3,4 --mask 4:m.png --out out/op"
+        "track op.mp4 --click 1:640,400 --click 1:600,380,- --click 2:5,6,+ --box 3:1,2,3,4 --mask"
+        " 4:m.png --out out/op"
     )
     assert cli.main(words.split()) == 0
     (given,) = seen
@@ -60,8 +61,8 @@ def test_track_takes_every_flag_as_often_as_needed(seen: Seen):
 
 def test_track_takes_every_choice(seen: Seen):
     words = (
-        "track frames --out o --model m.pt --memory diverse --frame 7 --format davis --overlay o.mp4 --device cuda:1 "
-        "--precision bf16 --image-size 512 --click 1:-5,2.5"
+        "track frames --out o --model m.pt --memory diverse --frame 7 --format davis --overlay"
+        " o.mp4 --device cuda:1 --precision bf16 --image-size 512 --click 1:-5,2.5"
     )
     assert cli.main(words.split()) == 0
     assert seen == [
@@ -85,17 +86,30 @@ def test_track_takes_every_choice(seen: Seen):
     ("words", "expected"),
     [
         (
-            "benchmark data --model nano --memory recent --prompt 1-click --json r.json --floors --video a --video b",
+            (
+                "benchmark data --model nano --memory recent --prompt 1-click --json r.json"
+                " --floors --video a --video b"
+            ),
             options.Benchmark(
-                Path("data"), memory="recent", prompt="1-click", json=Path("r.json"), floors=True, video=("a", "b")
+                Path("data"),
+                memory="recent",
+                prompt="1-click",
+                json=Path("r.json"),
+                floors=True,
+                video=("a", "b"),
             ),
         ),
         (
             "evaluate --pred p --gt g --json r.json --skip-first prompted",
-            options.Evaluate(Path("p"), Path("g"), json=Path("r.json"), rules=Rules(skip_first="prompted")),
+            options.Evaluate(
+                Path("p"), Path("g"), json=Path("r.json"), rules=Rules(skip_first="prompted")
+            ),
         ),
         (
-            "benchmark data --suite sa-sv --report out --prompt mask --skip-last video --absent skip --mean all",
+            (
+                "benchmark data --suite sa-sv --report out --prompt mask --skip-last video --absent"
+                " skip --mean all"
+            ),
             options.Benchmark(
                 Path("data"),
                 suite="sa-sv",
@@ -105,12 +119,17 @@ def test_track_takes_every_choice(seen: Seen):
             ),
         ),
         (
-            "evaluate --pred p --gt g --skip-first annotated --skip-last object --unseen skip --mean all",
+            (
+                "evaluate --pred p --gt g --skip-first annotated --skip-last object --unseen skip"
+                " --mean all"
+            ),
             options.Evaluate(Path("p"), Path("g"), rules=SA_V),
         ),
         (
             "synth out --videos 3 --frames 20 --size 128 --seed 5 --procedure myotomy --workers 2",
-            options.Synth(Path("out"), videos=3, frames=20, size=128, seed=5, procedure="myotomy", workers=2),
+            options.Synth(
+                Path("out"), videos=3, frames=20, size=128, seed=5, procedure="myotomy", workers=2
+            ),
         ),
         ("train nano --out runs/n --resume", options.Train("nano", Path("runs/n"), resume=True)),
         ("demo --out d --seed 3", options.Demo(Path("d"), seed=3)),
@@ -136,7 +155,9 @@ def test_every_command_gets_its_options(seen: Seen, words: str, expected: Any):
         "benchmark data --memory none",
     ],
 )
-def test_what_cannot_be_parsed_exits_with_2(words: str, seen: Seen, capsys: pytest.CaptureFixture[str]):
+def test_what_cannot_be_parsed_exits_with_2(
+    words: str, seen: Seen, capsys: pytest.CaptureFixture[str]
+):
     with pytest.raises(SystemExit) as stopped:
         cli.main(words.split())
     assert stopped.value.code == 2
@@ -198,7 +219,9 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch):
         cli.main(SYNTH)
 
 
-def test_an_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_an_interrupt_exits_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     failing(monkeypatch, KeyboardInterrupt())
     assert cli.main(SYNTH) == 130
     assert capsys.readouterr().err == "sam2s: interrupted\n"
@@ -214,15 +237,21 @@ def test_a_reader_that_leaves_is_no_fault(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("own", "seen_by_torch"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(own: dict[str, str], seen_by_torch: str):
-    """In a process of its own: the setting must be there before torch is, and torch must not be there before it."""
+@pytest.mark.parametrize(
+    ("own", "seen_by_torch"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+)
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    own: dict[str, str], seen_by_torch: str
+):
+    """In a process of its own: the setting must be there before torch is, and torch must not be
+    there before it."""
     code = (
-        "import os, sys, sam2s.cli as cli;"
-        "assert 'torch' not in sys.modules;"
-        "cli._handler = lambda given: lambda value: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules) or 0;"
-        "cli.main(['synth', 'out'])"
+        "import os, sys, sam2s.cli as cli;assert 'torch' not in sys.modules;cli._handler = lambda"
+        " given: lambda value: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules) or"
+        " 0;cli.main(['synth', 'out'])"
     )
     env = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | own
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == [seen_by_torch, "False"]

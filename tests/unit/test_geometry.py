@@ -9,7 +9,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.geometry import IMAGE_MEAN, IMAGE_STD, image_to_model, logits_to_source, mask_to_model, points_to_model
+from sam2s.geometry import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    image_to_model,
+    logits_to_source,
+    mask_to_model,
+    points_to_model,
+)
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -20,8 +27,12 @@ def test_image_is_resized_with_antialias_and_normalised():
     image = picture(90, 60)
     given = image_to_model(image, 32)
     plane = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-    exact = F.interpolate(plane, (32, 32), mode="bilinear", antialias=True, align_corners=False) / 255
-    expected = (exact - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
+    exact = (
+        F.interpolate(plane, (32, 32), mode="bilinear", antialias=True, align_corners=False) / 255
+    )
+    expected = (exact - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(
+        3, 1, 1
+    )
     assert given.shape == (1, 3, 32, 32)
     # One grey value of rounding, in units of the standard deviation.
     assert float((given - expected).abs().max()) <= 1.01 / 255 / min(IMAGE_STD)

@@ -1,4 +1,5 @@
-"""Beyond J and F: swaps, recovery, presence, calibration and the course over time, as JSON and as a table."""
+"""Beyond J and F: swaps, recovery, presence, calibration and the course over time, as JSON and as a
+table."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ COLUMNS = (
 
 
 def details_json(board: Scoreboard) -> dict[str, Any]:
-    """{"all" and each subset: what is known beyond its means}; the definitions are those of ``sam2s.metrics``."""
+    """{"all" and each subset: what is known beyond its means}; the definitions are those of
+    ``sam2s.metrics``."""
     groups = {ALL: board} | {name: board.of(objects) for name, objects in board.by_subset().items()}
     return {name: _one(group) for name, group in groups.items()}
 
@@ -44,7 +46,8 @@ def _one(board: Scoreboard) -> dict[str, Any]:
 
 
 def behaviour_json(found: Behaviour) -> dict[str, Any]:
-    """Counts, and the rates in percent that follow from them; None where there was nothing to count."""
+    """Counts, and the rates in percent that follow from them; None where there was nothing to
+    count."""
     return {
         "objects": found.objects,
         "frames": found.frames,
@@ -62,7 +65,10 @@ def behaviour_json(found: Behaviour) -> dict[str, Any]:
 def details_table(details: Mapping[str, Any]) -> str:
     """``details_json`` as a Markdown table, a row per subset and one for all objects."""
     rows = [name for name in details if name != ALL]
-    lines = ["| | " + " | ".join(COLUMNS) + " |", "| :-- | " + " | ".join(["--:"] * len(COLUMNS)) + " |"]
+    lines = [
+        "| | " + " | ".join(COLUMNS) + " |",
+        "| :-- | " + " | ".join(["--:"] * len(COLUMNS)) + " |",
+    ]
     for name in [*(rows if len(rows) > 1 else ()), ALL]:
         lines.append(f"| {name} | " + " | ".join(details_cells(details[name])) + " |")
     return "\n".join(lines) + "\n"
@@ -70,7 +76,15 @@ def details_table(details: Mapping[str, Any]) -> str:
 
 def details_cells(entry: Mapping[str, Any]) -> list[str]:
     """The cells of one row, in the order of ``COLUMNS``."""
-    keys = ("swaps", "on_other", "returns", "recovered", "frames_to_recover", "seconds_to_recover", "false_presence")
+    keys = (
+        "swaps",
+        "on_other",
+        "returns",
+        "recovered",
+        "frames_to_recover",
+        "seconds_to_recover",
+        "false_presence",
+    )
     return [_number(entry[key]) for key in (*keys, "missed", "ece", "ece_found")]
 
 
@@ -103,4 +117,9 @@ def _curve(curve: Reliability) -> dict[str, list[float]]:
 
 
 def _point(point: CoursePoint) -> dict[str, Any]:
-    return {"first": point.first, "last": point.last, "objects": point.objects, **(percent(point.score) or {})}
+    return {
+        "first": point.first,
+        "last": point.last,
+        "objects": point.objects,
+        **(percent(point.score) or {}),
+    }

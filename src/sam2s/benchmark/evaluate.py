@@ -1,8 +1,8 @@
 """Score masks on disk against true masks: ``sam2s evaluate``.
 
-A mask that was not predicted is an empty one. Folders do not say what was prompted, so by default every frame that the
-truth annotates counts, for every object of the truth; other rules are options (``rules``: those of DAVIS 2017 and of
-SA-V's evaluator are there by name).
+A mask that was not predicted is an empty one. Folders do not say what was prompted, so by default
+every frame that the truth annotates counts, for every object of the truth; other rules are options
+(``rules``: those of DAVIS 2017 and of SA-V's evaluator are there by name).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.rules import EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
 from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
-from sam2s.data.pictures import natural_key
 from sam2s.errors import InputError
+from sam2s.media.pictures import natural_key
 from sam2s.metrics import Score, mean_score, score_frame
 
 FORMAT = "sam2s-evaluation-1"
@@ -29,7 +29,8 @@ FORMAT = "sam2s-evaluation-1"
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores of a folder. ``missing``: {video: number of (object, frame) masks that were not predicted}."""
+    """Scores of a folder. ``missing``: {video: number of (object, frame) masks that were not
+    predicted}."""
 
     board: Scoreboard
     missing: Mapping[str, int]
@@ -55,17 +56,21 @@ def evaluate_folders(
     json: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
-    """J, F and J&F of the masks in ``pred`` against those in ``gt``; either in any layout of ``folders``.
+    """J, F and J&F of the masks in ``pred`` against those in ``gt``; either in any layout of
+    ``folders``.
 
-    ``json``: also write the result there. Raises InputError when a folder holds no masks, a video of ``gt`` was not
-    predicted at all or under other frame names, masks differ in size, or nothing is left to score.
+    ``json``: also write the result there. Raises InputError when a folder holds no masks, a video
+    of ``gt`` was not predicted at all or under other frame names, masks differ in size, or nothing
+    is left to score.
     """
     truth, predicted = open_mask_folder(gt), open_mask_folder(pred)
     pairs = _pair(truth, predicted, pred)
     objects: list[ObjectScore] = []
     missing: dict[str, int] = {}
     jobs = [(true, other, object_id) for true, other in pairs for object_id in true.objects]
-    for true, other, object_id in tqdm(jobs, unit="object", disable=not progress, dynamic_ncols=True):
+    for true, other, object_id in tqdm(
+        jobs, unit="object", disable=not progress, dynamic_ncols=True
+    ):
         order = sorted(_frame_names(true), key=natural_key)
         start = _start(true, object_id, order)
         if not takes_part(rules, start, range(len(order))):
@@ -78,7 +83,9 @@ def evaluate_folders(
         objects.append(_object_score(true, object_id, Path(gt).name, start, score))
     board = Scoreboard(tuple(objects), Means(rules.unit, rules.mean))
     if board.mean is None:
-        raise InputError(f"{gt}: no annotated frame is left to score; skip less, or check the folder")
+        raise InputError(
+            f"{gt}: no annotated frame is left to score; skip less, or check the folder"
+        )
     result = Evaluation(board, missing, {"pred": str(pred), "gt": str(gt), "rules": asdict(rules)})
     if json is not None:
         write_json(json, result.to_json())
@@ -88,20 +95,25 @@ def evaluate_folders(
 def _pair(
     truth: Mapping[str, VideoMasks], predicted: Mapping[str, VideoMasks], where: Path | str
 ) -> list[tuple[VideoMasks, VideoMasks]]:
-    """True and predicted videos of the same name; two folders of one video each need not agree on it."""
+    """True and predicted videos of the same name; two folders of one video each need not agree on
+    it."""
     if len(truth) == len(predicted) == 1:
         pairs = list(zip(truth.values(), predicted.values(), strict=True))
     else:
         lacking = [name for name in truth if name not in predicted]
         if lacking:
-            raise InputError(f"{where}: has no masks of video '{lacking[0]}' ({len(lacking)} of {len(truth)} missing)")
+            raise InputError(
+                f"{where}: has no masks of video '{lacking[0]}' ({len(lacking)} of {len(truth)}"
+                " missing)"
+            )
         pairs = [(truth[name], predicted[name]) for name in truth]
     for true, other in pairs:
         ours, theirs = _frame_names(true), _frame_names(other)
         if ours and theirs and not ours & theirs:
             raise InputError(
-                f"{where}: no mask of video '{true.name}' is named as a true one is "
-                f"('{min(theirs)}.png' there, '{min(ours)}.png' in the truth); give them the frames' names"
+                f"{where}: no mask of video '{true.name}' is named as a true one is"
+                f" ('{min(theirs)}.png' there, '{min(ours)}.png' in the truth); give them the"
+                " frames' names"
             )
     return pairs
 
@@ -112,12 +124,16 @@ def _frame_names(video: VideoMasks) -> set[str]:
 
 def _start(video: VideoMasks, object_id: int, order: list[str]) -> int | None:
     """The place, among the video's annotated frames, of the first that shows the object."""
-    shown = (frame for frame in video.masks.frames(object_id) if _read(video, object_id, frame).any())
+    shown = (
+        frame for frame in video.masks.frames(object_id) if _read(video, object_id, frame).any()
+    )
     first = next(shown, None)
     return None if first is None else order.index(first)
 
 
-def _frames(video: VideoMasks, object_id: int, order: list[str], start: int | None, rules: Rules) -> list[str]:
+def _frames(
+    video: VideoMasks, object_id: int, order: list[str], start: int | None, rules: Rules
+) -> list[str]:
     """Names of the frames that may count for the object."""
     places = {frame: i for i, frame in enumerate(order)}
     annotated = [places[frame] for frame in video.masks.frames(object_id)]
@@ -130,19 +146,24 @@ def _score_frames(
     for frame in frames:
         mask, guess = true.masks.read(object_id, frame), other.masks.read(object_id, frame)
         if mask is None:
-            mask = np.zeros(_size(true, frame), bool)  # annotated for another object: the rules say it is absent
+            mask = np.zeros(
+                _size(true, frame), bool
+            )  # annotated for another object: the rules say it is absent
         guess = np.zeros_like(mask) if guess is None else guess
         if guess.shape != mask.shape:
             raise InputError(
-                f"{other.name}, object {object_id}, frame {frame}: the predicted mask is {guess.shape}, the true one "
-                f"{mask.shape} (height, width); write masks at the source's size"
+                f"{other.name}, object {object_id}, frame {frame}: the predicted mask is"
+                f" {guess.shape}, the true one {mask.shape} (height, width); write masks at the"
+                " source's size"
             )
         yield Shown(bool(mask.any()), bool(guess.any())), score_frame(guess, mask)
 
 
 def _size(video: VideoMasks, frame: str) -> tuple[int, ...]:
     """(H, W) by whichever object is annotated on the frame."""
-    return next(mask.shape for i in video.masks.ids() if (mask := video.masks.read(i, frame)) is not None)
+    return next(
+        mask.shape for i in video.masks.ids() if (mask := video.masks.read(i, frame)) is not None
+    )
 
 
 def _read(video: VideoMasks, object_id: int, frame: str) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Floors: rules that know nothing of objects. A tracker that does not clearly beat them has shown nothing.
+"""Floors: rules that know nothing of objects. A tracker that does not clearly beat them has shown
+nothing.
 
-Both are given the true first mask, more than a prompted model gets. ``HeldStill`` never moves it. ``CarriedByFlow``
-moves it along dense optical flow (OpenCV's DIS, medium preset) from each frame to the next. Neither can lose or find
-again an object.
+Both are given the true first mask, more than a prompted model gets. ``HeldStill`` never moves it.
+``CarriedByFlow`` moves it along dense optical flow (OpenCV's DIS, medium preset) from each frame to
+the next. Neither can lose or find again an object.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class Floor(Protocol):
         """Start an object with its true mask, (H, W) bool, on the frame last advanced to."""
 
     def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
-        """Masks {id: (H, W) bool} of the objects added so far on the next frame, (H, W, 3) uint8 RGB."""
+        """Masks {id: (H, W) bool} of the objects added so far on the next frame, (H, W, 3) uint8
+        RGB."""
 
 
 class HeldStill:
@@ -40,8 +42,9 @@ class HeldStill:
 class CarriedByFlow:
     """The first mask, warped backwards by the flow from each frame to the one before.
 
-    A pixel takes the mask value, interpolated, of where the flow says it came from; beyond the border there is no
-    object. Values stay fractional from frame to frame, which keeps small objects longer than cutting each time.
+    A pixel takes the mask value, interpolated, of where the flow says it came from; beyond the
+    border there is no object. Values stay fractional from frame to frame, which keeps small objects
+    longer than cutting each time.
     """
 
     def __init__(self) -> None:
@@ -63,7 +66,9 @@ class CarriedByFlow:
 
     def _warp(self, soft: np.ndarray, came_from: np.ndarray) -> np.ndarray:
         cv2 = self._cv2
-        return cv2.remap(soft, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return cv2.remap(
+            soft, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
+        )
 
 
 def make_floors() -> dict[str, Floor]:
@@ -80,5 +85,7 @@ def _import_cv2() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise InputError("floors: optical flow needs OpenCV; pip install 'sam2s[synth]' or leave floors out") from error
+        raise InputError(
+            "floors: optical flow needs OpenCV; pip install 'sam2s[synth]' or leave floors out"
+        ) from error
     return cv2

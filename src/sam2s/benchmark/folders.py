@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sam2s.data.annotations import Annotations, open_annotations
-from sam2s.data.masklet_info import ObjectInfo, VideoInfo, read_catalogue
-from sam2s.data.masklets import MASK_FOLDERS, RESOLUTIONS
-from sam2s.data.pictures import natural_key
 from sam2s.errors import InputError
+from sam2s.masklets.annotations import Annotations, open_annotations
+from sam2s.masklets.catalogue import ObjectInfo, VideoInfo, read_catalogue
+from sam2s.masklets.masklets import MASK_FOLDERS, RESOLUTIONS
+from sam2s.media.pictures import natural_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,16 @@ class VideoMasks:
     @property
     def objects(self) -> Mapping[int, ObjectInfo]:
         """{object id: what is known of it}, ascending."""
-        return {i: self.info.objects.get(i, ObjectInfo()) for i in sorted({*self.info.objects, *self.masks.ids()})}
+        return {
+            i: self.info.objects.get(i, ObjectInfo())
+            for i in sorted({*self.info.objects, *self.masks.ids()})
+        }
 
 
 def open_mask_folder(root: Path | str) -> dict[str, VideoMasks]:
-    """{video: its masks} from a masklet, DAVIS, YouTube-VOS or SA-V folder, from its folder of annotations, or from the
-    masks of a single video, which is then called after the folder. Raises InputError when there are no masks.
+    """{video: its masks} from a masklet, DAVIS, YouTube-VOS or SA-V folder, from its folder of
+    annotations, or from the masks of a single video, which is then called after the folder. Raises
+    InputError when there are no masks.
     """
     root = Path(root)
     if not root.is_dir():
@@ -40,10 +44,17 @@ def open_mask_folder(root: Path | str) -> dict[str, VideoMasks]:
         return {root.name: VideoMasks(root.name, open_annotations(folder))}
     catalogue = read_catalogue(root)
     if catalogue is None:
-        found = (p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".") and _is_video(p))
+        found = (
+            p.name
+            for p in folder.iterdir()
+            if p.is_dir() and not p.name.startswith(".") and _is_video(p)
+        )
         catalogue = {name: VideoInfo() for name in sorted(found, key=natural_key)}
     if not catalogue:
-        raise InputError(f"{folder}: no masks; expected <video>/<object id>/<frame>.png or <video>/<frame>.png in it")
+        raise InputError(
+            f"{folder}: no masks; expected <video>/<object id>/<frame>.png or <video>/<frame>.png"
+            " in it"
+        )
     return {
         name: VideoMasks(name, open_annotations(folder / name, info.objects or None), info)
         for name, info in catalogue.items()
@@ -53,7 +64,9 @@ def open_mask_folder(root: Path | str) -> dict[str, VideoMasks]:
 def _annotations_of(root: Path) -> Path:
     for name in MASK_FOLDERS:
         if (root / name).is_dir():
-            return next((deep for r in RESOLUTIONS if (deep := root / name / r).is_dir()), root / name)
+            return next(
+                (deep for r in RESOLUTIONS if (deep := root / name / r).is_dir()), root / name
+            )
     return root
 
 
@@ -63,4 +76,6 @@ def _is_video(folder: Path) -> bool:
     if any(p.is_file() and p.suffix.lower() == ".png" for p in entries):
         return True
     numbered = [p for p in entries if p.is_dir() and p.name.isdecimal()]
-    return any(any(q.is_file() and q.suffix.lower() == ".png" for q in p.iterdir()) for p in numbered)
+    return any(
+        any(q.is_file() and q.suffix.lower() == ".png" for q in p.iterdir()) for p in numbered
+    )

@@ -1,8 +1,8 @@
 """Results on disk: finished videos at once, the whole result only when it is whole.
 
-While a benchmark runs, ``<file>.partial`` holds one line of JSON per finished video below a line that says which run
-they belong to. A run that was cut off is resumed by giving the same command again; the result file itself appears in
-one move at the end.
+While a benchmark runs, ``<file>.partial`` holds one line of JSON per finished video below a line
+that says which run they belong to. A run that was cut off is resumed by giving the same command
+again; the result file itself appears in one move at the end.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from sam2s.errors import InputError
 
 
 class Journal:
-    """The finished videos of one run. ``path``: of the result file, or None to keep nothing on disk.
+    """The finished videos of one run. ``path``: of the result file, or None to keep nothing on
+    disk.
 
-    ``run``: all that decides the scores; a partial file of another run is refused (InputError) rather than mixed in.
+    ``run``: all that decides the scores; a partial file of another run is refused (InputError)
+    rather than mixed in.
     """
 
     def __init__(self, path: Path | None, run: Mapping[str, Any]) -> None:
@@ -84,7 +86,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """The file's whole text, swapped in one move. Raises InputError when its folder cannot be written."""
+    """The file's whole text, swapped in one move. Raises InputError when its folder cannot be
+    written."""
     temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,5 @@
-"""Plots of results: J&F over the time since the prompt, per class, and reliability at boundaries. Needs matplotlib."""
+"""Plots of results: J&F over the time since the prompt, per class, and reliability at boundaries.
+Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ INSTRUMENT, TISSUE = "#3b6fb6", "#d98032"
 
 
 def plot_course(runs: Mapping[str, Entry], path: Path) -> None:
-    """J&F against frames since the prompt. ``runs``: {label: a result's JSON}; one run shows its subsets as well."""
+    """J&F against frames since the prompt. ``runs``: {label: a result's JSON}; one run shows its
+    subsets as well."""
     figure, axes = _figure(WIDTH, HEIGHT)
     if len(runs) == 1:
         (details,) = (entry["details"] for entry in runs.values())
@@ -34,7 +36,11 @@ def plot_course(runs: Mapping[str, Entry], path: Path) -> None:
             _course(axes, entry["details"][ALL]["course"], label, linewidth=1.8)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set(xlabel="frames since the prompt", ylabel="J&F, % (mean over objects still annotated)", ylim=(0, 100))
+    axes.set(
+        xlabel="frames since the prompt",
+        ylabel="J&F, % (mean over objects still annotated)",
+        ylim=(0, 100),
+    )
     axes.set_title("J&F over time since the prompt")
     _legend_beside(axes)
     _save(figure, path)
@@ -43,11 +49,19 @@ def plot_course(runs: Mapping[str, Entry], path: Path) -> None:
 def _course(axes: Axes, points: Sequence[Entry], label: str, **style: Any) -> None:
     if points:
         middle = [(point["first"] * point["last"]) ** 0.5 for point in points]
-        axes.plot(middle, [point["jf"] for point in points], marker="o", markersize=3, label=label, **style)
+        axes.plot(
+            middle,
+            [point["jf"] for point in points],
+            marker="o",
+            markersize=3,
+            label=label,
+            **style,
+        )
 
 
 def plot_classes(entry: Entry, path: Path) -> None:
-    """J&F of every class, best first, with the number of objects; the rarest are left out beyond 40."""
+    """J&F of every class, best first, with the number of objects; the rarest are left out beyond
+    40."""
     found: dict[str, list[Entry]] = {}
     for scored in entry["objects"].values():
         if scored["jf"] is not None:
@@ -66,16 +80,20 @@ def plot_classes(entry: Entry, path: Path) -> None:
     axes.set_yticks(range(len(shown)), [f"{name} ({len(found[name])})" for name in shown])
     axes.set(xlim=(0, 108), xlabel="J&F, %")
     left_out = len(found) - len(common)
-    axes.set_title("J&F by class (number of objects)" + (f"; {left_out} rare classes left out" if left_out else ""))
+    axes.set_title(
+        "J&F by class (number of objects)"
+        + (f"; {left_out} rare classes left out" if left_out else "")
+    )
     _legend_beside(axes)
     _save(figure, path)
 
 
 def plot_reliability(runs: Mapping[str, Entry], path: Path) -> bool:
-    """Observed frequency against predicted probability at true boundaries, and how often each probability is given.
+    """Observed frequency against predicted probability at true boundaries, and how often each
+    probability is given.
 
-    One run shows all frames and those on which the object was found; several show the latter. False, and no file,
-    where no run has logits.
+    One run shows all frames and those on which the object was found; several show the latter.
+    False, and no file, where no run has logits.
     """
     curves = _reliability_curves(runs)
     if not curves:
@@ -83,10 +101,17 @@ def plot_reliability(runs: Mapping[str, Entry], path: Path) -> bool:
     figure, (axes, bars) = _figures(7.6, 5.6, heights=(4, 1))
     axes.plot([0, 100], [0, 100], color="0.5", linestyle="--", linewidth=1, label="perfect")
     for label, curve in curves.items():
-        predicted, observed = ([100 * value for value in curve[key]] for key in ("predicted", "observed"))
+        predicted, observed = (
+            [100 * value for value in curve[key]] for key in ("predicted", "observed")
+        )
         axes.plot(predicted, observed, marker="o", markersize=4, label=label, clip_on=False)
         total = sum(curve["pixels"])
-        bars.plot(predicted, [100 * n / total for n in curve["pixels"]], marker=".", color=axes.lines[-1].get_color())
+        bars.plot(
+            predicted,
+            [100 * n / total for n in curve["pixels"]],
+            marker=".",
+            color=axes.lines[-1].get_color(),
+        )
     axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="pixels that belong to the object, %")
     which = ", objects found (IoU of 50 % or more)" if len(runs) > 1 else ""
     axes.set_title(f"Reliability at true boundaries{which}")
@@ -109,7 +134,9 @@ def _reliability_curves(runs: Mapping[str, Entry]) -> dict[str, Entry]:
             curves[f"object in view\n(ECE {_ece(found['ece'])})"] = found["reliability"]["every"]
         if found["ece_found"] is not None:
             where = "" if len(runs) > 1 else "object found,\nIoU of 50 % or more\n"
-            curves[f"{prefix}{where}(ECE {_ece(found['ece_found'])})"] = found["reliability"]["found"]
+            curves[f"{prefix}{where}(ECE {_ece(found['ece_found'])})"] = found["reliability"][
+                "found"
+            ]
     return {label: curve for label, curve in curves.items() if curve["pixels"]}
 
 
@@ -134,7 +161,9 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise InputError("plots need matplotlib: pip install 'sam2s[train]', or leave out --report") from error
+        raise InputError(
+            "plots need matplotlib: pip install 'sam2s[train]', or leave out --report"
+        ) from error
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -142,7 +171,9 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _figures(width: float, height: float, heights: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
+def _figures(
+    width: float, height: float, heights: Sequence[float]
+) -> tuple[Figure, Sequence[Axes]]:
     """Axes one above the other, their ``heights`` in proportion."""
     require_matplotlib()
     from matplotlib.figure import Figure

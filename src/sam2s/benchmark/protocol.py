@@ -1,10 +1,11 @@
 """The protocol: what is prompted, where, and which frames count.
 
-Every object is prompted once, on its first annotated frame that shows it. Clicks come from the simulated user
-(``tracking.annotator``): the first at the object's centre, each further one at the centre of the largest error of the
-mask shown so far, all on that one frame. The model then tracks to the end; every annotated frame after the prompted one
-is scored at the source's resolution, frames without the object included (there an empty mask scores 1, any other 0).
-Other rules that evaluators go by are options (``benchmark.rules``).
+Every object is prompted once, on its first annotated frame that shows it. Clicks come from the
+simulated user (``tracking.annotator``): the first at the object's centre, each further one at the
+centre of the largest error of the mask shown so far, all on that one frame. The model then tracks
+to the end; every annotated frame after the prompted one is scored at the source's resolution,
+frames without the object included (there an empty mask scores 1, any other 0). Other rules that
+evaluators go by are options (``benchmark.rules``).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from sam2s.benchmark.rules import BENCHMARK, Rules, frames_to_score, takes_part
-from sam2s.data.masklets import MaskletVideo
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletVideo
 from sam2s.tracking.annotator import Click, box_around, center_click, to_points
 from sam2s.tracking.tracker import Prompts
 from sam2s.types import Frame, FrameResult, Mask, Prompt
@@ -28,17 +29,22 @@ PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
 class TrackerLike(Protocol):
     """What the benchmark needs of a tracker; ``tracking.tracker.Tracker`` is one."""
 
-    def step(self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None) -> FrameResult: ...
+    def step(
+        self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None
+    ) -> FrameResult: ...
 
-    def preview(self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None) -> FrameResult: ...
+    def preview(
+        self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None
+    ) -> FrameResult: ...
 
     def reset(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One object to track: prompted on frame ``start`` (an index), scored on the frames ``scored``; ``watched``: its
-    annotated frames after the prompted one, on which swaps and recovery are told."""
+    """One object to track: prompted on frame ``start`` (an index), scored on the frames ``scored``;
+    ``watched``: its annotated frames after the prompted one, on which swaps and recovery are
+    told."""
 
     object_id: int
     start: int
@@ -52,7 +58,8 @@ class Target:
 
 
 def plan(video: MaskletVideo, rules: Rules = BENCHMARK) -> list[Target]:
-    """The objects of a video to prompt, in the order of their ids; an object never in view has no target."""
+    """The objects of a video to prompt, in the order of their ids; an object never in view has no
+    target."""
     labels = {object_id: video.annotated(object_id) for object_id in sorted(video.info.objects)}
     everyone = sorted(set().union(*labels.values())) if labels else []
     targets = []
@@ -60,16 +67,20 @@ def plan(video: MaskletVideo, rules: Rules = BENCHMARK) -> list[Target]:
         start = next((i for i in annotated if _shows(video.mask(object_id, i))), None)
         if start is not None and takes_part(rules, start, everyone):
             scored = frozenset(frames_to_score(rules, annotated, start, everyone))
-            targets.append(Target(object_id, start, scored, frozenset(i for i in annotated if i > start)))
+            targets.append(
+                Target(object_id, start, scored, frozenset(i for i in annotated if i > start))
+            )
     return targets
 
 
 def prompt_objects(
     tracker: TrackerLike, frame: Frame, masks: Mapping[int, np.ndarray], kind: PromptKind
 ) -> tuple[dict[int, Prompt], FrameResult | None]:
-    """Prompts for the objects that start on ``frame``, given their true ``masks``, and the last preview, if any.
+    """Prompts for the objects that start on ``frame``, given their true ``masks``, and the last
+    preview, if any.
 
-    Hand both to ``tracker.step``. Corrections are asked of all objects together, and leave the tracker's state alone.
+    Hand both to ``tracker.step``. Corrections are asked of all objects together, and leave the
+    tracker's state alone.
     """
     if kind == "mask":
         return {i: Mask(mask) for i, mask in masks.items()}, None

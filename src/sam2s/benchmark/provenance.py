@@ -1,4 +1,5 @@
-"""What a figure needs beside it so that someone else can get it again: versions, machine, weights, command."""
+"""What a figure needs beside it so that someone else can get it again: versions, machine, weights,
+command."""
 
 from __future__ import annotations
 
@@ -28,11 +29,14 @@ def provenance() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its cores and the threads torch uses, the GPU where there is one, and the system."""
+    """Processor, its cores and the threads torch uses, the GPU where there is one, and the
+    system."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
     }

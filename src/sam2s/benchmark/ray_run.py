@@ -1,9 +1,10 @@
 """The videos of a benchmark as tasks on a Ray cluster that is there already (the extra ``ray``).
 
-A worker (a Ray actor) opens the model once and then scores one video after another; the driver hands out the longest
-videos first and keeps what comes back in its journal, so that a run that was cut off goes on where it was. A video that
-fails is told of at the end, the others go on. Data, weights and the folder for masks must be visible to the workers
-under the same paths, and this package installed there.
+A worker (a Ray actor) opens the model once and then scores one video after another; the driver
+hands out the longest videos first and keeps what comes back in its journal, so that a run that was
+cut off goes on where it was. A video that fails is told of at the end, the others go on. Data,
+weights and the folder for masks must be visible to the workers under the same paths, and this
+package installed there.
 """
 
 from __future__ import annotations
@@ -20,17 +21,25 @@ from tqdm import tqdm
 
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import TrackerLike
-from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, assemble, identity, prepare, score_videos
+from sam2s.benchmark.run import (
+    BenchmarkResult,
+    Contestant,
+    Options,
+    assemble,
+    identity,
+    prepare,
+    score_videos,
+)
 from sam2s.benchmark.video import VideoScores
-from sam2s.data.masklets import MaskletFolder
 from sam2s.errors import InputError, Sam2sError
+from sam2s.masklets.masklets import MaskletFolder
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where to run. ``address``: of the cluster (``auto``, ``host:6379``, ``ray://host:10001``); ``workers``: how many
-    copies of the model, None for one on each GPU, or on each four processor cores where there is no GPU; ``gpus``:
-    of each worker, None for 1 where the cluster has any."""
+    """Where to run. ``address``: of the cluster (``auto``, ``host:6379``, ``ray://host:10001``);
+    ``workers``: how many copies of the model, None for one on each GPU, or on each four processor
+    cores where there is no GPU; ``gpus``: of each worker, None for 1 where the cluster has any."""
 
     address: str = "auto"
     workers: int | None = None
@@ -40,7 +49,8 @@ class Cluster:
 class Worker:
     """What runs in an actor: one contestant, videos by name.
 
-    It opens at the first call, not when it is made: of an error in an actor's constructor Ray hands on the text alone.
+    It opens at the first call, not when it is made: of an error in an actor's constructor Ray hands
+    on the text alone.
     """
 
     def __init__(self, root: str, open_one: Callable[[], Contestant], options: Options) -> None:
@@ -77,10 +87,12 @@ class _Kept:
 def run_on_ray(
     root: Path | str, open_one: Callable[[], Contestant], options: Options, cluster: Cluster
 ) -> BenchmarkResult:
-    """``run_benchmark``, on a cluster. ``open_one`` opens the contestant; it is called once in every worker.
+    """``run_benchmark``, on a cluster. ``open_one`` opens the contestant; it is called once in
+    every worker.
 
-    Raises InputError where Ray is not installed or the cluster cannot be reached, as ``run_benchmark``, and, after all
-    other videos are finished and kept beside ``options.json``, for videos that failed, with the reason of each.
+    Raises InputError where Ray is not installed or the cluster cannot be reached, as
+    ``run_benchmark``, and, after all other videos are finished and kept beside ``options.json``,
+    for videos that failed, with the reason of each.
     """
     ray = _import_ray()
     folder, names = prepare(root, options)
@@ -90,7 +102,10 @@ def run_on_ray(
             # This process tracks nothing: the contestant here is only what the result says of it.
             contestant = Contestant(cast(TrackerLike, None), team.about())
             journal = Journal(options.json, identity(folder, contestant, options, names))
-            todo = sorted((n for n in names if n not in journal.finished), key=lambda n: (-len(folder.videos[n]), n))
+            todo = sorted(
+                (n for n in names if n not in journal.finished),
+                key=lambda n: (-len(folder.videos[n]), n),
+            )
             failed = _hand_out(team, todo, journal, options.progress)
         finally:
             team.dismiss()
@@ -98,7 +113,11 @@ def run_on_ray(
         reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
         raise InputError(
             f"{len(failed)} of {len(names)} videos failed ({reasons}); "
-            + ("the others are kept, give the same command to try these again" if options.json else "give --json FILE")
+            + (
+                "the others are kept, give the same command to try these again"
+                if options.json
+                else "give --json FILE"
+            )
         )
     result = assemble(folder, contestant, options, names, journal.finished)
     journal.close(result.to_json())
@@ -133,13 +152,19 @@ class _Team:
         self._all = list(self._idle)
 
     def about(self) -> dict[str, Any]:
-        """Of the contestants, which must be one and the same. Raises the error that opening one met."""
+        """Of the contestants, which must be one and the same. Raises the error that opening one
+        met."""
         try:
-            about: list[dict[str, Any]] = self._ray.get([worker.about.remote() for worker in self._idle])
+            about: list[dict[str, Any]] = self._ray.get(
+                [worker.about.remote() for worker in self._idle]
+            )
         except self._ray.exceptions.RayError as error:
             raise _for_users(error, "a worker did not start") from error
         if any(other != about[0] for other in about):
-            raise InputError("the workers do not run alike (other weights or devices); name weights and device exactly")
+            raise InputError(
+                "the workers do not run alike (other weights or devices); name weights and device"
+                " exactly"
+            )
         return about[0]
 
     def each(self, names: list[str]) -> Iterator[tuple[str, VideoScores | str]]:
@@ -160,7 +185,8 @@ class _Team:
             yield name, outcome
 
     def dismiss(self) -> None:
-        """End all actors: in a session that stays open they would keep their share of the cluster."""
+        """End all actors: in a session that stays open they would keep their share of the
+        cluster."""
         for worker in self._all:
             self._ray.kill(worker)
 
@@ -179,7 +205,9 @@ class _Team:
 def _reason(error: Exception) -> str:
     """One line: the error of the task itself where there is one."""
     cause = getattr(error, "cause", None) or error
-    first = next((line.strip() for line in str(cause).splitlines() if line.strip()), "no reason given")
+    first = next(
+        (line.strip() for line in str(cause).splitlines() if line.strip()), "no reason given"
+    )
     return first if isinstance(cause, Sam2sError) else f"{type(cause).__name__}: {first}"
 
 
@@ -197,7 +225,9 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"--ray {address}: no Ray cluster can be reached there ({_reason(error)})") from error
+        raise InputError(
+            f"--ray {address}: no Ray cluster can be reached there ({_reason(error)})"
+        ) from error
     try:
         yield
     finally:
@@ -208,5 +238,7 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise InputError("--ray: Ray is not installed; install it with: pip install 'sam2s[ray]'") from None
+        raise InputError(
+            "--ray: Ray is not installed; install it with: pip install 'sam2s[ray]'"
+        ) from None
     return ray

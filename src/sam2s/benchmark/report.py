@@ -10,7 +10,10 @@ from typing import Any
 from sam2s.benchmark.run import FORMAT, BenchmarkResult
 from sam2s.errors import InputError
 
-FLOOR_NAMES = {"still": "floor: first mask held still", "flow": "floor: first mask carried by optical flow"}
+FLOOR_NAMES = {
+    "still": "floor: first mask held still",
+    "flow": "floor: first mask carried by optical flow",
+}
 
 
 def read_result(path: Path | str) -> dict[str, Any]:
@@ -21,14 +24,18 @@ def read_result(path: Path | str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(result, dict) or result.get("format") != FORMAT:
-        raise InputError(f"{path}: not a benchmark result ({FORMAT}); make one with sam2s benchmark --json")
+        raise InputError(
+            f"{path}: not a benchmark result ({FORMAT}); make one with sam2s benchmark --json"
+        )
     return result
 
 
 def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> str:
-    """J&F in percent: a row per result, and per floor (once per data set), a column per subset, then mean and frames/s.
+    """J&F in percent: a row per result, and per floor (once per data set), a column per subset,
+    then mean and frames/s.
 
-    Results are ``BenchmarkResult`` or what ``read_result`` gives. A subset that a result lacks is a dash.
+    Results are ``BenchmarkResult`` or what ``read_result`` gives. A subset that a result lacks is a
+    dash.
     """
     entries = [r.to_json() if isinstance(r, BenchmarkResult) else r for r in results]
     rows = [(label_of(entry), entry, entry["fps"]) for entry in entries]
@@ -39,7 +46,10 @@ def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> st
     }
     rows.extend(floors.values())
     subsets = list(dict.fromkeys(name for _, entry, _ in rows for name in entry["subsets"]))
-    lines = [line(["", *subsets, "mean J&F", "J", "F", "frames/s"]), line([":--", *["--:"] * (len(subsets) + 4)])]
+    lines = [
+        line(["", *subsets, "mean J&F", "J", "F", "frames/s"]),
+        line([":--", *["--:"] * (len(subsets) + 4)]),
+    ]
     for label, entry, fps in rows:
         mean = entry["mean"] or {}
         cells = [_jf(entry["subsets"].get(name)) for name in subsets]
@@ -52,7 +62,11 @@ def label_of(entry: Mapping[str, Any]) -> str:
     """A result's name in a table: model, memory rule, prompt."""
     memory = entry["model"].get("memory")
     rule = memory.get("rule") if isinstance(memory, Mapping) else memory
-    return ", ".join(str(part) for part in (entry["model"].get("name"), rule, entry["protocol"]["prompt"]) if part)
+    return ", ".join(
+        str(part)
+        for part in (entry["model"].get("name"), rule, entry["protocol"]["prompt"])
+        if part
+    )
 
 
 def _jf(score: Mapping[str, float] | None) -> str:

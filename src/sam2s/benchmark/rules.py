@@ -1,4 +1,5 @@
-"""The rules that evaluators disagree on, each an option; ``docs/benchmark.md`` says who does what. Light to import."""
+"""The rules that evaluators disagree on, each an option; ``docs/benchmark.md`` says who does what.
+Light to import."""
 
 from __future__ import annotations
 
@@ -12,20 +13,23 @@ class Rules:
     """Which objects and frames count, and how means are formed (docs/benchmark.md)."""
 
     skip_first: Literal["none", "annotated", "prompted"] = "prompted"
-    """Leave out of each object's annotated frames: none, the first (DAVIS, SA-V), or all up to the first that shows
-    it, which is the prompted one."""
+    """Leave out of each object's annotated frames: none, the first (DAVIS, SA-V), or all up to the
+    first that shows it, which is the prompted one."""
     skip_last: Literal["none", "object", "video"] = "none"
-    """Leave out each object's last annotated frame (SA-V), or the video's last annotated frame (DAVIS)."""
-    absent: Literal["score", "skip"] = "score"
-    """Frames on which the object is absent: score 1 for an empty mask and 0 for any other, or leave them out."""
-    unseen: Literal["score", "skip"] = "score"
-    """Leading frames on which neither the true nor the predicted mask has shown the object yet, and objects that no
-    scored frame shows: score them like others, or leave them out (SA-V)."""
-    unlabelled: Literal["skip", "absent"] = "skip"
-    """A frame that is annotated for another object only: leave it out for this one, or take this one to be absent."""
-    late: Literal["prompt", "drop"] = "prompt"
-    """An object that is not on the video's first annotated frame: prompt it where it appears, or leave it out
+    """Leave out each object's last annotated frame (SA-V), or the video's last annotated frame
     (DAVIS)."""
+    absent: Literal["score", "skip"] = "score"
+    """Frames on which the object is absent: score 1 for an empty mask and 0 for any other, or leave
+    them out."""
+    unseen: Literal["score", "skip"] = "score"
+    """Leading frames on which neither the true nor the predicted mask has shown the object yet, and
+    objects that no scored frame shows: score them like others, or leave them out (SA-V)."""
+    unlabelled: Literal["skip", "absent"] = "skip"
+    """A frame that is annotated for another object only: leave it out for this one, or take this
+    one to be absent."""
+    late: Literal["prompt", "drop"] = "prompt"
+    """An object that is not on the video's first annotated frame: prompt it where it appears, or
+    leave it out (DAVIS)."""
     unit: Literal["object", "video"] = "object"
     """What the mean of a subset is over: objects, or videos with the mean over their objects."""
     mean: Literal["subsets", "all"] = "subsets"
@@ -42,11 +46,13 @@ SA_V = Rules(skip_first="annotated", skip_last="object", unseen="skip", mean="al
 """The evaluator of SA-V, val and test."""
 
 
-def frames_to_score(rules: Rules, annotated: Sequence[int], start: int | None, everyone: Sequence[int]) -> list[int]:
+def frames_to_score(
+    rules: Rules, annotated: Sequence[int], start: int | None, everyone: Sequence[int]
+) -> list[int]:
     """The frames of one object that may count, ascending.
 
-    ``annotated``: its annotated frames; ``start``: the first of them that shows it, None if none does; ``everyone``:
-    the frames annotated for any object of the video. All ascending.
+    ``annotated``: its annotated frames; ``start``: the first of them that shows it, None if none
+    does; ``everyone``: the frames annotated for any object of the video. All ascending.
     """
     frames = list(everyone if rules.unlabelled == "absent" else annotated)
     last = {"none": None, "object": annotated[-1:], "video": everyone[-1:]}[rules.skip_last]

@@ -1,4 +1,5 @@
-"""Score a tracker on a folder of annotated videos (rules in ``protocol``), and write what came of it."""
+"""Score a tracker on a folder of annotated videos (rules in ``protocol``), and write what came of
+it."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
-from sam2s.data.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.memory.bank import Policy
 from sam2s.metrics import Score
 from sam2s.model.sam2s import SAM2S
@@ -33,10 +34,11 @@ FORMAT = "sam2s-benchmark-1"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. ``prompt``: see ``protocol``; ``rules``: which frames and objects count; ``suite``: name of a
-    suite, or None to score the folder as it is; ``floors``: score the two floors on the same frames;
-    ``videos``: names to run, () for all; ``json``: the result file, which also makes an interrupted run resumable;
-    ``masks``: a folder for the model's masks, in a layout that ``evaluate`` reads; ``progress``: show a bar."""
+    """How to run. ``prompt``: see ``protocol``; ``rules``: which frames and objects count;
+    ``suite``: name of a suite, or None to score the folder as it is; ``floors``: score the two
+    floors on the same frames; ``videos``: names to run, () for all; ``json``: the result file,
+    which also makes an interrupted run resumable; ``masks``: a folder for the model's masks, in a
+    layout that ``evaluate`` reads; ``progress``: show a bar."""
 
     prompt: PromptKind = "3-click"
     rules: Rules = BENCHMARK
@@ -50,7 +52,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A tracker and what the result says of it (name, weights' sha256, image size, memory rule, device...)."""
+    """A tracker and what the result says of it (name, weights' sha256, image size, memory rule,
+    device...)."""
 
     tracker: TrackerLike
     about: Mapping[str, Any]
@@ -66,7 +69,8 @@ class Finished(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
-    """Scores of the model and, on request, of the floors, with all that is needed to get them again."""
+    """Scores of the model and, on request, of the floors, with all that is needed to get them
+    again."""
 
     videos: tuple[VideoScores, ...]
     protocol: Mapping[str, Any]
@@ -81,16 +85,20 @@ class BenchmarkResult:
 
     def board(self, method: str = MODEL) -> Scoreboard:
         """All objects as one method scored them."""
-        return Scoreboard(tuple(o for v in self.videos for o in v.methods.get(method, ())), self.means)
+        return Scoreboard(
+            tuple(o for v in self.videos for o in v.methods.get(method, ())), self.means
+        )
 
     @property
     def prompted(self) -> Score | None:
-        """The model's masks on the prompted frames, which ``board`` leaves out: how well it understood the prompts."""
+        """The model's masks on the prompted frames, which ``board`` leaves out: how well it
+        understood the prompts."""
         return Scoreboard(tuple(o for v in self.videos for o in v.prompted), self.means).mean
 
     @property
     def frames_per_second(self) -> float | None:
-        """Frames end to end: read and decode the picture, resize, track all objects, masks at source size."""
+        """Frames end to end: read and decode the picture, resize, track all objects, masks at
+        source size."""
         seconds = sum(v.seconds for v in self.videos)
         return sum(v.frames for v in self.videos) / seconds if seconds else None
 
@@ -101,7 +109,8 @@ class BenchmarkResult:
         return sum(v.object_frames for v in self.videos) / seconds if seconds else None
 
     def to_json(self) -> dict[str, Any]:
-        """The result file: the model's means at the top level, in percent; the floors' under ``floors``."""
+        """The result file: the model's means at the top level, in percent; the floors' under
+        ``floors``."""
         return {
             "format": FORMAT,
             "unit": "percent",
@@ -113,7 +122,9 @@ class BenchmarkResult:
             "object_fps": self.object_frames_per_second,
             "floors": {name: self.board(name).to_json() for name in self.methods if name != MODEL},
             "details": details_json(self.board()),
-            **({"suite": sa_sv_json(self.board())} if self.protocol.get("suite") == "sa-sv" else {}),
+            **(
+                {"suite": sa_sv_json(self.board())} if self.protocol.get("suite") == "sa-sv" else {}
+            ),
             "skipped": {v.video: list(v.skipped) for v in self.videos if v.skipped},
             "provenance": dict(self.provenance),
         }
@@ -128,10 +139,14 @@ def open_contestant(
     image_size: int | None = None,
     exclusive: bool = False,
 ) -> Contestant:
-    """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with the weights;
-    ``exclusive``: objects that are tracked together do not overlap."""
+    """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with
+    the weights; ``exclusive``: objects that are tracked together do not overlap."""
     name = model.config.name if isinstance(model, SAM2S) else str(model)
-    loaded = model if isinstance(model, SAM2S) else load_model(model, device=device, image_size=image_size)
+    loaded = (
+        model
+        if isinstance(model, SAM2S)
+        else load_model(model, device=device, image_size=image_size)
+    )
     tracker = Tracker(loaded, memory, precision=precision, exclusive=exclusive)
     return Contestant(
         tracker,
@@ -147,11 +162,14 @@ def open_contestant(
     )
 
 
-def run_benchmark(root: Path | str, contestant: Contestant, options: Options | None = None) -> BenchmarkResult:
+def run_benchmark(
+    root: Path | str, contestant: Contestant, options: Options | None = None
+) -> BenchmarkResult:
     """Score a contestant on a masklet, DAVIS, YouTube-VOS or SA-V folder.
 
-    Deterministic: no random number is drawn. Raises InputError for data that cannot be used, an unknown prompt kind, or
-    when no object can be scored; finished videos are then kept beside ``options.json`` for the next attempt.
+    Deterministic: no random number is drawn. Raises InputError for data that cannot be used, an
+    unknown prompt kind, or when no object can be scored; finished videos are then kept beside
+    ``options.json`` for the next attempt.
     """
     options = options or Options()
     folder, names = prepare(root, options)
@@ -163,7 +181,8 @@ def run_benchmark(root: Path | str, contestant: Contestant, options: Options | N
 
 
 def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[str, ...]]:
-    """The data and the names of the videos to score, in order. InputError for whatever can be known to be wrong now."""
+    """The data and the names of the videos to score, in order. InputError for whatever can be known
+    to be wrong now."""
     check_kind(options.prompt)
     if options.floors:
         make_floors()  # a missing library is told of now, not after the first video
@@ -171,23 +190,42 @@ def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[st
         folder = open_masklets(root)
         return folder, _chosen(folder.videos, options.videos)
     chosen = choose(options.suite, root, options.progress)
-    return chosen.folder, _chosen({name: chosen.folder.videos[name] for name in chosen.names}, options.videos)
+    return chosen.folder, _chosen(
+        {name: chosen.folder.videos[name] for name in chosen.names}, options.videos
+    )
 
 
-def identity(folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str]) -> dict[str, Any]:
+def identity(
+    folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str]
+) -> dict[str, Any]:
     """All that decides the scores, as JSON: runs of equal identity may share finished videos."""
     # Which data: names and ids, so that a result cannot be resumed on another folder.
     contents = {name: sorted(folder.videos[name].info.objects) for name in names}
     protocol = describe_protocol(folder, options)
-    return {"model": dict(contestant.about), "protocol": protocol, "floors": options.floors, "videos": contents}
+    return {
+        "model": dict(contestant.about),
+        "protocol": protocol,
+        "floors": options.floors,
+        "videos": contents,
+    }
 
 
 def score_videos(
-    folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str], journal: Finished
+    folder: MaskletFolder,
+    contestant: Contestant,
+    options: Options,
+    names: Sequence[str],
+    journal: Finished,
 ) -> None:
-    """Score those of ``names`` that ``journal`` does not hold yet, and add each to it once it is finished."""
+    """Score those of ``names`` that ``journal`` does not hold yet, and add each to it once it is
+    finished."""
     videos = [folder.videos[name] for name in names]
-    with tqdm(total=sum(len(v) for v in videos), unit="frame", disable=not options.progress, dynamic_ncols=True) as bar:
+    with tqdm(
+        total=sum(len(v) for v in videos),
+        unit="frame",
+        disable=not options.progress,
+        dynamic_ncols=True,
+    ) as bar:
         for video in videos:
             if video.name not in journal.finished:
                 bar.set_description(video.name)
@@ -204,12 +242,19 @@ def assemble(
     names: Sequence[str],
     finished: Mapping[str, VideoScores],
 ) -> BenchmarkResult:
-    """The result of ``names``, all of them ``finished``. Raises InputError when no object can be scored."""
+    """The result of ``names``, all of them ``finished``. Raises InputError when no object can be
+    scored."""
     protocol = describe_protocol(folder, options)
-    means = Means(options.rules.unit, options.rules.mean, title_of if options.suite == "sa-sv" else None)
-    result = BenchmarkResult(tuple(finished[name] for name in names), protocol, contestant.about, means)
+    means = Means(
+        options.rules.unit, options.rules.mean, title_of if options.suite == "sa-sv" else None
+    )
+    result = BenchmarkResult(
+        tuple(finished[name] for name in names), protocol, contestant.about, means
+    )
     if result.board().mean is None:
-        raise InputError(f"{folder.root}: nothing to score; no object has an annotated frame after its first")
+        raise InputError(
+            f"{folder.root}: nothing to score; no object has an annotated frame after its first"
+        )
     return result
 
 
@@ -226,7 +271,9 @@ def describe_protocol(folder: MaskletFolder, options: Options) -> dict[str, Any]
     }
 
 
-def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source: str, bar: Any) -> VideoScores:
+def _run_one(
+    video: MaskletVideo, tracker: TrackerLike, options: Options, source: str, bar: Any
+) -> VideoScores:
     target = None if options.masks is None else options.masks / "Annotations" / video.name
     begun = bar.n
     scores = run_video(
@@ -239,7 +286,9 @@ def _run_one(video: MaskletVideo, tracker: TrackerLike, options: Options, source
         masks=target,
         on_frame=bar.update,
     )
-    bar.total -= len(video) - (bar.n - begun)  # frames before the first prompt and after the last annotation
+    bar.total -= len(video) - (
+        bar.n - begun
+    )  # frames before the first prompt and after the last annotation
     return scores
 
 
@@ -252,11 +301,14 @@ def _chosen(videos: Mapping[str, MaskletVideo], names: Sequence[str]) -> tuple[s
 
 def _some(names: Iterable[str], most: int = 10) -> str:
     listed = list(names)
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+    return ", ".join(listed[:most]) + (
+        f" and {len(listed) - most} more" if len(listed) > most else ""
+    )
 
 
 def _describe(memory: str | MemoryConfig | Policy | None, model: SAM2S) -> Any:
-    """The memory rule as JSON: its name and constants, or the class of a policy of the caller's own."""
+    """The memory rule as JSON: its name and constants, or the class of a policy of the caller's
+    own."""
     config = model.config.memory if memory is None else memory
     if isinstance(config, str):
         return {**asdict(model.config.memory), "rule": config}

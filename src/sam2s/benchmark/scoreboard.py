@@ -1,10 +1,11 @@
 """Scores of many objects and every mean of them that a paper's table shows.
 
-The unit is one object in one video, scored over its frames. A **subset** is one source's objects of one kind, named
-``source`` or, where a source holds both kinds, ``source/instrument`` and ``source/tissue`` (as SAM2S's benchmark counts
-EndoVis18 twice); a suite names its subsets itself. A subset's score is the mean over its objects, the overall ``mean``
-is the mean over subsets, so that a source with many objects does not outvote the others; ``mean_over_objects`` counts
-every object once, as DAVIS does. ``Means`` holds the other choices.
+The unit is one object in one video, scored over its frames. A **subset** is one source's objects of
+one kind, named ``source`` or, where a source holds both kinds, ``source/instrument`` and
+``source/tissue`` (as SAM2S's benchmark counts EndoVis18 twice); a suite names its subsets itself. A
+subset's score is the mean over its objects, the overall ``mean`` is the mean over subsets, so that
+a source with many objects does not outvote the others; ``mean_over_objects`` counts every object
+once, as DAVIS does. ``Means`` holds the other choices.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from sam2s.metrics.course import Course, CoursePoint, mean_course
 
 @dataclass(frozen=True, slots=True)
 class ObjectScore:
-    """One object's score; ``score`` is None when it has no frame to score. ``first``: index of its prompted frame.
+    """One object's score; ``score`` is None when it has no frame to score. ``first``: index of its
+    prompted frame.
 
-    ``behaviour``: swaps and recovery; ``course``: J and F since the prompt; ``calibration``: boundary pixels of the
-    model's logits. None where nothing could be told.
+    ``behaviour``: swaps and recovery; ``course``: J and F since the prompt; ``calibration``:
+    boundary pixels of the model's logits. None where nothing could be told.
     """
 
     video: str
@@ -69,9 +71,9 @@ SubsetOf = Callable[[ObjectScore], str]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """How means are formed. ``unit``: a subset's mean is over objects, or over videos with the mean over their objects;
-    ``over``: the overall mean is over subsets, or over ``all`` units; ``subset``: names an object's subset, None: by
-    source and kind."""
+    """How means are formed. ``unit``: a subset's mean is over objects, or over videos with the mean
+    over their objects; ``over``: the overall mean is over subsets, or over ``all`` units;
+    ``subset``: names an object's subset, None: by source and kind."""
 
     unit: Literal["object", "video"] = "object"
     over: Literal["subsets", "all"] = "subsets"
@@ -92,7 +94,11 @@ class Scoreboard:
     @property
     def mean(self) -> Score | None:
         """The overall mean; over the subsets' means unless ``means`` says otherwise."""
-        return mean_score(self.subsets.values()) if self.means.over == "subsets" else self._mean(self.objects)
+        return (
+            mean_score(self.subsets.values())
+            if self.means.over == "subsets"
+            else self._mean(self.objects)
+        )
 
     @property
     def mean_over_objects(self) -> Score | None:
@@ -129,7 +135,11 @@ class Scoreboard:
             kinds.setdefault(scored.source, set()).add(scored.kind)
 
         def by_kind(scored: ObjectScore) -> str:
-            return scored.source if len(kinds[scored.source]) == 1 else f"{scored.source}/{scored.kind}"
+            return (
+                scored.source
+                if len(kinds[scored.source]) == 1
+                else f"{scored.source}/{scored.kind}"
+            )
 
         return _groups(self.objects, self.means.subset or by_kind)
 
@@ -156,16 +166,26 @@ class Scoreboard:
         return {name: self._mean(objects) for name, objects in _groups(self.objects, key).items()}
 
     def _mean(self, objects: Iterable[ObjectScore]) -> Score | None:
-        return _over_videos(objects) if self.means.unit == "video" else mean_score(o.score for o in objects)
+        return (
+            _over_videos(objects)
+            if self.means.unit == "video"
+            else mean_score(o.score for o in objects)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Every mean, in percent, under its name."""
-        groups = {name: getattr(self, name) for name in ("subsets", "sources", "procedures", "classes", "videos")}
+        groups = {
+            name: getattr(self, name)
+            for name in ("subsets", "sources", "procedures", "classes", "videos")
+        }
         return {
             "mean": percent(self.mean),
             "mean_over_objects": percent(self.mean_over_objects),
             "mean_over_videos": percent(self.mean_over_videos),
-            **{name: {key: percent(score) for key, score in group.items()} for name, group in groups.items()},
+            **{
+                name: {key: percent(score) for key, score in group.items()}
+                for name, group in groups.items()
+            },
             "objects": {
                 f"{o.video}/{o.object_id:03d}": {
                     **(percent(o.score) or {"j": None, "f": None, "jf": None, "frames": 0}),
@@ -196,7 +216,8 @@ def _over_videos(objects: Iterable[ObjectScore]) -> Score | None:
 
 
 def percent(score: Score | None) -> dict[str, float] | None:
-    """A score as JSON shows it: J, F and J&F in percent, and how many frames it rests on; None where there is none."""
+    """A score as JSON shows it: J, F and J&F in percent, and how many frames it rests on; None
+    where there is none."""
     if score is None:
         return None
     return {

@@ -1,13 +1,16 @@
-"""One benchmark by several workers that share a folder and nothing else: no server, no file locks, any machines.
+"""One benchmark by several workers that share a folder and nothing else: no server, no file locks,
+any machines.
 
-``<results>.shards/`` beside the result file holds ``run`` (which run this is), ``<video>.json`` for every finished
-video and ``<video>.claim`` for every one at work. A claim is a file that only one process can make; its owner touches
-it while it works, so a claim that nobody touched for ``PATIENCE`` seconds is a dead worker's and may be taken over. The
-file system's own clock tells the age, so the machines' clocks need not agree.
+``<results>.shards/`` beside the result file holds ``run`` (which run this is), ``<video>.json`` for
+every finished video and ``<video>.claim`` for every one at work. A claim is a file that only one
+process can make; its owner touches it while it works, so a claim that nobody touched for
+``PATIENCE`` seconds is a dead worker's and may be taken over. The file system's own clock tells the
+age, so the machines' clocks need not agree.
 
-Claims only save work. Two workers that score the same video write the same scores, each in one move, so the result
-does not depend on who did what, or on a claim that a slow network lost. Whoever finishes the last video writes the
-result; the folder stays, so that a worker that is started again late finds nothing left to do.
+Claims only save work. Two workers that score the same video write the same scores, each in one
+move, so the result does not depend on who did what, or on a claim that a slow network lost. Whoever
+finishes the last video writes the result; the folder stays, so that a worker that is started again
+late finds nothing left to do.
 """
 
 from __future__ import annotations
@@ -26,20 +29,30 @@ from typing import Any
 from urllib.parse import quote
 
 from sam2s.benchmark.journal import replace_text, run_key, write_json
-from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, assemble, identity, prepare, score_videos
+from sam2s.benchmark.run import (
+    BenchmarkResult,
+    Contestant,
+    Options,
+    assemble,
+    identity,
+    prepare,
+    score_videos,
+)
 from sam2s.benchmark.video import VideoScores
-from sam2s.data.masklets import MaskletFolder
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletFolder
 
 HEARTBEAT = 15.0
 """Seconds between two touches of a claim."""
 PATIENCE = 300.0
-"""Seconds without a touch after which a claim is a dead worker's: far above the delays of network file systems."""
+"""Seconds without a touch after which a claim is a dead worker's: far above the delays of network
+file systems."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Part ``index`` (from 1) of ``count`` equal parts of the videos; ``count`` 0: whichever videos nobody has yet."""
+    """Part ``index`` (from 1) of ``count`` equal parts of the videos; ``count`` 0: whichever videos
+    nobody has yet."""
 
     index: int = 1
     count: int = 0
@@ -51,12 +64,15 @@ class Shard:
             return Shard()
         found = re.fullmatch(r"(\d+)/(\d+)", text)
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
-            raise InputError(f"--shard {text}: expected i/n with i from 1 to n, such as 2/8, or any")
+            raise InputError(
+                f"--shard {text}: expected i/n with i from 1 to n, such as 2/8, or any"
+            )
         return Shard(int(found[1]), int(found[2]))
 
     def pick(self, frames: Mapping[str, int]) -> tuple[str, ...]:
-        """The names of this part, in their order. ``frames``: {video: its length}, the same on every worker; parts are
-        made equal in frames by giving the longest video left to the part that has least."""
+        """The names of this part, in their order. ``frames``: {video: its length}, the same on
+        every worker; parts are made equal in frames by giving the longest video left to the part
+        that has least."""
         if not self.count:
             return tuple(frames)
         loads, mine = [0] * self.count, set()
@@ -78,21 +94,35 @@ class Standing:
 
 
 def run_shard(
-    root: Path | str, contestant: Contestant, options: Options, shard: Shard, *, reclaim: bool = False
+    root: Path | str,
+    contestant: Contestant,
+    options: Options,
+    shard: Shard,
+    *,
+    reclaim: bool = False,
 ) -> Standing:
-    """Score the videos of ``shard`` that no other worker has, and write the result when they were the last.
+    """Score the videos of ``shard`` that no other worker has, and write the result when they were
+    the last.
 
-    Every worker gives the same arguments, but for ``shard``. What was finished before is not done again. ``reclaim``:
-    first drop all claims, for when no worker is running any more and nobody wants to wait ``PATIENCE`` seconds.
+    Every worker gives the same arguments, but for ``shard``. What was finished before is not done
+    again. ``reclaim``: first drop all claims, for when no worker is running any more and nobody
+    wants to wait ``PATIENCE`` seconds.
 
-    Raises InputError without ``options.json``, where its folder holds another run, and as ``run_benchmark``. A video
-    that fails ends this worker, gives its claim back, and leaves what is finished to the others.
+    Raises InputError without ``options.json``, where its folder holds another run, and as
+    ``run_benchmark``. A video that fails ends this worker, gives its claim back, and leaves what is
+    finished to the others.
     """
     folder, names = prepare(root, options)
     board = SharedBoard.open(options.json, identity(folder, contestant, options, names))
     if reclaim:
         board.reclaim()
-    _work(folder, contestant, options, shard.pick({name: len(folder.videos[name]) for name in names}), board)
+    _work(
+        folder,
+        contestant,
+        options,
+        shard.pick({name: len(folder.videos[name]) for name in names}),
+        board,
+    )
     finished = board.load(names)
     if len(finished) < len(names):
         return Standing(len(finished), len(names))
@@ -102,7 +132,11 @@ def run_shard(
 
 
 def _work(
-    folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str], board: SharedBoard
+    folder: MaskletFolder,
+    contestant: Contestant,
+    options: Options,
+    names: Sequence[str],
+    board: SharedBoard,
 ) -> None:
     for name in names:
         if board.has(name):
@@ -114,9 +148,12 @@ def _work(
 
 
 class SharedBoard:
-    """The folder that workers share; ``add`` makes it a place for ``score_videos`` to put finished videos."""
+    """The folder that workers share; ``add`` makes it a place for ``score_videos`` to put finished
+    videos."""
 
-    def __init__(self, folder: Path, result: Path, heartbeat: float = HEARTBEAT, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, folder: Path, result: Path, heartbeat: float = HEARTBEAT, patience: float = PATIENCE
+    ) -> None:
         self.folder, self._result = folder, result
         self.finished: dict[str, VideoScores] = {}
         self._heartbeat, self._patience = heartbeat, patience
@@ -124,9 +161,13 @@ class SharedBoard:
 
     @staticmethod
     def open(result: Path | None, run: Mapping[str, Any]) -> SharedBoard:
-        """The folder beside the file ``result``, made where it is not there. ``run``: all that decides the scores."""
+        """The folder beside the file ``result``, made where it is not there. ``run``: all that
+        decides the scores."""
         if result is None:
-            raise InputError("--shard: workers meet in a folder beside the result file; say where with --json FILE")
+            raise InputError(
+                "--shard: workers meet in a folder beside the result file; say where with --json"
+                " FILE"
+            )
         if not result.parent.is_dir():
             raise InputError(f"{result}: its folder {result.parent} does not exist; make it first")
         folder = result.with_name(result.name + ".shards")
@@ -145,7 +186,8 @@ class SharedBoard:
         self._put(self._path(scores.video, "json"), json.dumps(scores.to_json()) + "\n")
 
     def load(self, names: Sequence[str]) -> dict[str, VideoScores]:
-        """Those of ``names`` that are finished. Raises InputError for a file that cannot be read."""
+        """Those of ``names`` that are finished. Raises InputError for a file that cannot be
+        read."""
         found: dict[str, VideoScores] = {}
         for name in names:
             path = self._path(name, "json")
@@ -154,7 +196,9 @@ class SharedBoard:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{path}: damaged ({error}); delete it, and its video is scored again") from error
+                raise InputError(
+                    f"{path}: damaged ({error}); delete it, and its video is scored again"
+                ) from error
         return found
 
     @contextmanager
@@ -185,13 +229,16 @@ class SharedBoard:
             path.unlink(missing_ok=True)
 
     def conclude(self, result: Mapping[str, Any]) -> None:
-        """Write the result file. Several workers may do so at once: each moves a whole file into place."""
+        """Write the result file. Several workers may do so at once: each moves a whole file into
+        place."""
         own = self.folder / f"result.{self._owner}"
         write_json(own, result)
         try:
             os.replace(own, self._result)
         except OSError as error:
-            raise InputError(f"{self._result}: cannot be written ({error.strerror or error})") from error
+            raise InputError(
+                f"{self._result}: cannot be written ({error.strerror or error})"
+            ) from error
 
     def _sign(self, key: str) -> None:
         path = self.folder / "run"
@@ -203,8 +250,8 @@ class SharedBoard:
             there = None
         if there != key:
             raise InputError(
-                f"{self.folder}: holds videos of another run (other model, data, device or protocol); "
-                "give another --json file, or delete that folder to start anew"
+                f"{self.folder}: holds videos of another run (other model, data, device or"
+                " protocol); give another --json file, or delete that folder to start anew"
             )
 
     def _put(self, path: Path, text: str) -> None:
@@ -214,8 +261,9 @@ class SharedBoard:
         os.replace(own, path)
 
     def _bury(self, path: Path) -> None:
-        """Take a dead worker's claim away. The move succeeds for one of several that try; should it take a claim made
-        in that very moment, its owner works on unharmed and only work is done twice."""
+        """Take a dead worker's claim away. The move succeeds for one of several that try; should it
+        take a claim made in that very moment, its owner works on unharmed and only work is done
+        twice."""
         age = self._age(path)
         if age is None or age < self._patience:
             return
@@ -227,7 +275,8 @@ class SharedBoard:
             return
 
     def _age(self, path: Path) -> float | None:
-        """Seconds since the claim was touched, by the clock of the file system; None where there is none."""
+        """Seconds since the claim was touched, by the clock of the file system; None where there is
+        none."""
         clock = self.folder / f"clock.{self._owner}"
         try:
             touched = path.stat().st_mtime
@@ -242,7 +291,9 @@ class SharedBoard:
         while not stop.wait(self._heartbeat):
             try:
                 os.utime(path)
-            except OSError:  # taken over, or the network is away: the work goes on, and at worst is done twice
+            except (
+                OSError
+            ):  # taken over, or the network is away: the work goes on, and at worst is done twice
                 continue
 
     def _path(self, name: str, kind: str) -> Path:

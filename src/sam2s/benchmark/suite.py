@@ -1,8 +1,10 @@
-"""Named sets of videos: which of a folder's videos belong to a suite, and what its subsets are called.
+"""Named sets of videos: which of a folder's videos belong to a suite, and what its subsets are
+called.
 
-``sa-sv``: the test part of SA-SV, as ``sam2s data convert`` writes its sources, in one folder or one folder each. Eight
-subsets, EndoVis18 counting as two; four of them are the long-term subset (mean length of 300 s and more). What is not
-there is named and left out of every mean. ``long-term``: synthetic videos, see ``long_term``.
+``sa-sv``: the test part of SA-SV, as ``sam2s data convert`` writes its sources, in one folder or
+one folder each. Eight subsets, EndoVis18 counting as two; four of them are the long-term subset
+(mean length of 300 s and more). What is not there is named and left out of every mean.
+``long-term``: synthetic videos, see ``long_term``.
 """
 
 from __future__ import annotations
@@ -13,10 +15,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sam2s.benchmark.scoreboard import ObjectScore, Scoreboard, percent
-from sam2s.data.masklet_info import Kind
-from sam2s.data.masklets import IMAGE_FOLDERS, MASK_FOLDERS, MaskletFolder, MaskletVideo, open_masklets
-from sam2s.data.sasv import TITLES
 from sam2s.errors import InputError
+from sam2s.masklets.catalogue import Kind
+from sam2s.masklets.masklets import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    MaskletFolder,
+    MaskletVideo,
+    open_masklets,
+)
+from sam2s.masklets.vocabulary import SA_SV_TITLES
 from sam2s.metrics import mean_score
 
 SuiteName = Literal["sa-sv", "long-term"]
@@ -24,7 +32,8 @@ SuiteName = Literal["sa-sv", "long-term"]
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """One column of the paper's tables. ``kind``: only the source's objects of this kind, None: all."""
+    """One column of the paper's tables. ``kind``: only the source's objects of this kind, None:
+    all."""
 
     title: str
     source: str
@@ -47,7 +56,8 @@ SA_SV: tuple[Subset, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The videos of a suite found in a folder. ``notes``: what a reader of the scores has to know about the choice."""
+    """The videos of a suite found in a folder. ``notes``: what a reader of the scores has to know
+    about the choice."""
 
     folder: MaskletFolder
     names: tuple[str, ...]
@@ -55,9 +65,12 @@ class Chosen:
 
 
 def choose(suite: SuiteName, root: Path | str, progress: bool = True) -> Chosen:
-    """The suite's videos in ``root``. Raises InputError when there are none, or the folder cannot be read."""
+    """The suite's videos in ``root``. Raises InputError when there are none, or the folder cannot
+    be read."""
     if suite == "long-term":
-        from sam2s.benchmark.long_term import open_long_term  # with OpenCV, which no other run needs
+        from sam2s.benchmark.long_term import (
+            open_long_term,  # with OpenCV, which no other run needs
+        )
 
         folder = open_long_term(Path(root), progress)
         return Chosen(folder, tuple(folder.videos))
@@ -79,21 +92,31 @@ def choose_sa_sv(folder: MaskletFolder) -> Chosen:
     if not names:
         wanted = ", ".join(dict.fromkeys(subset.source for subset in SA_SV))
         raise InputError(
-            f"{folder.root}: holds no test video of SA-SV; expected videos of {wanted} (sam2s data convert)"
+            f"{folder.root}: holds no test video of SA-SV; expected videos of {wanted} (sam2s data"
+            " convert)"
         )
     counts = {
         "of other sources: left out": unknown,
         "of another split than test: left out": others,
         "without a split: taken as test": unstated,
     }
-    return Chosen(folder, tuple(names), tuple(f"{count} videos {what}" for what, count in counts.items() if count))
+    return Chosen(
+        folder,
+        tuple(names),
+        tuple(f"{count} videos {what}" for what, count in counts.items() if count),
+    )
 
 
 def gather(root: Path | str) -> MaskletFolder:
-    """One masklet folder, or all that lie side by side in ``root``, as one. A video that names no source is from the
-    folder it lies in; a name that occurs twice is preceded by its folder's. Raises as ``open_masklets``."""
+    """One masklet folder, or all that lie side by side in ``root``, as one. A video that names no
+    source is from the folder it lies in; a name that occurs twice is preceded by its folder's.
+    Raises as ``open_masklets``."""
     root = Path(root)
-    parts = [p for p in sorted(root.iterdir()) if _is_masklets(p)] if root.is_dir() and not _is_masklets(root) else []
+    parts = (
+        [p for p in sorted(root.iterdir()) if _is_masklets(p)]
+        if root.is_dir() and not _is_masklets(root)
+        else []
+    )
     if not parts:
         return open_masklets(root)
     found = [(part.name, video) for part in parts for video in open_masklets(part).videos.values()]
@@ -106,7 +129,8 @@ def gather(root: Path | str) -> MaskletFolder:
 
 
 def title_of(scored: ObjectScore) -> str:
-    """The paper's name of an object's subset; its source and kind for what the paper does not score."""
+    """The paper's name of an object's subset; its source and kind for what the paper does not
+    score."""
     source = _source(scored.source)
     for subset in SA_SV:
         if subset.source == source and subset.kind in (None, scored.kind):
@@ -115,7 +139,8 @@ def title_of(scored: ObjectScore) -> str:
 
 
 def sa_sv_json(board: Scoreboard) -> dict[str, Any]:
-    """The suite's part of a result file: subsets in the paper's order, those missing, the means over those present."""
+    """The suite's part of a result file: subsets in the paper's order, those missing, the means
+    over those present."""
     subsets = board.subsets
     present = [subset for subset in SA_SV if subsets.get(subset.title) is not None]
     lasting = [subset for subset in present if subset.long_term]
@@ -126,7 +151,9 @@ def sa_sv_json(board: Scoreboard) -> dict[str, Any]:
         "mean": percent(mean_score(subsets[subset.title] for subset in present)),
         "long_term": {
             "subsets": [subset.title for subset in lasting],
-            "missing": [subset.title for subset in SA_SV if subset.long_term and subset not in lasting],
+            "missing": [
+                subset.title for subset in SA_SV if subset.long_term and subset not in lasting
+            ],
             "mean": percent(mean_score(subsets[subset.title] for subset in lasting)),
         },
     }
@@ -144,7 +171,7 @@ def _plain(name: str) -> str:
 def _aliases() -> Mapping[str, str]:
     found = {}
     for subset in SA_SV:
-        for name in (subset.source, TITLES[subset.source], subset.title):
+        for name in (subset.source, SA_SV_TITLES[subset.source], subset.title):
             found[_plain(name)] = subset.source
     return found
 
@@ -153,7 +180,9 @@ _SOURCES = _aliases()
 
 
 def _is_masklets(path: Path) -> bool:
-    return all(any((path / name).is_dir() for name in names) for names in (IMAGE_FOLDERS, MASK_FOLDERS))
+    return all(
+        any((path / name).is_dir() for name in names) for names in (IMAGE_FOLDERS, MASK_FOLDERS)
+    )
 
 
 def _repeated(names: Iterable[str]) -> set[str]:

@@ -1,4 +1,5 @@
-"""A folder that tells a run: results.json, report.md in the shape of the paper's table 2, and plots."""
+"""A folder that tells a run: results.json, report.md in the shape of the paper's table 2, and
+plots."""
 
 from __future__ import annotations
 
@@ -19,17 +20,21 @@ QUOTED = "quoted from the paper (arXiv 2511.16618, v1), not measured here"
 
 
 def prepare_report(folder: Path) -> Path:
-    """Make the folder; where the result file belongs. InputError when it cannot be made, or matplotlib is missing."""
+    """Make the folder; where the result file belongs. InputError when it cannot be made, or
+    matplotlib is missing."""
     require_matplotlib()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); name a folder you may write") from error
+        raise InputError(
+            f"{folder}: cannot be made ({error.strerror}); name a folder you may write"
+        ) from error
     return folder / RESULTS
 
 
 def write_report(folder: Path, entry: Entry) -> Path:
-    """Write plots and the Markdown beside the result file; the Markdown's path. ``entry``: the result's JSON."""
+    """Write plots and the Markdown beside the result file; the Markdown's path. ``entry``: the
+    result's JSON."""
     plots = {"J&F over the time since the prompt": "course.png", "J&F by class": "classes.png"}
     plot_course({label_of(entry): entry}, folder / "course.png")
     plot_classes(entry, folder / "classes.png")
@@ -48,7 +53,9 @@ def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
         yield sa_sv_table([entry])
         yield "\n".join(_remarks(entry)) + "\n"
         yield "## J, F and J&F\n"
-        yield _jf_table(entry["suite"]["subsets"], entry["suite"]["mean"], entry["suite"]["long_term"]["mean"])
+        yield _jf_table(
+            entry["suite"]["subsets"], entry["suite"]["mean"], entry["suite"]["long_term"]["mean"]
+        )
     else:
         yield markdown_table([entry])
         yield "## J, F and J&F\n"
@@ -57,7 +64,10 @@ def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
         yield _jf_table(entry["procedures"], None, None)
     yield "## Swaps, recovery, presence and calibration\n"
     yield details_table(entry["details"])
-    yield "Definitions: docs/benchmark.md. The median frames to recover are of the recovered returns only.\n"
+    yield (
+        "Definitions: docs/benchmark.md. The median frames to recover are of the recovered returns"
+        " only.\n"
+    )
     yield "## Plots\n"
     for title, file in plots.items():
         yield f"![{title}]({file})\n"
@@ -66,7 +76,8 @@ def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
 
 
 def sa_sv_table(entries: Sequence[Entry]) -> str:
-    """Results of the suite ``sa-sv`` above the paper's rows; the rows that compare are those of the same prompt."""
+    """Results of the suite ``sa-sv`` above the paper's rows; the rows that compare are those of the
+    same prompt."""
     lines = [
         line(["method", "input", "prompt", *TITLES, "mean", "frames/s"]),
         line([":--", "--:", ":--", *["--:"] * (len(TITLES) + 2)]),
@@ -75,25 +86,41 @@ def sa_sv_table(entries: Sequence[Entry]) -> str:
         suite = entry["suite"]
         cells = [number(_jf(suite["subsets"].get(title))) for title in TITLES]
         part = f" ({len(suite['subsets'])} of {len(TITLES)})" if suite["missing"] else ""
-        head = [f"**{label_of(entry)}**", str(entry["model"].get("image_size", "-")), entry["protocol"]["prompt"]]
-        lines.append(line([*head, *cells, number(_jf(suite["mean"])) + part, number(entry["fps"], 1)]))
+        head = [
+            f"**{label_of(entry)}**",
+            str(entry["model"].get("image_size", "-")),
+            entry["protocol"]["prompt"],
+        ]
+        lines.append(
+            line([*head, *cells, number(_jf(suite["mean"])) + part, number(entry["fps"], 1)])
+        )
     for row in ROWS:
         scores = [f"{score:.2f}" for score in row.scores]
-        lines.append(line([f"{row.method} †", str(row.size), PROMPT, *scores, f"{row.mean:.2f}", str(row.fps)]))
+        lines.append(
+            line(
+                [f"{row.method} †", str(row.size), PROMPT, *scores, f"{row.mean:.2f}", str(row.fps)]
+            )
+        )
     prompts = {entry["protocol"]["prompt"] for entry in entries} - {PROMPT}
     for prompt in sorted(prompts):
         for method, means in BY_PROMPT.items():
-            lines.append(line([f"{method} †", "", prompt, *["-"] * len(TITLES), f"{means[prompt]:.2f}", "-"]))
+            lines.append(
+                line([f"{method} †", "", prompt, *["-"] * len(TITLES), f"{means[prompt]:.2f}", "-"])
+            )
     return "\n".join(lines) + "\n"
 
 
 def _remarks(entry: Entry) -> Iterator[str]:
     suite = entry["suite"]
-    yield f"† {QUOTED}; 3 clicks, frames/s on one A6000. Its masks and identities were corrected by hand.\n"
+    yield (
+        f"† {QUOTED}; 3 clicks, frames/s on one A6000. Its masks and identities were corrected by"
+        " hand.\n"
+    )
     if suite["missing"]:
         yield (
-            f"**Missing: {', '.join(suite['missing'])}.** The mean is over the {len(suite['subsets'])} subsets that "
-            "are there and does not compare with a mean over eight.\n"
+            f"**Missing: {', '.join(suite['missing'])}.** The mean is over the"
+            f" {len(suite['subsets'])} subsets that are there and does not compare with a mean over"
+            " eight.\n"
         )
     lasting = suite["long_term"]
     if lasting["mean"] is not None:
@@ -105,7 +132,11 @@ def _remarks(entry: Entry) -> Iterator[str]:
 
 
 def _jf_table(groups: Mapping[str, Any], mean: Any, long_term: Any) -> str:
-    rows = {**groups, **({"**mean**": mean} if mean else {}), **({"long-term subset": long_term} if long_term else {})}
+    rows = {
+        **groups,
+        **({"**mean**": mean} if mean else {}),
+        **({"long-term subset": long_term} if long_term else {}),
+    }
     lines = [line(["", "J", "F", "J&F", "masks scored"]), line([":--", "--:", "--:", "--:", "--:"])]
     for name, score in rows.items():
         found = score or {}
@@ -120,13 +151,25 @@ def _provenance(entry: Entry) -> str:
     facts = {
         "prompt": f"{entry['protocol']['prompt']} on the {entry['protocol']['prompt_frame']}",
         "rules": ", ".join(f"{key} = {value}" for key, value in entry["protocol"]["rules"].items()),
-        "model": f"{model.get('name')}, weights' SHA-256 {model.get('sha256')}, input {model.get('image_size')} px",
+        "model": (
+            f"{model.get('name')}, weights' SHA-256 {model.get('sha256')}, input"
+            f" {model.get('image_size')} px"
+        ),
         "memory": _flat(model.get("memory")),
         "device": f"{model.get('device')}, {model.get('precision')}",
-        "machine": f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, "
-        f"GPU {machine['gpu'] or 'none'}, {machine['system']}",
-        "versions": f"Python {known['python']}, " + ", ".join(f"{k} {v}" for k, v in known["packages"].items()),
-        "seed": "none: no random number is drawn" if entry["protocol"]["seed"] is None else entry["protocol"]["seed"],
+        "machine": (
+            f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, "
+            f"GPU {machine['gpu'] or 'none'}, {machine['system']}"
+        ),
+        "versions": (
+            f"Python {known['python']}, "
+            + ", ".join(f"{k} {v}" for k, v in known["packages"].items())
+        ),
+        "seed": (
+            "none: no random number is drawn"
+            if entry["protocol"]["seed"] is None
+            else entry["protocol"]["seed"]
+        ),
         "date": known["date"],
         "command": f"`{known['command']}`",
     }
@@ -134,7 +177,11 @@ def _provenance(entry: Entry) -> str:
 
 
 def _flat(value: Any) -> str:
-    return ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+    return (
+        ", ".join(f"{k} = {v}" for k, v in value.items())
+        if isinstance(value, Mapping)
+        else str(value)
+    )
 
 
 def _jf(score: Mapping[str, float] | None) -> float | None:

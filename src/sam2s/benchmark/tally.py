@@ -1,4 +1,5 @@
-"""What is kept of a video while it is tracked: scores, sights and bin counts per method and object, never pixels."""
+"""What is kept of a video while it is tracked: scores, sights and bin counts per method and object,
+never pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from PIL import Image
 from sam2s.benchmark.protocol import Target
 from sam2s.benchmark.rules import Rules, Shown, counted
 from sam2s.benchmark.scoreboard import ObjectScore
-from sam2s.data.masklets import MaskletVideo
+from sam2s.masklets.masklets import MaskletVideo
 from sam2s.metrics import Score, jaccard, mean_score, score_frame
 from sam2s.metrics.behaviour import RIGHT, Sight, behaviour, sight
 from sam2s.metrics.calibration import Calibration, boundary_reliability, empty_reliability
@@ -20,7 +21,8 @@ from sam2s.metrics.course import course
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One frame as it is judged. ``truths``: {id: true mask (H, W) bool} of the objects that are annotated on it."""
+    """One frame as it is judged. ``truths``: {id: true mask (H, W) bool} of the objects that are
+    annotated on it."""
 
     index: int
     time: float | None
@@ -33,22 +35,26 @@ class Moment:
 
 @dataclass(slots=True)
 class Record:
-    """One object as one method tracked it, frame by frame. ``frames``: those to score, with their age since the
-    prompt; ``sights``: the annotated ones after the prompt."""
+    """One object as one method tracked it, frame by frame. ``frames``: those to score, with their
+    age since the prompt; ``sights``: the annotated ones after the prompt."""
 
     frames: list[tuple[Shown, tuple[int, Score]]] = field(default_factory=list)
     sights: list[Sight] = field(default_factory=list)
     calibration: Calibration | None = None
 
-    def judge(self, target: Target, now: Moment, guess: np.ndarray | None, logits: np.ndarray | None) -> None:
-        """Add one frame. ``guess``: the predicted mask (H, W) bool, None before the object is known; ``logits``: the
-        decoder's (h, w), None where there are none."""
+    def judge(
+        self, target: Target, now: Moment, guess: np.ndarray | None, logits: np.ndarray | None
+    ) -> None:
+        """Add one frame. ``guess``: the predicted mask (H, W) bool, None before the object is
+        known; ``logits``: the decoder's (h, w), None where there are none."""
         truth = now.truths[target.object_id]
         guess = np.zeros_like(truth) if guess is None else guess
         scored, watched = now.index in target.scored, now.index in target.watched
         score = score_frame(guess, truth) if scored else None
         iou = jaccard(guess, truth) if score is None else score.j
-        seen = sight(now.index, now.time, guess, iou, truth, now.others(target.object_id) if watched else ())
+        seen = sight(
+            now.index, now.time, guess, iou, truth, now.others(target.object_id) if watched else ()
+        )
         if score is not None:
             self.frames.append((Shown(seen.present, seen.shown), (now.index - target.start, score)))
         if watched:
@@ -62,7 +68,9 @@ class Record:
         new = Calibration(curve, found)
         self.calibration = new if self.calibration is None else self.calibration + new
 
-    def conclude(self, video: MaskletVideo, target: Target, source: str, rules: Rules) -> ObjectScore:
+    def conclude(
+        self, video: MaskletVideo, target: Target, source: str, rules: Rules
+    ) -> ObjectScore:
         """The object's line in the result."""
         frames = counted(rules, self.frames)
         return object_score(
@@ -79,7 +87,8 @@ class Record:
 def object_score(
     video: MaskletVideo, target: Target, source: str, score: Score | None, **details: object
 ) -> ObjectScore:
-    """A score with what the catalogue says of its object; ``source``: its data set where that names none."""
+    """A score with what the catalogue says of its object; ``source``: its data set where that names
+    none."""
     info = video.info.objects[target.object_id]
     return ObjectScore(
         video=video.name,
@@ -95,8 +104,10 @@ def object_score(
 
 
 def at_decoder(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A true mask (H, W) bool at the decoder's resolution ``shape`` (h, w): cells that it covers by half or more."""
-    # Pillow rounds after each of its two passes: zeros and ones alone would round quarters up to halves, to ones. The
-    # bytes of a mask that Pillow read are 0 and 255, so it is converted rather than viewed.
+    """A true mask (H, W) bool at the decoder's resolution ``shape`` (h, w): cells that it covers by
+    half or more."""
+    # Pillow rounds after each of its two passes: zeros and ones alone would round quarters up to
+    # halves, to ones. The bytes of a mask that Pillow read are 0 and 255, so it is converted rather
+    # than viewed.
     grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
     return np.asarray(grey.resize((shape[1], shape[0]), Image.Resampling.BOX)) >= 128

@@ -1,4 +1,5 @@
-"""One video through the protocol: prompt, track, score, and the floors beside it on the same frames."""
+"""One video through the protocol: prompt, track, score, and the floors beside it on the same
+frames."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import ObjectScore
 from sam2s.benchmark.tally import Moment, Record, object_score
 from sam2s.benchmark.times import frame_times
-from sam2s.data.masklets import MaskletVideo
-from sam2s.data.masks import write_binary_mask
+from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.masks import write_binary_mask
 from sam2s.metrics import Score, score_frame
 from sam2s.types import Frame, FrameResult
 
@@ -28,11 +29,12 @@ MODEL = "model"
 
 @dataclass(frozen=True, slots=True)
 class VideoScores:
-    """What one video gave. ``methods``: {method: its objects}; ``prompted``: the model's masks on the prompted frames.
+    """What one video gave. ``methods``: {method: its objects}; ``prompted``: the model's masks on
+    the prompted frames.
 
-    ``frames`` passed through the tracker, ``object_frames`` summed over its objects, in ``seconds`` of reading pictures
-    and tracking (scoring, the simulated user and the floors are not counted). ``skipped``: ids that were not prompted,
-    never in view or left out by the rules.
+    ``frames`` passed through the tracker, ``object_frames`` summed over its objects, in ``seconds``
+    of reading pictures and tracking (scoring, the simulated user and the floors are not counted).
+    ``skipped``: ids that were not prompted, never in view or left out by the rules.
     """
 
     video: str
@@ -46,7 +48,9 @@ class VideoScores:
     def to_json(self) -> dict[str, Any]:
         return {
             "video": self.video,
-            "methods": {name: [o.to_json() for o in objects] for name, objects in self.methods.items()},
+            "methods": {
+                name: [o.to_json() for o in objects] for name, objects in self.methods.items()
+            },
             "prompted": [o.to_json() for o in self.prompted],
             "frames": self.frames,
             "object_frames": self.object_frames,
@@ -56,10 +60,15 @@ class VideoScores:
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> VideoScores:
-        methods = {name: tuple(map(ObjectScore.from_json, objects)) for name, objects in entry["methods"].items()}
+        methods = {
+            name: tuple(map(ObjectScore.from_json, objects))
+            for name, objects in entry["methods"].items()
+        }
         given = {key: entry[key] for key in ("video", "frames", "object_frames", "seconds")}
         prompted = tuple(map(ObjectScore.from_json, entry["prompted"]))
-        return VideoScores(methods=methods, prompted=prompted, skipped=tuple(entry["skipped"]), **given)
+        return VideoScores(
+            methods=methods, prompted=prompted, skipped=tuple(entry["skipped"]), **given
+        )
 
 
 @dataclass(slots=True)
@@ -80,7 +89,11 @@ class _Tally:
         self.seconds += time.perf_counter() - began
 
     def judge(
-        self, method: str, now: Moment, masks: Mapping[int, np.ndarray], logits: Mapping[int, np.ndarray]
+        self,
+        method: str,
+        now: Moment,
+        masks: Mapping[int, np.ndarray],
+        logits: Mapping[int, np.ndarray],
     ) -> None:
         for target in self.targets:
             if now.index in target.scored or now.index in target.watched:
@@ -101,8 +114,8 @@ def run_video(
 ) -> VideoScores:
     """Track and score one video, from the first prompted frame to the last annotated one.
 
-    ``source``: its data set where its own info names none; ``masks``: a folder for the model's masks
-    (``<object id>/<frame>.png``), or None; ``on_frame`` is called after every frame.
+    ``source``: its data set where its own info names none; ``masks``: a folder for the model's
+    masks (``<object id>/<frame>.png``), or None; ``on_frame`` is called after every frame.
     """
     targets = plan(video, rules)
     tally = _Tally(targets)
@@ -132,20 +145,26 @@ def run_video(
 
 
 def _span(targets: Sequence[Target]) -> range:
-    """The frames to track: from the first start to the last frame that is prompted, scored or watched."""
+    """The frames to track: from the first start to the last frame that is prompted, scored or
+    watched."""
     if not targets:
         return range(0)
     return range(min(t.start for t in targets), max(max(t.frames) for t in targets) + 1)
 
 
 def _before(targets: Sequence[Target]) -> list[int]:
-    """Frames that count although nothing is known yet: nothing is tracked on them, and every mask is empty."""
+    """Frames that count although nothing is known yet: nothing is tracked on them, and every mask
+    is empty."""
     first = _span(targets).start
     return sorted({index for t in targets for index in t.scored if index < first})
 
 
 def _advance(
-    tracker: TrackerLike, frame: Frame, starting: Mapping[int, np.ndarray], prompt: PromptKind, tally: _Tally
+    tracker: TrackerLike,
+    frame: Frame,
+    starting: Mapping[int, np.ndarray],
+    prompt: PromptKind,
+    tally: _Tally,
 ) -> FrameResult:
     """One frame through the tracker, prompting the objects that start on it, {id: true mask}."""
     prompts, prior = prompt_objects(tracker, frame, starting, prompt) if starting else ({}, None)
@@ -159,7 +178,8 @@ def _advance(
 
 
 def _truths(video: MaskletVideo, targets: Sequence[Target], index: int) -> dict[int, np.ndarray]:
-    """True masks of the objects that are needed on this frame; empty where the rules take an object to be absent."""
+    """True masks of the objects that are needed on this frame; empty where the rules take an object
+    to be absent."""
     masks = {t.object_id: video.mask(t.object_id, index) for t in targets if index in t.frames}
     return {i: np.zeros(video.size, bool) if mask is None else mask for i, mask in masks.items()}
 
@@ -171,17 +191,22 @@ def _keep(folder: Path, frame_name: str, result: FrameResult) -> None:
         write_binary_mask(target / f"{frame_name}.png", mask)
 
 
-def _conclude(video: MaskletVideo, tally: _Tally, methods: Sequence[str], source: str, rules: Rules) -> VideoScores:
+def _conclude(
+    video: MaskletVideo, tally: _Tally, methods: Sequence[str], source: str, rules: Rules
+) -> VideoScores:
     targets, records = tally.targets, tally.records
     return VideoScores(
         video=video.name,
         methods={
             method: tuple(
-                records.get((method, t.object_id), Record()).conclude(video, t, source, rules) for t in targets
+                records.get((method, t.object_id), Record()).conclude(video, t, source, rules)
+                for t in targets
             )
             for method in methods
         },
-        prompted=tuple(object_score(video, t, source, tally.prompted[t.object_id]) for t in targets),
+        prompted=tuple(
+            object_score(video, t, source, tally.prompted[t.object_id]) for t in targets
+        ),
         frames=tally.frames,
         object_frames=tally.object_frames,
         seconds=tally.seconds,

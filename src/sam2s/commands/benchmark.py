@@ -14,9 +14,12 @@ from sam2s.errors import InputError
 
 
 def run(options: Benchmark) -> int:
-    """Score, and print means by subset; per video and object they go to ``--json`` or ``--report``."""
+    """Score, and print means by subset; per video and object they go to ``--json`` or
+    ``--report``."""
     if options.shard is not None and options.ray is not None:
-        raise InputError("--shard and --ray: give one of them; a Ray cluster shares out the videos itself")
+        raise InputError(
+            "--shard and --ray: give one of them; a Ray cluster shares out the videos itself"
+        )
     settings = Options(
         prompt=options.prompt,
         rules=options.rules,
@@ -39,7 +42,8 @@ def run(options: Benchmark) -> int:
 
 
 def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
-    """The scores, from this process, a share of it, or a cluster; None while other shards are missing."""
+    """The scores, from this process, a share of it, or a cluster; None while other shards are
+    missing."""
     open_one = partial(
         open_contestant,
         options.model,
@@ -61,7 +65,8 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
     standing = run_shard(options.data, open_one(), settings, shard, reclaim=options.reclaim)
     if standing.result is None:
         print(
-            f"{standing.finished} of {standing.videos} videos are finished; the shard that ends last writes the result"
+            f"{standing.finished} of {standing.videos} videos are finished; the shard that ends"
+            " last writes the result"
         )
     return standing.result
 

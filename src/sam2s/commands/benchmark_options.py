@@ -1,4 +1,5 @@
-"""What ``sam2s benchmark`` and ``sam2s evaluate`` can be asked, as typed values. Imports nothing heavy."""
+"""What ``sam2s benchmark`` and ``sam2s evaluate`` can be asked, as typed values. Imports nothing
+heavy."""
 
 from __future__ import annotations
 
@@ -17,19 +18,21 @@ PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Score a model on annotated videos: prompt each object once, track to the end, measure J, F and J&F."""
+    """Score a model on annotated videos: prompt each object once, track to the end, measure J, F
+    and J&F."""
 
     data: Positional[Path]
     """A folder in the masklet layout, or a DAVIS palette folder."""
     model: str = "nano"
     """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
     memory: MemoryRule = "auto"
-    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
+    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made
+    for."""
     prompt: PromptKind = "3-click"
     """What every object is prompted with, on the first annotated frame that shows it."""
     suite: Literal["none", "sa-sv", "long-term"] = "none"
-    """sa-sv: the test videos of SA-SV's sources in DATA, a masklet folder or one for each source. long-term: synthetic
-    videos of 600 frames, made in DATA where they are not there yet."""
+    """sa-sv: the test videos of SA-SV's sources in DATA, a masklet folder or one for each source.
+    long-term: synthetic videos of 600 frames, made in DATA where they are not there yet."""
     rules: OmitArgPrefixes[Rules] = BENCHMARK
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
@@ -40,14 +43,16 @@ class Benchmark:
     video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
     """Score only this video."""
     shard: Annotated[str | None, arg(metavar="I/N")] = None
-    """Score one part of the videos, such as 2/8, or any: whichever no other worker has. Workers share the folder of the
-    result file; the last one writes the result."""
+    """Score one part of the videos, such as 2/8, or any: whichever no other worker has. Workers
+    share the folder of the result file; the last one writes the result."""
     reclaim: bool = False
     """With --shard, when no worker runs any more: do not wait for the claims of those that died."""
     ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
-    """Spread the videos over a Ray cluster that is there already: auto, host:6379 or ray://host:10001."""
+    """Spread the videos over a Ray cluster that is there already: auto, host:6379 or
+    ray://host:10001."""
     floors: bool = False
-    """Also score two rules that know nothing: the first mask held still, and carried by optical flow."""
+    """Also score two rules that know nothing: the first mask held still, and carried by optical
+    flow."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels; by default the model's own."""
     device: str = "auto"

@@ -1,4 +1,5 @@
-"""``sam2s data``: convert public sources to the masklet layout, count what is there, look for label noise."""
+"""``sam2s data``: convert public sources to the masklet layout, count what is there, look for label
+noise."""
 
 from __future__ import annotations
 
@@ -13,12 +14,17 @@ from sam2s.errors import InputError
 
 def run(options: Data) -> int:
     """Hand over to the action asked for."""
-    actions: dict[type, Callable[[Any], int]] = {Convert: _convert, Sources: _sources, Stats: _stats, Check: _check}
+    actions: dict[type, Callable[[Any], int]] = {
+        Convert: _convert,
+        Sources: _sources,
+        Stats: _stats,
+        Check: _check,
+    }
     return actions[type(options.action)](options.action)
 
 
 def _convert(options: Convert) -> int:
-    from sam2s.data.convert import convert
+    from sam2s.convert.convert import convert
 
     report = convert(
         options.name,
@@ -33,8 +39,8 @@ def _convert(options: Convert) -> int:
     )
     kept = f", {report.kept} were there already" if report.kept else ""
     print(
-        f"{report.videos} videos, {report.frames} frames, {report.objects} masklets, {report.masks} masks{kept}: "
-        f"{options.out}"
+        f"{report.videos} videos, {report.frames} frames, {report.objects} masklets, {report.masks}"
+        f" masks{kept}: {options.out}"
     )
     for note, count in report.notes.most_common():
         print(f"  {count} x {note}")
@@ -51,15 +57,15 @@ def _key_value(text: str) -> tuple[str, str]:
 
 
 def _sources(options: Sources) -> int:
-    from sam2s.data.sources.listing import sources_text
+    from sam2s.convert.sources.listing import sources_text
 
     print(sources_text())
     return 0
 
 
 def _stats(options: Stats) -> int:
-    from sam2s.data.stats import stats
-    from sam2s.data.stats_report import stats_table, write_stats_plot
+    from sam2s.curation.stats import stats
+    from sam2s.curation.stats_report import stats_table, write_stats_plot
 
     against = None if options.against == "none" else options.against
     found = stats(options.data, against=against, progress=sys.stderr.isatty())
@@ -71,7 +77,7 @@ def _stats(options: Stats) -> int:
 
 
 def _check(options: Check) -> int:
-    from sam2s.data.check import check, check_table, write_check_sheet
+    from sam2s.curation.check import check, check_table, write_check_sheet
 
     report = check(options.data, leaks=options.leaks, progress=sys.stderr.isatty())
     print(check_table(report, options.limit))
@@ -90,5 +96,7 @@ def _write_json(path: Path | None, content: Any) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); name a file you may write") from error
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); name a file you may write"
+        ) from error
     write_json(path, content)

@@ -1,4 +1,5 @@
-"""What ``sam2s data`` can be asked: converting public sources, counting, and looking for label noise."""
+"""What ``sam2s data`` can be asked: converting public sources, counting, and looking for label
+noise."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Convert:
     out: Positional[Path]
     """Folder to make."""
     frames: Literal["link", "copy", "jpeg"] = "link"
-    """Pictures as symbolic links (keep the source), as copies, or re-encoded as JPEG (quality 95)."""
+    """Pictures as symbolic links (keep the source), as copies, or re-encoded as JPEG (quality
+    95)."""
     option: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = ()
     """An option of the source, such as gap=5; sam2s data sources names them."""
     strict: bool = False
@@ -43,12 +45,14 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Count videos, frames, masks, masklets and minutes of a masklet folder, per source and class."""
+    """Count videos, frames, masks, masklets and minutes of a masklet folder, per source and
+    class."""
 
     data: Positional[Path]
     """A folder in the masklet layout, or one that holds several."""
     against: Literal["none", "sa-sv"] = "none"
-    """sa-sv: put the paper's table 1 beside it, with the differences explained where they are known."""
+    """sa-sv: put the paper's table 1 beside it, with the differences explained where they are
+    known."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write the counts to this file."""
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -57,7 +61,8 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Look for label noise: jumps, swaps, specks, empty masks, unlabelled frames, leaks between splits; worst first."""
+    """Look for label noise: jumps, swaps, specks, empty masks, unlabelled frames, leaks between
+    splits; worst first."""
 
     data: Positional[Path]
     """A folder in the masklet layout."""

@@ -1,7 +1,9 @@
-"""``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model from a few clicks.
+"""``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model
+from a few clicks.
 
-The video is written to an mp4 file and read back, and goes through the very code of ``sam2s track``; the masks are then
-read from ``tracks.json`` and scored against the scene's own, on every frame after the prompted one.
+The video is written to an mp4 file and read back, and goes through the very code of ``sam2s
+track``; the masks are then read from ``tracks.json`` and scored against the scene's own, on every
+frame after the prompted one.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ from PIL import Image
 from sam2s.commands.options import Demo, Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.track import Job, Outcome, about, track_source
-from sam2s.data.frames import open_frames
-from sam2s.data.synthetic import HELD_OUT, Scene, SceneSpec
 from sam2s.errors import InputError
 from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Tracks, read_tracks
 from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
+from sam2s.media.frames import open_frames
 from sam2s.metrics import Score, mean_score, score_sequence
+from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
 from sam2s.tracking.annotator import Click, center_click, to_points
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import FrameResult
@@ -37,7 +39,8 @@ OBJECTS = 2
 SMALLEST = 0.01
 """An instrument is clicked where it fills at least this share of the picture."""
 SURE, CLICKS = 0.5, 3
-"""A user clicks again while the predicted IoU of an object's mask is below this, up to so many clicks."""
+"""A user clicks again while the predicted IoU of an object's mask is below this, up to so many
+clicks."""
 SHEET = (2, 3)
 """Rows and columns of the contact sheet."""
 
@@ -46,7 +49,8 @@ Masks = Mapping[int, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {id: (H, W) bool} per frame; ``names``: {id: class}."""
+    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {id: (H, W) bool} per frame;
+    ``names``: {id: class}."""
 
     images: Sequence[np.ndarray]
     masks: Sequence[Masks]
@@ -61,7 +65,9 @@ def run(options: Demo) -> int:
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
     write_video(video, footage.images, FPS)
     tracker = Tracker(model)
-    clicks = {i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()}
+    clicks = {
+        i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()
+    }
     job = Job({i: [to_points(given)] for i, given in clicks.items()}, start)
     print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
@@ -74,14 +80,16 @@ def run(options: Demo) -> int:
     print(f"contact sheet: {sheet}")
     for i, score in scores.items():
         given = f"{len(clicks[i])} click{'s' * (len(clicks[i]) > 1)} on frame {start}"
-        print(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}")
+        print(
+            f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}"
+        )
     print(f"summary: {options.out / 'summary.json'}")
     return 0
 
 
 def _click(tracker: Tracker, image: np.ndarray, mask: np.ndarray) -> list[Click]:
-    """What a user clicks who knows ``mask`` (H, W): the object's middle, then that of the largest error until the
-    tracker is sure of itself."""
+    """What a user clicks who knows ``mask`` (H, W): the object's middle, then that of the largest
+    error until the tracker is sure of itself."""
     clicks = [center_click(mask)]
     while len(clicks) < CLICKS:
         seen = tracker.preview(image, {1: to_points(clicks)})
@@ -94,7 +102,11 @@ def _click(tracker: Tracker, image: np.ndarray, mask: np.ndarray) -> list[Click]
 def _film(seed: int) -> Footage:
     """Render the scene and keep it: the masks are the truth that the result is scored against."""
     scene = Scene(SceneSpec(seed, HELD_OUT, FRAMES, SIZE, FPS, tools=(OBJECTS, 3), cuts=0.0))
-    names = {i: info.class_name or "instrument" for i, info in scene.objects.items() if info.kind == "instrument"}
+    names = {
+        i: info.class_name or "instrument"
+        for i, info in scene.objects.items()
+        if info.kind == "instrument"
+    }
     images, masks = [], []
     with progress_bar(FRAMES, "film") as bar:
         for image, every in scene.render():
@@ -105,14 +117,21 @@ def _film(seed: int) -> Footage:
 
 
 def _choose(film: Footage) -> tuple[Footage, int]:
-    """The film with its two best seen instruments as objects 1 and 2, and the first frame that shows both well."""
+    """The film with its two best seen instruments as objects 1 and 2, and the first frame that
+    shows both well."""
     for index, masks in enumerate(film.masks):
         shares = {i: float(mask.mean()) for i, mask in masks.items() if mask.mean() >= SMALLEST}
         if len(shares) >= OBJECTS:
-            chosen = dict(enumerate(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS], start=1))
+            chosen = dict(
+                enumerate(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS], start=1)
+            )
             kept = [{new: every[old] for new, old in chosen.items()} for every in film.masks]
-            return Footage(film.images, kept, {new: f"{new} {film.names[old]}" for new, old in chosen.items()}), index
-    raise InputError(f"--seed: this scene never shows {OBJECTS} instruments at once; try another number")
+            return Footage(
+                film.images, kept, {new: f"{new} {film.names[old]}" for new, old in chosen.items()}
+            ), index
+    raise InputError(
+        f"--seed: this scene never shows {OBJECTS} instruments at once; try another number"
+    )
 
 
 def _score(tracks: Tracks, footage: Footage, start: int) -> dict[int, Score]:
@@ -155,7 +174,9 @@ def _contact_sheet(folder: Path, footage: Footage) -> Path:
     """Evenly spaced frames with their masks, as one picture."""
     tracks = read_tracks(folder / "tracks.json")
     rows, columns = SHEET
-    shown = [tracks.frames[round(k)] for k in np.linspace(0, len(tracks.frames) - 1, rows * columns)]
+    shown = [
+        tracks.frames[round(k)] for k in np.linspace(0, len(tracks.frames) - 1, rows * columns)
+    ]
     tiles = []
     for frame in shown:
         masks = {i: tracked.mask for i, tracked in frame.objects.items()}

@@ -19,7 +19,10 @@ def run(options: Evaluate) -> int:
     )
     mean = result.board.mean
     assert mean is not None, "evaluate_folders refuses to score nothing"
-    print(f"J&F {100 * mean.jf:.2f}  J {100 * mean.j:.2f}  F {100 * mean.f:.2f}  ({mean.frames} masks scored)")
+    print(
+        f"J&F {100 * mean.jf:.2f}  J {100 * mean.j:.2f}  F {100 * mean.f:.2f}  ({mean.frames} masks"
+        " scored)"
+    )
     absent = sum(result.missing.values())
     if absent:
         print(f"{absent} masks were not predicted and count as empty")

@@ -1,4 +1,5 @@
-"""What can be asked on the command line, as typed values. Imports nothing heavy, so that help answers at once."""
+"""What can be asked on the command line, as typed values. Imports nothing heavy, so that help
+answers at once."""
 
 from __future__ import annotations
 
@@ -17,10 +18,12 @@ from sam2s.commands.train_options import Train
 class Track:
     """Track objects through a video, from clicks, boxes or masks on one frame.
 
-    Example: sam2s track op.mp4 --out out/op --click 1:640,400 --click 1:600,380,- --box 2:10,20,200,180
+    Example: sam2s track op.mp4 --out out/op --click 1:640,400 --click 1:600,380,- --box
+    2:10,20,200,180
 
-    Writes one mask per object and frame, and tracks.json. Frames before --frame are skipped. Exit codes: 0 done,
-    2 the input cannot be used, 3 the video broke on the way (masks up to there are kept), 130 interrupted (also kept).
+    Writes one mask per object and frame, and tracks.json. Frames before --frame are skipped. Exit
+    codes: 0 done, 2 the input cannot be used, 3 the video broke on the way (masks up to there are
+    kept), 130 interrupted (also kept).
     """
 
     source: Positional[str]
@@ -28,7 +31,8 @@ class Track:
     out: Path
     """Folder for the results."""
     click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-]")] = ()
-    """A click in source pixels on object ID (1, 2, ...): + on the object (the default), - beside it."""
+    """A click in source pixels on object ID (1, 2, ...): + on the object (the default), - beside
+    it."""
     box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X0,Y0,X1,Y1")] = ()
     """A box around object ID: left, top, right, bottom in source pixels."""
     mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FILE")] = ()
@@ -36,15 +40,18 @@ class Track:
     frame: int = 0
     """Number of the frame the prompts are on, counted from 0."""
     model: str = "nano"
-    """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors or .pt file."""
+    """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors
+    or .pt file."""
     memory: MemoryRule = "auto"
-    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made for."""
+    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made
+    for."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels, a multiple of 32; by default the model's own."""
     format: Literal["sav", "davis"] = "sav"
     """Masks as one folder per object (sav), or as one palette picture per frame (davis)."""
     exclusive: bool = False
-    """A pixel belongs to one object at most, the more certain one; always so with --format davis."""
+    """A pixel belongs to one object at most, the more certain one; always so with --format
+    davis."""
     overlay: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write a video of the source with the masks drawn on it, e.g. overlay.mp4."""
     device: str = "auto"
@@ -77,7 +84,8 @@ class Synth:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Make a synthetic surgical video and track two instruments in it with the packaged model, from a few clicks."""
+    """Make a synthetic surgical video and track two instruments in it with the packaged model, from
+    a few clicks."""
 
     out: Path = Path("out/demo")
     """Folder for the results."""

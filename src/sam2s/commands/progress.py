@@ -11,6 +11,15 @@ PATIENCE = 1.0
 
 
 def progress_bar(total: int | None, what: str, unit: str = "frame") -> tqdm:
-    """A bar on the error stream, or, where that is no terminal, one that shows nothing; a context manager."""
+    """A bar on the error stream, or, where that is no terminal, one that shows nothing; a context
+    manager."""
     quiet = not sys.stderr.isatty()
-    return tqdm(total=total, desc=what, unit=unit, disable=quiet, delay=PATIENCE, dynamic_ncols=True, file=sys.stderr)
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=unit,
+        disable=quiet,
+        delay=PATIENCE,
+        dynamic_ncols=True,
+        file=sys.stderr,
+    )

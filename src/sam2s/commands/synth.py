@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sam2s.commands.options import Synth
-from sam2s.data.synthetic import synthesize
+from sam2s.synthetic import synthesize
 
 
 def run(options: Synth) -> int:

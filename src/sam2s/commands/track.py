@@ -12,9 +12,9 @@ from typing import Any
 from sam2s.commands.options import Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.prompts import parse_prompts
-from sam2s.data.frames import FrameSource, open_frames
 from sam2s.errors import DamagedSource, InputError
 from sam2s.export.writer import Output, ResultWriter
+from sam2s.media.frames import FrameSource, open_frames
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Frame, Prompt
 from sam2s.weights.load import load_model, weights_hash
@@ -22,7 +22,8 @@ from sam2s.weights.load import load_model, weights_hash
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Objects to track: ``prompts`` {object id: what was given} on frame ``start`` of the source."""
+    """Objects to track: ``prompts`` {object id: what was given} on frame ``start`` of the
+    source."""
 
     prompts: Mapping[int, Sequence[Prompt]]
     start: int = 0
@@ -57,10 +58,14 @@ def run(options: Track) -> int:
     return 0
 
 
-def track_source(source: FrameSource, tracker: Tracker, job: Job, output: Output, about: Mapping[str, Any]) -> Outcome:
-    """Track ``job`` to the end of ``source``, write to ``output``, print a summary; ``about`` goes into tracks.json.
+def track_source(
+    source: FrameSource, tracker: Tracker, job: Job, output: Output, about: Mapping[str, Any]
+) -> Outcome:
+    """Track ``job`` to the end of ``source``, write to ``output``, print a summary; ``about`` goes
+    into tracks.json.
 
-    Where the source breaks or the user interrupts, what was found so far is written, summed up, and the error raised.
+    Where the source breaks or the user interrupts, what was found so far is written, summed up, and
+    the error raised.
     """
     begun = time.perf_counter()
     frames = _frames_from(source, job.start)
@@ -72,7 +77,9 @@ def track_source(source: FrameSource, tracker: Tracker, job: Job, output: Output
                 writer.write(frame, result)
                 bar.update()
     except (DamagedSource, KeyboardInterrupt):
-        _report(writer, output, Outcome(writer.frames, time.perf_counter() - begun), len(job.prompts))
+        _report(
+            writer, output, Outcome(writer.frames, time.perf_counter() - begun), len(job.prompts)
+        )
         raise
     outcome = Outcome(writer.frames, time.perf_counter() - begun)
     _report(writer, output, outcome, len(job.prompts))
@@ -80,20 +87,26 @@ def track_source(source: FrameSource, tracker: Tracker, job: Job, output: Output
 
 
 def _frames_from(source: FrameSource, start: int) -> Iterator[Frame]:
-    """The frames from ``start`` on; InputError where the source ends before it, and nothing has been written yet."""
+    """The frames from ``start`` on; InputError where the source ends before it, and nothing has
+    been written yet."""
     frames = source.frames(start)
     first = next(frames, None)
     if first is None:
         about = "" if source.count is None else f" (it has about {source.count} frames)"
-        raise InputError(f"--frame {start}: {source.name} ends before that frame{about}; frames are counted from 0")
+        raise InputError(
+            f"--frame {start}: {source.name} ends before that frame{about}; frames are counted"
+            " from 0"
+        )
     return chain([first], frames)
 
 
 def _check_start(source: FrameSource, start: int) -> None:
-    """Refuse a frame beyond the end before the model is loaded, where the number of frames is known."""
+    """Refuse a frame beyond the end before the model is loaded, where the number of frames is
+    known."""
     if source.count is not None and source.count_exact and start >= source.count:
         raise InputError(
-            f"--frame {start}: {source.name} has {source.count} frames; give a number from 0 to {source.count - 1}"
+            f"--frame {start}: {source.name} has {source.count} frames; give a number from 0 to"
+            f" {source.count - 1}"
         )
 
 
@@ -102,7 +115,8 @@ def _remaining(source: FrameSource, start: int) -> int | None:
 
 
 def about(options: Track, tracker: Tracker) -> dict[str, Any]:
-    """What tracks.json says of the run. Files are named without their folders, which are nobody else's business."""
+    """What tracks.json says of the run. Files are named without their folders, which are nobody
+    else's business."""
     given = Path(options.model)
     memory = tracker.model.config.memory
     return {
@@ -122,7 +136,10 @@ def about(options: Track, tracker: Tracker) -> dict[str, Any]:
 def _report(writer: ResultWriter, output: Output, outcome: Outcome, objects: int) -> None:
     if outcome.frames == 0:
         return
-    print(f"{outcome.frames} frames, {objects} object{'s' * (objects > 1)}, {outcome.fps:.1f} frames/s")
+    print(
+        f"{outcome.frames} frames, {objects} object{'s' * (objects > 1)}, {outcome.fps:.1f}"
+        " frames/s"
+    )
     print(f"masks: {writer.masks_folder}")
     print(f"tracks: {writer.tracks_file}")
     if output.overlay is not None:

@@ -11,7 +11,9 @@ def run(options: Train) -> int:
     try:
         from sam2s.recipes.run import Order, carry_out
     except ModuleNotFoundError as error:
-        raise InputError(f"training needs {error.name}; install it with pip install 'sam2s[train]'") from error
+        raise InputError(
+            f"training needs {error.name}; install it with pip install 'sam2s[train]'"
+        ) from error
     order = Order(
         options.recipe,
         options.out,
@@ -24,6 +26,8 @@ def run(options: Train) -> int:
     )
     model = carry_out(order)
     print(
-        "dry run: nothing was trained" if options.dry_run else f"trained model: {model} (give this folder as --model)"
+        "dry run: nothing was trained"
+        if options.dry_run
+        else f"trained model: {model} (give this folder as --model)"
     )
     return 0

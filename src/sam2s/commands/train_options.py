@@ -11,7 +11,8 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Train a model by a recipe: finetune (your own annotated folder), sam2s_base_plus (the paper's), nano, ...
+    """Train a model by a recipe: finetune (your own annotated folder), sam2s_base_plus (the
+    paper's), nano, ...
 
     Example: sam2s train finetune --data my_videos --model nano --out runs/mine
 
@@ -24,11 +25,13 @@ class Train:
     out: Path
     """Folder for checkpoints, the log and the final weights (in OUT/model)."""
     data: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FOLDER")] = ()
-    """A folder of annotated videos or images, for finetune and sam2s_base_plus; give it again for more folders."""
+    """A folder of annotated videos or images, for finetune and sam2s_base_plus; give it again for
+    more folders."""
     model: str | None = None
     """Weights to start from, for the same recipes: nano, a Hugging Face id, a folder or a file."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="PATH=VALUE")] = ()
-    """Replace one value of the configuration: stages.0.steps=10, stages.*.lr=2e-5, optim.clip=0.5, seed=3."""
+    """Replace one value of the configuration: stages.0.steps=10, stages.*.lr=2e-5, optim.clip=0.5,
+    seed=3."""
     scenes: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for the synthetic videos of the recipe, made once; by default OUT/data."""
     resume: bool = False

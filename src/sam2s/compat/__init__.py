@@ -4,9 +4,9 @@ A script written for the ``sam2`` package changes its import and nothing else::
 
     from sam2s.compat import build_sam2_video_predictor  # was: from sam2.build_sam import ...
 
-Weights are what ``sam2s.load_model`` takes: a hub id, or a checkpoint file, whose shapes say which model it is, so the
-``config_file`` of the builders is not read. Results are those of this project's rules; where they differ from Meta's,
-the method says so.
+Weights are what ``sam2s.load_model`` takes: a hub id, or a checkpoint file, whose shapes say which
+model it is, so the ``config_file`` of the builders is not read. Results are those of this project's
+rules; where they differ from Meta's, the method says so.
 """
 
 from __future__ import annotations
@@ -32,14 +32,21 @@ __all__ = [
 
 
 def build_sam2(
-    config_file: str | None, ckpt_path: str | os.PathLike[str], device: str | torch.device = "auto", **ignored: Any
+    config_file: str | None,
+    ckpt_path: str | os.PathLike[str],
+    device: str | torch.device = "auto",
+    **ignored: Any,
 ) -> SAM2S:
-    """The model of a checkpoint, for ``SAM2ImagePredictor``; ``config_file`` and further options are not read."""
+    """The model of a checkpoint, for ``SAM2ImagePredictor``; ``config_file`` and further options
+    are not read."""
     return load_model(ckpt_path, device=device)
 
 
 def build_sam2_video_predictor(
-    config_file: str | None, ckpt_path: str | os.PathLike[str], device: str | torch.device = "auto", **ignored: Any
+    config_file: str | None,
+    ckpt_path: str | os.PathLike[str],
+    device: str | torch.device = "auto",
+    **ignored: Any,
 ) -> SAM2VideoPredictor:
     """The video predictor of a checkpoint; ``config_file`` and further options are not read."""
     return SAM2VideoPredictor(load_model(ckpt_path, device=device))

@@ -35,7 +35,9 @@ class SAM2ImagePredictor:
         self._images: list[tuple[Features, tuple[int, int]]] = []
 
     @classmethod
-    def from_pretrained(cls, model_id: str, device: str | torch.device = "auto", **options: Any) -> SAM2ImagePredictor:
+    def from_pretrained(
+        cls, model_id: str, device: str | torch.device = "auto", **options: Any
+    ) -> SAM2ImagePredictor:
         """The predictor of a hub id, or of anything else that ``load_model`` takes."""
         return cls(load_model(model_id, device=device), **options)
 
@@ -44,7 +46,8 @@ class SAM2ImagePredictor:
         return next(self.model.parameters()).device
 
     def set_image(self, image: np.ndarray | Image.Image) -> None:
-        """The picture of the following ``predict`` calls: (H, W, 3) uint8 RGB, or a Pillow picture."""
+        """The picture of the following ``predict`` calls: (H, W, 3) uint8 RGB, or a Pillow
+        picture."""
         self.set_image_batch([image])
 
     def set_image_batch(self, image_list: Sequence[np.ndarray | Image.Image]) -> None:
@@ -71,10 +74,11 @@ class SAM2ImagePredictor:
     ) -> Prediction:
         """Masks of one object, or of B objects at once.
 
-        ``point_coords`` (P, 2) or (B, P, 2) pixels (x, y), or in [0, 1] where not ``normalize_coords``;
-        ``point_labels`` (P,) or (B, P), 1 or 0; ``box`` (4,) or (B, 4); ``mask_input`` (1, 4h, 4w) or (B, 1, 4h, 4w)
-        logits of an earlier call. Gives three candidates, or one where not ``multimask_output``; with several objects
-        every result has a leading axis B. Masks are bool, or float logits with ``return_logits``.
+        ``point_coords`` (P, 2) or (B, P, 2) pixels (x, y), or in [0, 1] where not
+        ``normalize_coords``; ``point_labels`` (P,) or (B, P), 1 or 0; ``box`` (4,) or (B, 4);
+        ``mask_input`` (1, 4h, 4w) or (B, 1, 4h, 4w) logits of an earlier call. Gives three
+        candidates, or one where not ``multimask_output``; with several objects every result has a
+        leading axis B. Masks are bool, or float logits with ``return_logits``.
         """
         given = (point_coords, point_labels, box, mask_input)
         return self._predict(-1, given, multimask_output, return_logits, normalize_coords)
@@ -89,7 +93,8 @@ class SAM2ImagePredictor:
         return_logits: bool = False,
         normalize_coords: bool = True,
     ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-        """``predict`` on every picture of ``set_image_batch``; one entry of each list per picture."""
+        """``predict`` on every picture of ``set_image_batch``; one entry of each list per
+        picture."""
         batches = (point_coords_batch, point_labels_batch, box_batch, mask_input_batch)
         results = [
             self._predict(
@@ -109,7 +114,9 @@ class SAM2ImagePredictor:
         if isinstance(image, Image.Image):
             image = np.array(image.convert("RGB"))
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InputError(f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+            raise InputError(
+                f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}"
+            )
         features = self.model.encode(image_to_model(image, self.model.image_size, self.device))
         return self.model.recall(features, None), (image.shape[0], image.shape[1])
 
@@ -120,14 +127,21 @@ class SAM2ImagePredictor:
 
     @torch.inference_mode()
     def _predict(
-        self, index: int, given: Sequence[Any], multimask: bool, return_logits: bool, in_pixels: bool
+        self,
+        index: int,
+        given: Sequence[Any],
+        multimask: bool,
+        return_logits: bool,
+        in_pixels: bool,
     ) -> Prediction:
         features, size = self._picture(index)
         prompts = self._prompts(given, size if in_pixels else (1, 1))
         rows = len(prompts.labels)
         tokens, dense = self.model.prompt_encoder(prompts, self.model.image_size)
         if prompts.labels.shape[1] == 0:
-            tokens = tokens[:, :0]  # Meta's image predictor sends no token at all where nothing was clicked
+            tokens = tokens[
+                :, :0
+            ]  # Meta's image predictor sends no token at all where nothing was clicked
         height, width = features.stride16.shape[2:]
         code = self.model.prompt_encoder.grid_code(height, width)
         candidates, _ = self.model.mask_decoder(features.expand(rows), tokens, dense, code)
@@ -148,7 +162,9 @@ class SAM2ImagePredictor:
         parts: list[tuple[Tensor, Tensor]] = []
         if box is not None:
             corners = self._tensor(box).reshape(-1, 2, 2)
-            parts.append((corners, torch.tensor([2, 3], device=self.device).expand(len(corners), 2)))
+            parts.append(
+                (corners, torch.tensor([2, 3], device=self.device).expand(len(corners), 2))
+            )
         if coords is not None:
             xy, kinds = self._tensor(coords), self._tensor(labels).long()
             parts.append((xy, kinds) if xy.ndim == 3 else (xy[None], kinds[None]))

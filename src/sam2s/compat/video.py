@@ -1,4 +1,5 @@
-"""Meta's ``SAM2VideoPredictor``: prompts on frames of a video file or folder, then propagation either way."""
+"""Meta's ``SAM2VideoPredictor``: prompts on frames of a video file or folder, then propagation
+either way."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2s.data.frames import FrameSource, open_frames
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
+from sam2s.media.frames import FrameSource, open_frames
 from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
@@ -27,17 +28,20 @@ KEPT_STATES = 4
 """Tracking states kept along a propagation, evenly spread, from which a correction starts again."""
 
 Answer = tuple[int, list[int], Tensor]
-"""Frame index, object ids, and their (N, 1, H, W) float mask logits at the source's size, > 0 inside."""
+"""Frame index, object ids, and their (N, 1, H, W) float mask logits at the source's size, > 0
+inside."""
 
 
 @dataclass
 class InferenceState:
-    """One video being worked on: what Meta keeps in a dict. ``prompts``: {frame: {object id: what was given}};
-    ``priors``: {frame: {object id: (4h, 4w) logits that its latest prompt refines}}; ``kept``: {frame: state before
-    it}; ``reached``: the last frame of the latest forward propagation, -1 before one.
+    """One video being worked on: what Meta keeps in a dict. ``prompts``: {frame: {object id: what
+    was given}}; ``priors``: {frame: {object id: (4h, 4w) logits that its latest prompt refines}};
+    ``kept``: {frame: state before it}; ``reached``: the last frame of the latest forward
+    propagation, -1 before one.
 
-    What scripts read of Meta's dict can be read by its name here: ``obj_ids``, ``num_frames``, ``video_height`` and
-    ``video_width``. ``num_frames`` decodes a video once, since what a container states may be wrong.
+    What scripts read of Meta's dict can be read by its name here: ``obj_ids``, ``num_frames``,
+    ``video_height`` and ``video_width``. ``num_frames`` decodes a video once, since what a
+    container states may be wrong.
     """
 
     source: FrameSource
@@ -51,27 +55,37 @@ class InferenceState:
 
     def __getitem__(self, name: str) -> Any:
         if name == "num_frames":
-            return self.source.count if self.source.count_exact else sum(1 for _ in self.source.frames())
-        return {"obj_ids": self.obj_ids, "video_height": self.size[0], "video_width": self.size[1]}[name]
+            return (
+                self.source.count
+                if self.source.count_exact
+                else sum(1 for _ in self.source.frames())
+            )
+        return {"obj_ids": self.obj_ids, "video_height": self.size[0], "video_width": self.size[1]}[
+            name
+        ]
 
     def forget_after(self, frame: int) -> None:
         """What was tracked after ``frame`` is no longer so."""
         self.kept = {start: state for start, state in self.kept.items() if start <= frame}
 
     def keep(self, frame: int, state: TrackState) -> None:
-        """Remember the state before ``frame`` if its turn has come; half of them go when there are too many."""
+        """Remember the state before ``frame`` if its turn has come; half of them go when there are
+        too many."""
         if frame % self.interval == 0:
             self.kept[frame] = state
         if len(self.kept) > KEPT_STATES:
             self.interval *= 2
-            self.kept = {start: kept for start, kept in self.kept.items() if start % self.interval == 0}
+            self.kept = {
+                start: kept for start, kept in self.kept.items() if start % self.interval == 0
+            }
 
 
 class SAM2VideoPredictor:
     """``model``: from ``load_model``; ``memory``: as for ``Tracker``.
 
-    Unlike Meta's, it decodes frames when they are needed, keeps a bounded memory, and batches objects. Prompts on a
-    later frame take effect when propagation gets there; a correction starts again from the state before its frame.
+    Unlike Meta's, it decodes frames when they are needed, keeps a bounded memory, and batches
+    objects. Prompts on a later frame take effect when propagation gets there; a correction starts
+    again from the state before its frame.
     """
 
     def __init__(self, model: SAM2S, memory: str | MemoryConfig | None = None) -> None:
@@ -79,7 +93,9 @@ class SAM2VideoPredictor:
         self.memory = memory
 
     @classmethod
-    def from_pretrained(cls, model_id: str, device: str | torch.device = "auto", **options: Any) -> SAM2VideoPredictor:
+    def from_pretrained(
+        cls, model_id: str, device: str | torch.device = "auto", **options: Any
+    ) -> SAM2VideoPredictor:
         """The predictor of a hub id, or of anything else that ``load_model`` takes."""
         return cls(load_model(model_id, device=device), **options)
 
@@ -88,7 +104,8 @@ class SAM2VideoPredictor:
         return next(self.model.parameters()).device
 
     def init_state(self, video_path: str | Path, **ignored: Any) -> InferenceState:
-        """Open a video file or a folder of pictures; Meta's options for where frames are kept have no use here."""
+        """Open a video file or a folder of pictures; Meta's options for where frames are kept have
+        no use here."""
         source = open_frames(video_path)
         return InferenceState(source, source.size)
 
@@ -103,15 +120,18 @@ class SAM2VideoPredictor:
         normalize_coords: bool = True,
         box: Any = None,
     ) -> Answer:
-        """Prompt an object on a frame; gives the frame's masks. Coordinates are source pixels, or in [0, 1] where not
-        ``normalize_coords``; without ``clear_old_points`` the clicks add to earlier ones on this frame."""
+        """Prompt an object on a frame; gives the frame's masks. Coordinates are source pixels, or
+        in [0, 1] where not ``normalize_coords``; without ``clear_old_points`` the clicks add to
+        earlier ones on this frame."""
         if (points is None) != (labels is None):
             raise InputError("points and labels go together; give both or neither")
         if box is not None and not clear_old_points:
             raise InputError("a box comes before any click; give it with clear_old_points=True")
         height, width = inference_state.size
         scale = np.ones(2) if normalize_coords else np.array([width, height])
-        earlier = () if clear_old_points else inference_state.prompts.get(frame_idx, {}).get(obj_id, ())
+        earlier = (
+            () if clear_old_points else inference_state.prompts.get(frame_idx, {}).get(obj_id, ())
+        )
         boxes: list[Prompt] = [prompt for prompt in earlier if isinstance(prompt, Box)]
         clicks = [prompt for prompt in earlier if isinstance(prompt, Points)]
         if box is not None:
@@ -126,7 +146,9 @@ class SAM2VideoPredictor:
         """The old name of ``add_new_points_or_box``."""
         return self.add_new_points_or_box(*args, **options)
 
-    def add_new_mask(self, inference_state: InferenceState, frame_idx: int, obj_id: int, mask: Any) -> Answer:
+    def add_new_mask(
+        self, inference_state: InferenceState, frame_idx: int, obj_id: int, mask: Any
+    ) -> Answer:
         """Give an object's (H, W) mask on a frame; gives the frame's masks."""
         return self._prompt(inference_state, frame_idx, obj_id, (Mask(_array(mask)),))
 
@@ -137,9 +159,11 @@ class SAM2VideoPredictor:
         max_frame_num_to_track: int | None = None,
         reverse: bool = False,
     ) -> Iterator[Answer]:
-        """Track from ``start_frame_idx`` (default: the first prompted frame), ``max_frame_num_to_track`` frames far.
+        """Track from ``start_frame_idx`` (default: the first prompted frame),
+        ``max_frame_num_to_track`` frames far.
 
-        Frames between the first prompt and a later start are tracked as well, without being given out.
+        Frames between the first prompt and a later start are tracked as well, without being given
+        out.
         """
         if not inference_state.prompts:
             raise InputError("nothing to track: prompt an object on some frame first")
@@ -157,13 +181,21 @@ class SAM2VideoPredictor:
         if not inference_state.prompts.get(frame_idx, True):
             del inference_state.prompts[frame_idx]
         inference_state.forget_after(frame_idx)
-        return self._answer(inference_state, self._look(inference_state, frame_idx)) if need_output else None
+        return (
+            self._answer(inference_state, self._look(inference_state, frame_idx))
+            if need_output
+            else None
+        )
 
     def remove_object(
-        self, inference_state: InferenceState, obj_id: int, strict: bool = False, need_output: bool = True
+        self,
+        inference_state: InferenceState,
+        obj_id: int,
+        strict: bool = False,
+        need_output: bool = True,
     ) -> tuple[list[int], list[Answer]]:
-        """Forget an object; gives the ids left and the masks of the frames it had been prompted on. An unknown id is
-        an InputError where ``strict``."""
+        """Forget an object; gives the ids left and the masks of the frames it had been prompted on.
+        An unknown id is an InputError where ``strict``."""
         if obj_id not in inference_state.obj_ids:
             if strict:
                 raise InputError(f"object {obj_id}: unknown; there are {inference_state.obj_ids}")
@@ -172,7 +204,9 @@ class SAM2VideoPredictor:
         touched = [frame for frame, given in inference_state.prompts.items() if obj_id in given]
         for frame in touched:
             self.clear_all_prompts_in_frame(inference_state, frame, obj_id, need_output=False)
-        inference_state.kept = {k: _without(state, obj_id) for k, state in inference_state.kept.items()}
+        inference_state.kept = {
+            k: _without(state, obj_id) for k, state in inference_state.kept.items()
+        }
         shown = touched if need_output and inference_state.obj_ids else []
         return inference_state.obj_ids, [
             self._answer(inference_state, self._look(inference_state, frame)) for frame in shown
@@ -183,11 +217,17 @@ class SAM2VideoPredictor:
         fresh = InferenceState(inference_state.source, inference_state.size)
         inference_state.__dict__.update(fresh.__dict__)
 
-    def _prompt(self, state: InferenceState, frame: int, obj_id: int, given: tuple[Prompt, ...]) -> Answer:
-        if obj_id in state.prompts.get(frame, {}):  # a refinement of the mask that this frame shows now
+    def _prompt(
+        self, state: InferenceState, frame: int, obj_id: int, given: tuple[Prompt, ...]
+    ) -> Answer:
+        if obj_id in state.prompts.get(
+            frame, {}
+        ):  # a refinement of the mask that this frame shows now
             state.priors.setdefault(frame, {})[obj_id] = self._look(state, frame).logits[obj_id]
         added = {**state.prompts.get(frame, {}), obj_id: given}
-        after = self._look(state, frame, added)  # an impossible prompt is refused here, before it is noted
+        after = self._look(
+            state, frame, added
+        )  # an impossible prompt is refused here, before it is noted
         state.prompts[frame] = added
         state.forget_after(frame)
         if obj_id not in state.obj_ids:
@@ -195,9 +235,13 @@ class SAM2VideoPredictor:
         return self._answer(state, after)
 
     def _look(
-        self, state: InferenceState, frame: int, prompts: Mapping[int, tuple[Prompt, ...]] | None = None
+        self,
+        state: InferenceState,
+        frame: int,
+        prompts: Mapping[int, tuple[Prompt, ...]] | None = None,
     ) -> FrameResult:
-        """What the frame shows under ``prompts`` (default: those noted for it), without tracking on."""
+        """What the frame shows under ``prompts`` (default: those noted for it), without tracking
+        on."""
         picture = _picture(state, frame)
         given = state.prompts.get(frame, {}) if prompts is None else prompts
         tracker = Tracker(self.model, self.memory)
@@ -244,7 +288,8 @@ class SAM2VideoPredictor:
         return tracker.step(picture, state.prompts.get(picture.index), _prior(state, picture.index))
 
     def _answer(self, state: InferenceState, result: FrameResult) -> Answer:
-        """Masks of all objects in the order they were added; one that this frame does not know yet is absent."""
+        """Masks of all objects in the order they were added; one that this frame does not know yet
+        is absent."""
         some = next(iter(result.logits.values()), np.zeros((1, 1), np.float32))
         blank = np.full_like(some, ABSENT_LOGIT)
         rows = [result.logits.get(i, blank) for i in state.obj_ids]
@@ -264,7 +309,9 @@ def _prior(state: InferenceState, frame: int) -> FrameResult | None:
 
 
 def _without(state: TrackState, obj_id: int) -> TrackState:
-    return replace(state, banks=MappingProxyType({k: bank for k, bank in state.banks.items() if k != obj_id}))
+    return replace(
+        state, banks=MappingProxyType({k: bank for k, bank in state.banks.items() if k != obj_id})
+    )
 
 
 def _picture(state: InferenceState, frame: int) -> Frame:

@@ -1,4 +1,5 @@
-"""Masks as pictures, one folder a video: SA-V (a folder per object, binary) or DAVIS (a palette, pixel = id)."""
+"""Masks as pictures, one folder a video: SA-V (a folder per object, binary) or DAVIS (a palette,
+pixel = id)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from sam2s.data.masks import merge_masks, write_binary_mask, write_index_mask
+from sam2s.masklets.masks import merge_masks, write_binary_mask, write_index_mask
 
 MaskFormat = Literal["sav", "davis"]
 
@@ -17,7 +18,8 @@ class MaskFiles(Protocol):
     """Writes one frame's masks under a folder."""
 
     def write(self, frame: str, masks: Mapping[int, np.ndarray]) -> None:
-        """{object id: (H, W) bool} of the frame named ``frame``; an absent object's mask is all False."""
+        """{object id: (H, W) bool} of the frame named ``frame``; an absent object's mask is all
+        False."""
 
     def take_back(self, frame: str) -> None:
         """Delete what was written of a frame, whole or in part."""
@@ -27,7 +29,8 @@ class MaskFiles(Protocol):
 
 
 class SavFiles:
-    """``folder/<object id, 3 digits>/<frame>.png``, white = object. Nothing is lost: objects may overlap."""
+    """``folder/<object id, 3 digits>/<frame>.png``, white = object. Nothing is lost: objects may
+    overlap."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,7 +53,8 @@ class SavFiles:
 
 
 class DavisFiles:
-    """``folder/<frame>.png``, a pixel's value is its object's id. Where objects overlap the larger id lies on top."""
+    """``folder/<frame>.png``, a pixel's value is its object's id. Where objects overlap the larger
+    id lies on top."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -71,8 +75,8 @@ class DavisFiles:
         if not self._overlapping:
             return []
         return [
-            f"objects overlap on {self._overlapping} frames; a DAVIS palette holds one id a pixel, so the larger id "
-            "was put on top (the sav format and tracks.json keep both)"
+            f"objects overlap on {self._overlapping} frames; a DAVIS palette holds one id a pixel,"
+            " so the larger id was put on top (the sav format and tracks.json keep both)"
         ]
 
 

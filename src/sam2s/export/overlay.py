@@ -1,4 +1,5 @@
-"""Draws a result on its frame: a translucent fill, an outline and a label for each object, in colours told apart."""
+"""Draws a result on its frame: a translucent fill, an outline and a label for each object, in
+colours told apart."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ COLOURS = (
     (100, 255, 218),
     (179, 136, 255),
 )
-"""Of ids 1 to 10: bright hues, without the reds of tissue; later ids take hues a golden angle apart."""
+"""Of ids 1 to 10: bright hues, without the reds of tissue; later ids take hues a golden angle
+apart."""
 FILL = 90
 """Opacity of the fill, of 256."""
 
@@ -36,11 +38,13 @@ def colour_of(object_id: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def draw_overlay(image: np.ndarray, result: FrameResult, names: Mapping[int, str] | None = None) -> np.ndarray:
+def draw_overlay(
+    image: np.ndarray, result: FrameResult, names: Mapping[int, str] | None = None
+) -> np.ndarray:
     """A copy of ``image`` (H, W, 3) uint8 with every object of ``result`` drawn on it.
 
-    A label holds the object's id (or its name in ``names``) and score, above its mask; objects that are not in view
-    are listed in the top left corner.
+    A label holds the object's id (or its name in ``names``) and score, above its mask; objects that
+    are not in view are listed in the top left corner.
     """
     canvas = image.copy()
     scale = max(1, round(min(image.shape[:2]) / 360))
@@ -64,7 +68,8 @@ def draw_overlay(image: np.ndarray, result: FrameResult, names: Mapping[int, str
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """(top, bottom, left, right), ends exclusive, of the True pixels of (H, W) bool; None when there are none."""
+    """(top, bottom, left, right), ends exclusive, of the True pixels of (H, W) bool; None when
+    there are none."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return None
@@ -72,7 +77,9 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _paint(patch: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int) -> None:
+def _paint(
+    patch: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int
+) -> None:
     """Fill and outline ``mask`` in ``patch``, in place."""
     tint = np.array(colour, np.uint16) * FILL
     patch[mask] = ((patch[mask].astype(np.uint16) * (256 - FILL) + tint) >> 8).astype(np.uint8)
@@ -84,7 +91,13 @@ def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
     inner = np.pad(mask, 1)
     for _ in range(steps):
         shrunk = np.zeros_like(inner)
-        shrunk[1:-1, 1:-1] = inner[1:-1, 1:-1] & inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]
+        shrunk[1:-1, 1:-1] = (
+            inner[1:-1, 1:-1]
+            & inner[:-2, 1:-1]
+            & inner[2:, 1:-1]
+            & inner[1:-1, :-2]
+            & inner[1:-1, 2:]
+        )
         inner = shrunk
     return inner[1:-1, 1:-1]
 
@@ -94,8 +107,12 @@ def _label(text: str, colour: tuple[int, int, int], scale: int) -> np.ndarray:
     """(h, w, 3) uint8: black text on the object's colour."""
     font = _font(scale)
     left, top, right, bottom = font.getbbox(text)
-    picture = Image.new("RGB", (round(right - left) + 4 * scale, round(bottom - top) + 4 * scale), colour)
-    ImageDraw.Draw(picture).text((2 * scale - left, 2 * scale - top), text, fill=(0, 0, 0), font=font)
+    picture = Image.new(
+        "RGB", (round(right - left) + 4 * scale, round(bottom - top) + 4 * scale), colour
+    )
+    ImageDraw.Draw(picture).text(
+        (2 * scale - left, 2 * scale - top), text, fill=(0, 0, 0), font=font
+    )
     return np.asarray(picture)
 
 

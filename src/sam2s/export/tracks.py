@@ -12,11 +12,12 @@
      ],
      "complete": true, "broke_at": null}
 
-``index`` counts the source's frames from 0; ``time`` is in seconds by the source's timestamps, or null; ``presence`` is
-the probability that the object is in view, ``score`` presence times predicted IoU, both with six decimals; ``rle`` is
-COCO's compressed run-length code (column-major), all background where the object is absent. Models that name
-instruments add ``class`` and ``class_prob``, its probability among the names the model knows. After a break
-``complete`` is false and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The
+``index`` counts the source's frames from 0; ``time`` is in seconds by the source's timestamps, or
+null; ``presence`` is the probability that the object is in view, ``score`` presence times predicted
+IoU, both with six decimals; ``rle`` is COCO's compressed run-length code (column-major), all
+background where the object is absent. Models that name instruments add ``class`` and
+``class_prob``, its probability among the names the model knows. After a break ``complete`` is false
+and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The
 source's name is stored without its folder. Readers ignore keys they do not know.
 """
 
@@ -30,8 +31,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sam2s.data.masks import Rle, decode_rle, encode_rle
 from sam2s.errors import InputError
+from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 from sam2s.types import FrameResult
 
 FORMAT = "sam2s-tracks"
@@ -40,7 +41,8 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What was tracked. ``name``: a file's or folder's name without its path; sizes in pixels; ``fps`` or None."""
+    """What was tracked. ``name``: a file's or folder's name without its path; sizes in pixels;
+    ``fps`` or None."""
 
     name: str
     width: int
@@ -95,7 +97,8 @@ class Tracks:
 
 
 class TracksWriter:
-    """Writes ``tracks.json`` to ``path`` line by line; the file is valid JSON once ``close`` has returned."""
+    """Writes ``tracks.json`` to ``path`` line by line; the file is valid JSON once ``close`` has
+    returned."""
 
     def __init__(self, path: Path, source: SourceInfo, run: Mapping[str, Any]) -> None:
         head = {"format": FORMAT, "version": VERSION, "source": asdict(source), "run": dict(run)}
@@ -117,7 +120,10 @@ class TracksWriter:
         """Write the end; a line that an interrupt cut off is taken back first."""
         if self._file.closed:
             return
-        tail = {"complete": broke_at is None, "broke_at": None if broke_at is None else asdict(broke_at)}
+        tail = {
+            "complete": broke_at is None,
+            "broke_at": None if broke_at is None else asdict(broke_at),
+        }
         self._file.seek(self._end)
         self._file.truncate()
         self._file.write(b"\n],\n" + _dump(tail)[1:].encode() + b"\n")
@@ -135,7 +141,10 @@ def _object(result: FrameResult, object_id: int) -> dict[str, Any]:
         "rle": encode_rle(result.masks[object_id]),
     }
     if object_id in result.classes:
-        named = {"class": result.classes[object_id], "class_prob": round(float(result.class_probs[object_id]), 6)}
+        named = {
+            "class": result.classes[object_id],
+            "class_prob": round(float(result.class_probs[object_id]), 6),
+        }
         plain = {**plain, **named}
     return plain
 
@@ -143,7 +152,8 @@ def _object(result: FrameResult, object_id: int) -> dict[str, Any]:
 def read_tracks(path: Path | str) -> Tracks:
     """Read a ``tracks.json`` back; masks stay encoded until ``TrackedObject.mask`` is asked for.
 
-    Raises InputError when there is no such file, it is not a ``tracks.json``, or of a later version.
+    Raises InputError when there is no such file, it is not a ``tracks.json``, or of a later
+    version.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -154,15 +164,20 @@ def read_tracks(path: Path | str) -> Tracks:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f'{path}: not a tracks file; expected "format": "{FORMAT}" at its top')
     if content.get("version") != VERSION:
-        raise InputError(f"{path}: is version {content.get('version')}, this program reads version {VERSION}")
+        raise InputError(
+            f"{path}: is version {content.get('version')}, this program reads version {VERSION}"
+        )
     try:
         return _tracks(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: damaged tracks file ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"{path}: damaged tracks file ({type(error).__name__}: {error})"
+        ) from error
 
 
 def read_head(path: Path | str) -> dict[str, Any]:
-    """The first line of a ``tracks.json``: format, version, source and run. Empty when it is something else."""
+    """The first line of a ``tracks.json``: format, version, source and run. Empty when it is
+    something else."""
     with open(path, encoding="utf-8", errors="replace") as file:
         line = file.readline(1_000_000).rstrip()
     try:
@@ -179,13 +194,17 @@ def _tracks(content: Mapping[str, Any]) -> Tracks:
         run=content["run"],
         frames=tuple(_frame(frame) for frame in content["frames"]),
         complete=content["complete"],
-        broke_at=None if broke is None else Breakage(broke["index"], broke["time"], broke["reason"]),
+        broke_at=None
+        if broke is None
+        else Breakage(broke["index"], broke["time"], broke["reason"]),
     )
 
 
 def _frame(frame: Mapping[str, Any]) -> TrackedFrame:
     objects = {
-        int(i): TrackedObject(o["presence"], o["score"], o["rle"], o.get("class"), o.get("class_prob"))
+        int(i): TrackedObject(
+            o["presence"], o["score"], o["rle"], o.get("class"), o.get("class_prob")
+        )
         for i, o in frame["objects"].items()
     }
     return TrackedFrame(frame["index"], frame["time"], objects)

@@ -1,4 +1,5 @@
-"""Writes video files that every player opens: H.264 where the FFmpeg build has it, no sound, no metadata."""
+"""Writes video files that every player opens: H.264 where the FFmpeg build has it, no sound, no
+metadata."""
 
 from __future__ import annotations
 
@@ -28,22 +29,33 @@ ENCODERS: dict[str, tuple[int, dict[str, str]]] = {
     "libvpx-vp9": (90_000, {"deadline": "realtime", "cpu-used": "6", "crf": "28", "b": "0"}),
     "mpeg4": (60_000, {"qscale": "4"}),
 }
-"""In order of preference: ticks per second (MPEG-4 allows at most 65,535) and options for good, quick pictures. No
-B-frames: they save little here, and FFmpeg's MP4 writer states too short a duration for them at variable rate."""
+"""In order of preference: ticks per second (MPEG-4 allows at most 65,535) and options for good,
+quick pictures. No B-frames: they save little here, and FFmpeg's MP4 writer states too short a
+duration for them at variable rate."""
 BT709 = 1
-"""Number of BT.709 (HDTV) among primaries, transfer functions and matrices, and of "limited" among ranges."""
+"""Number of BT.709 (HDTV) among primaries, transfer functions and matrices, and of "limited" among
+ranges."""
 
 
 class VideoWriter:
-    """Encodes pictures, each shown at its own time, into ``path``; use as a context manager, or call ``close``.
+    """Encodes pictures, each shown at its own time, into ``path``; use as a context manager, or
+    call ``close``.
 
-    ``size``: (H, W) of the pictures; odd sides are padded by one repeated line, since 4:2:0 video has even sides.
-    ``fps``: mean rate; frames without a time follow the one before by 1 / fps. The first frame is shown at 0, so the
-    others keep their distance to it, also at variable rate. ``path`` must end in mp4, mov or mkv; it is written
-    directly: see ``write_video`` for a file that appears only when it is whole.
+    ``size``: (H, W) of the pictures; odd sides are padded by one repeated line, since 4:2:0 video
+    has even sides. ``fps``: mean rate; frames without a time follow the one before by 1 / fps. The
+    first frame is shown at 0, so the others keep their distance to it, also at variable rate.
+    ``path`` must end in mp4, mov or mkv; it is written directly: see ``write_video`` for a file
+    that appears only when it is whole.
     """
 
-    def __init__(self, path: Path | str, size: tuple[int, int], fps: float | None, *, encoder: str | None = None):
+    def __init__(
+        self,
+        path: Path | str,
+        size: tuple[int, int],
+        fps: float | None,
+        *,
+        encoder: str | None = None,
+    ):
         check_video_path(path)
         self._size = size
         self._step = 1 / (fps or DEFAULT_FPS)
@@ -56,7 +68,9 @@ class VideoWriter:
         faststart = {} if str(path).lower().endswith(".mkv") else {"movflags": "+faststart"}
         self._container: OutputContainer = av.open(f"file:{path}", "w", container_options=faststart)
         try:
-            self._stream = self._add_stream(name, options, Fraction(fps or DEFAULT_FPS).limit_denominator(1001))
+            self._stream = self._add_stream(
+                name, options, Fraction(fps or DEFAULT_FPS).limit_denominator(1001)
+            )
         except BaseException:
             self._container.close()
             raise
@@ -64,17 +78,27 @@ class VideoWriter:
     def _add_stream(self, name: str, options: dict[str, str], rate: Fraction) -> VideoStream:
         stream = cast(VideoStream, self._container.add_stream(name, rate=rate, options=options))
         height, width = self._size
-        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = (
+            width + width % 2,
+            height + height % 2,
+            "yuv420p",
+        )
         context = stream.codec_context
         context.time_base = Fraction(1, self._ticks)
         if name != "mpeg4":  # which cannot say so, and is read as BT.601
-            context.color_primaries = context.color_trc = context.colorspace = context.color_range = BT709
+            context.color_primaries = context.color_trc = context.colorspace = (
+                context.color_range
+            ) = BT709
         return stream
 
     def write(self, image: np.ndarray, time: float | None = None) -> None:
-        """Add a picture (H, W, 3) uint8 RGB to be shown at ``time`` seconds of the source's clock."""
+        """Add a picture (H, W, 3) uint8 RGB to be shown at ``time`` seconds of the source's
+        clock."""
         if image.shape != (*self._size, 3) or image.dtype != np.uint8:
-            raise InputError(f"video: expected pictures {(*self._size, 3)} uint8, got {image.shape} {image.dtype}")
+            raise InputError(
+                f"video: expected pictures {(*self._size, 3)} uint8, got {image.shape}"
+                f" {image.dtype}"
+            )
         frame = av.VideoFrame.from_ndarray(_pad_even(image), format="rgb24")
         matrix = "ITU709" if self._stream.codec_context.colorspace == BT709 else "ITU601"
         frame = frame.reformat(format="yuv420p", dst_colorspace=matrix)
@@ -82,7 +106,8 @@ class VideoWriter:
         self._encode(frame)
 
     def _next_tick(self, time: float | None) -> int:
-        """Timestamp of the next frame: rising even where the source's clock stands still or jumps back."""
+        """Timestamp of the next frame: rising even where the source's clock stands still or jumps
+        back."""
         if time is None:
             time = self._clock if self._start is None else self._clock + self._step
         if self._start is None:
@@ -97,7 +122,9 @@ class VideoWriter:
                 self._container.mux(packet)
         except FFmpegError as error:
             height, width = self._size
-            raise InputError(f"video: cannot encode {width} x {height} pixels ({error.strerror or error})") from error
+            raise InputError(
+                f"video: cannot encode {width} x {height} pixels ({error.strerror or error})"
+            ) from error
 
     def close(self) -> None:
         """Encode what is left and complete the file. Calling it again does nothing."""
@@ -121,7 +148,10 @@ class VideoWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None:
             self.close()
@@ -129,11 +159,14 @@ class VideoWriter:
             self.discard()
 
 
-def write_video(path: Path | str, frames: Iterable[Frame | np.ndarray], fps: float | None = DEFAULT_FPS) -> int:
-    """Encode pictures (H, W, 3) uint8 RGB, or frames with their own times, into a video; gives their number.
+def write_video(
+    path: Path | str, frames: Iterable[Frame | np.ndarray], fps: float | None = DEFAULT_FPS
+) -> int:
+    """Encode pictures (H, W, 3) uint8 RGB, or frames with their own times, into a video; gives
+    their number.
 
-    The file appears under ``path`` when it is whole, and replaces one that is there. Raises InputError for no frames,
-    frames of different size, and suffixes other than mp4, mov, mkv.
+    The file appears under ``path`` when it is whole, and replaces one that is there. Raises
+    InputError for no frames, frames of different size, and suffixes other than mp4, mov, mkv.
     """
     path = check_video_path(path)
     temporary = hidden_beside(path)
@@ -161,7 +194,10 @@ def find_encoder() -> str:
     for name in ENCODERS:
         if name in av.codecs_available:
             return name
-    raise InputError(f"no video encoder: this FFmpeg build has none of {', '.join(ENCODERS)}; install PyAV's own wheel")
+    raise InputError(
+        f"no video encoder: this FFmpeg build has none of {', '.join(ENCODERS)}; install PyAV's own"
+        " wheel"
+    )
 
 
 def check_video_path(path: Path | str) -> Path:
@@ -175,7 +211,8 @@ def check_video_path(path: Path | str) -> Path:
 
 
 def hidden_beside(path: Path) -> Path:
-    """A hidden name in the same folder with the same suffix, for a file that is not finished; makes the folder."""
+    """A hidden name in the same folder with the same suffix, for a file that is not finished; makes
+    the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.stem}.part{path.suffix}")
 

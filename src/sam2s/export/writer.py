@@ -5,9 +5,10 @@
     OUT/Annotations/<video>/...     masks, in the SA-V or the DAVIS layout
     OUT/tracks.json                 the same masks with time, presence and score
 
-Results grow under hidden names and get their final ones at the end, so nothing half-written is ever seen under a
-final name. When the source breaks or the user interrupts, the frames so far are kept and ``tracks.json`` says where
-it ended; after any other error nothing is kept. However long the video is, one frame is held at a time.
+Results grow under hidden names and get their final ones at the end, so nothing half-written is ever
+seen under a final name. When the source breaks or the user interrupts, the frames so far are kept
+and ``tracks.json`` says where it ended; after any other error nothing is kept. However long the
+video is, one frame is held at a time.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sam2s.data.frames import FrameSource
 from sam2s.errors import DamagedSource, InputError
 from sam2s.export.mask_files import MaskFormat, open_mask_files
 from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
 from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
+from sam2s.media.frames import FrameSource
 from sam2s.types import Frame, FrameResult
 
 TRACKS = "tracks.json"
@@ -36,7 +37,8 @@ HIDDEN = ".sam2s-part"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What to write where. ``overlay``: a video file (mp4, mov, mkv), or None; ``names``: labels in the overlay."""
+    """What to write where. ``overlay``: a video file (mp4, mov, mkv), or None; ``names``: labels in
+    the overlay."""
 
     folder: Path
     masks: MaskFormat = "sav"
@@ -47,13 +49,15 @@ class Output:
 class ResultWriter:
     """Context manager that takes each frame with its result.
 
-    ``source`` names the video and its files; ``run`` says what made the result (model, memory rule, ...: anything JSON
-    can hold). Results of an earlier run on a source of the same name are replaced at the end.
+    ``source`` names the video and its files; ``run`` says what made the result (model, memory rule,
+    ...: anything JSON can hold). Results of an earlier run on a source of the same name are
+    replaced at the end.
 
     ``frames``: how many were written; ``notes``: what the user should know, one sentence each.
 
-    Raises InputError when the folder holds something else under a name to be written, when the overlay would
-    overwrite the source, and when the disk refuses; in the last case the frames so far are kept.
+    Raises InputError when the folder holds something else under a name to be written, when the
+    overlay would overwrite the source, and when the disk refuses; in the last case the frames so
+    far are kept.
     """
 
     def __init__(self, output: Output, source: FrameSource, run: Mapping[str, Any]) -> None:
@@ -70,7 +74,9 @@ class ResultWriter:
         self._check_overlay()
         self._check_folder()
         self._hidden = output.folder / HIDDEN
-        height, width = source.size  # may find that the source holds nothing, before anything is made
+        height, width = (
+            source.size
+        )  # may find that the source holds nothing, before anything is made
         with self._storing():
             self._new_folder = not output.folder.exists()
             shutil.rmtree(self._hidden, ignore_errors=True)
@@ -83,7 +89,10 @@ class ResultWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         after = self._last[0] + 1, self._last[1]
         if error is None:
@@ -111,7 +120,8 @@ class ResultWriter:
         self.frames += 1
 
     def finish(self, broke_at: Breakage | None = None) -> None:
-        """Complete the files and give them their final names. Without a single frame nothing is left behind."""
+        """Complete the files and give them their final names. Without a single frame nothing is
+        left behind."""
         if self.frames == 0:
             self.discard()
             return
@@ -137,7 +147,9 @@ class ResultWriter:
     def _draw(self, frame: Frame, result: FrameResult) -> None:
         assert self._output.overlay is not None
         if self._overlay is None:
-            self._overlay = VideoWriter(hidden_beside(self._output.overlay), frame.size, self._source.fps)
+            self._overlay = VideoWriter(
+                hidden_beside(self._output.overlay), frame.size, self._source.fps
+            )
         self._overlay.write(draw_overlay(frame.image, result, self._output.names), frame.time)
 
     def _finish_overlay(self) -> None:
@@ -147,7 +159,8 @@ class ResultWriter:
         os.replace(hidden_beside(self._output.overlay), self._output.overlay)
 
     def _publish(self) -> None:
-        """Move masks and tracks to their places; what an earlier run left there goes with the hidden folder."""
+        """Move masks and tracks to their places; what an earlier run left there goes with the
+        hidden folder."""
         masks = self._hidden / "masks"
         masks.mkdir(exist_ok=True)
         self.masks_folder.parent.mkdir(exist_ok=True)
@@ -163,7 +176,9 @@ class ResultWriter:
             return
         check_video_path(overlay)
         if path is not None and overlay.exists() and overlay.samefile(path):
-            raise InputError(f"{overlay}: the overlay would overwrite the source; choose another name")
+            raise InputError(
+                f"{overlay}: the overlay would overwrite the source; choose another name"
+            )
 
     def _check_folder(self) -> None:
         """Only results of an earlier run on this source may be replaced."""
@@ -174,14 +189,18 @@ class ResultWriter:
             before = read_head(self.tracks_file).get("source", {}).get("name")
             if before is None:
                 raise InputError(
-                    f"{self.tracks_file}: is there already and not of an earlier run; choose another folder"
+                    f"{self.tracks_file}: is there already and not of an earlier run; choose"
+                    " another folder"
                 )
             if before != self._source.name:
                 raise InputError(
-                    f"{self.tracks_file}: holds results of '{before}'; choose another folder for '{self._source.name}'"
+                    f"{self.tracks_file}: holds results of '{before}'; choose another folder for"
+                    f" '{self._source.name}'"
                 )
         elif self.masks_folder.exists():
-            raise InputError(f"{self.masks_folder}: is there already, without {TRACKS}; choose another folder")
+            raise InputError(
+                f"{self.masks_folder}: is there already, without {TRACKS}; choose another folder"
+            )
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -189,7 +208,10 @@ class ResultWriter:
         try:
             yield
         except OSError as error:
-            self._refused = f"cannot write to {error.filename or self._output.folder} ({error.strerror or error})"
+            self._refused = (
+                f"cannot write to {error.filename or self._output.folder}"
+                f" ({error.strerror or error})"
+            )
             raise InputError(f"{self._refused}; make room or choose another folder") from error
 
 

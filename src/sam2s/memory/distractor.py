@@ -1,14 +1,17 @@
-"""DAM4SAM's rule: recent appearances on one side, frames that tell the object from a look-alike on the other.
+"""DAM4SAM's rule: recent appearances on one side, frames that tell the object from a look-alike on
+the other.
 
 Source: arXiv 2411.17576, section 3.2. The memory has two halves of three places each.
 
-- Recent appearances (RAM): the latest frame that shows the object, and before it one every ``interval`` frames. Frames
+- Recent appearances (RAM): the latest frame that shows the object, and before it one every
+``interval`` frames. Frames
   without the object are left out.
-- Distractor resolving (DRM): the prompted frame and, first in, first out, frames on which the decoder was tempted by
-  something else and yet right. Tempted: the box around the mask covers ``box_ratio`` or less of the box around the
-  mask and the largest piece that another candidate adds to it. Right: the predicted IoU exceeds ``iou_threshold`` and
-  the mask's area is within ``area_tolerance`` of the median over the last ``history`` frames that show the object,
-  this one among them.
+- Distractor resolving (DRM): the prompted frame and, first in, first out, frames on which the
+decoder was tempted by
+  something else and yet right. Tempted: the box around the mask covers ``box_ratio`` or less of the
+  box around the mask and the largest piece that another candidate adds to it. Right: the predicted
+  IoU exceeds ``iou_threshold`` and the mask's area is within ``area_tolerance`` of the median over
+  the last ``history`` frames that show the object, this one among them.
 
 Frames of the second half have no place in time: they take the prompted frames' temporal slot.
 """
@@ -29,9 +32,9 @@ from sam2s.types import CONDITIONING_SLOT, Memory, Recollection, Sighting, Sourc
 
 @dataclass(frozen=True, slots=True)
 class Distractor:
-    """The rule ``distractor``; ``recent`` bounds the pointers. ``appearances`` and ``anchors``: places of the two
-    halves, the first prompted frame taking one of the anchors'; ``interval`` (Delta): frames between appearances; an
-    anchor comes later than that after the one before."""
+    """The rule ``distractor``; ``recent`` bounds the pointers. ``appearances`` and ``anchors``:
+    places of the two halves, the first prompted frame taking one of the anchors'; ``interval``
+    (Delta): frames between appearances; an anchor comes later than that after the one before."""
 
     recent: Recent = field(default_factory=Recent)
     appearances: int = 3
@@ -63,11 +66,15 @@ class Distractor:
         if anchored:
             queue = (*bank.long_term, slim)
             bank = replace(bank, long_term=queue[max(0, len(queue) - (self.anchors - 1)) :])
-        return self._note_area(replace(bank, candidates=self._appearances(bank.candidates, slim)), new)
+        return self._note_area(
+            replace(bank, candidates=self._appearances(bank.candidates, slim)), new
+        )
 
     def select(self, bank: Bank, now: int) -> Recollection:
         anchors = tuple((m, CONDITIONING_SLOT) for m in bank.long_term)
-        return Recollection((*by_rank(bank, bank.candidates), *anchors), self.recent.select(bank, now).pointers)
+        return Recollection(
+            (*by_rank(bank, bank.candidates), *anchors), self.recent.select(bank, now).pointers
+        )
 
     def _appearances(self, kept: tuple[Memory, ...], new: Memory) -> tuple[Memory, ...]:
         """The latest frame takes the previous one's place, unless that one is due to stay."""

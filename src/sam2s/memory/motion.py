@@ -1,9 +1,11 @@
-"""Where an object should be next: boxes of masks, and a Kalman filter of constant velocity over them.
+"""Where an object should be next: boxes of masks, and a Kalman filter of constant velocity over
+them.
 
-Boxes are (4,) float64 left, top, right, bottom in cells of the mask grid, right and bottom exclusive. The filter's
-state is SAMURAI's (arXiv 2411.11922, section 4.1): centre, width, height and the velocity of each. The paper leaves the
-noise open; here its standard deviations are a share of the object's size, as is usual in box trackers: 1/20 of it for
-position and size, 1/160 a frame for velocity.
+Boxes are (4,) float64 left, top, right, bottom in cells of the mask grid, right and bottom
+exclusive. The filter's state is SAMURAI's (arXiv 2411.11922, section 4.1): centre, width, height
+and the velocity of each. The paper leaves the noise open; here its standard deviations are a share
+of the object's size, as is usual in box trackers: 1/20 of it for position and size, 1/160 a frame
+for velocity.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ VELOCITY_NOISE = 1 / 160
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """A filter's belief at ``time``: ``mean`` (8,) centre x and y, width, height and their velocities per frame;
-    ``covariance`` (8, 8); ``run``: how many frames in a row it was confirmed."""
+    """A filter's belief at ``time``: ``mean`` (8,) centre x and y, width, height and their
+    velocities per frame; ``covariance`` (8, 8); ``run``: how many frames in a row it was
+    confirmed."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -57,7 +60,9 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
 def start(box: np.ndarray, time: int) -> Motion:
     """A filter that saw one box: it rests, but may be moving."""
     measured = _measure(box)
-    deviation = np.concatenate([2 * POSITION_NOISE * _sizes(measured), 10 * VELOCITY_NOISE * _sizes(measured)])
+    deviation = np.concatenate(
+        [2 * POSITION_NOISE * _sizes(measured), 10 * VELOCITY_NOISE * _sizes(measured)]
+    )
     return Motion(np.concatenate([measured, np.zeros(4)]), np.diag(deviation**2), time)
 
 
@@ -88,5 +93,6 @@ def _measure(box: np.ndarray) -> np.ndarray:
 
 
 def _sizes(measured: np.ndarray) -> np.ndarray:
-    """Width, height, width, height: what the noise is a share of; at least one cell, so that it never vanishes."""
+    """Width, height, width, height: what the noise is a share of; at least one cell, so that it
+    never vanishes."""
     return np.tile(measured[2:4].clip(min=1.0), 2)

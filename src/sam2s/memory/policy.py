@@ -48,14 +48,18 @@ RULES: dict[str, Callable[[MemoryConfig], Policy]] = {
 
 
 def make_policy(config: MemoryConfig) -> Policy:
-    """The rule named by ``config.rule`` with its constants; ``InputError`` for a name or constant that makes no
-    sense."""
+    """The rule named by ``config.rule`` with its constants; ``InputError`` for a name or constant
+    that makes no sense."""
     if config.rule not in RULES:
-        raise InputError(f"memory rule: unknown name {config.rule!r}; use one of {', '.join(sorted(RULES))}")
+        raise InputError(
+            f"memory rule: unknown name {config.rule!r}; use one of {', '.join(sorted(RULES))}"
+        )
     if config.similarity not in ("flat", "pooled"):
         raise InputError(f"memory similarity: expected flat or pooled, got {config.similarity!r}")
     low = {"recent_maps": 1, "pointers": 1, "stride": 1, "candidates": 1, "long_term": 1}
     for name, least in low.items():
         if getattr(config, name) < least:
-            raise InputError(f"memory {name}: expected at least {least}, got {getattr(config, name)}")
+            raise InputError(
+                f"memory {name}: expected at least {least}, got {getattr(config, name)}"
+            )
     return RULES[config.rule](config)

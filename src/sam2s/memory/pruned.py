@@ -1,9 +1,10 @@
-"""Surgical SAM 2's rule: of the latest frames, those that tell least are left out. Source: arXiv 2408.07931, section 3
-(Efficient Frame Pruning), with its n = 5 and m = 2.
+"""Surgical SAM 2's rule: of the latest frames, those that tell least are left out. Source: arXiv
+2408.07931, section 3 (Efficient Frame Pruning), with its n = 5 and m = 2.
 
-SAM 2 recalls the six latest tracked frames, which in a calm stretch all show the same. Here, of the five before the
-newest, the two most like the newest are not recalled: what they know, the newest knows as well. The others keep their
-temporal slots; prompted frames always stay. As long as there are fewer than six, all are recalled.
+SAM 2 recalls the six latest tracked frames, which in a calm stretch all show the same. Here, of the
+five before the newest, the two most like the newest are not recalled: what they know, the newest
+knows as well. The others keep their temporal slots; prompted frames always stay. As long as there
+are fewer than six, all are recalled.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from sam2s.types import Memory, Recollection, Source
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The rule ``pruned``. ``recent.maps``: the window (n + 1 tracked frames); ``dropped``: how many of them are left
-    out (m), at most all but the newest."""
+    """The rule ``pruned``. ``recent.maps``: the window (n + 1 tracked frames); ``dropped``: how
+    many of them are left out (m), at most all but the newest."""
 
     recent: Recent = field(default_factory=Recent)
     dropped: int = 2
@@ -42,7 +43,11 @@ class Pruned:
         # The order decides between equals: the oldest goes first.
         alike = sorted(older, key=lambda m: -likeness(m, newest))[: self.dropped]
         gone = {m.time for m in alike}
-        maps = tuple((m, slot) for m, slot in recalled.maps if m.source is not Source.TRACKED or m.time not in gone)
+        maps = tuple(
+            (m, slot)
+            for m, slot in recalled.maps
+            if m.source is not Source.TRACKED or m.time not in gone
+        )
         return Recollection(maps, recalled.pointers)
 
 

@@ -1,8 +1,9 @@
-"""SAM 2's memory rule: every prompted frame, the latest tracked maps, and the pointers of the latest frames.
+"""SAM 2's memory rule: every prompted frame, the latest tracked maps, and the pointers of the
+latest frames.
 
-SAM 2 keeps every frame in a dict and looks up the few it needs; here only those that a later frame can still ask for
-are kept, so memory is constant, and the selection is the same, frame by frame (property-tested against the dict).
-Reverse tracking is the same rule on a negated clock.
+SAM 2 keeps every frame in a dict and looks up the few it needs; here only those that a later frame
+can still ask for are kept, so memory is constant, and the selection is the same, frame by frame
+(property-tested against the dict). Reverse tracking is the same rule on a negated clock.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from sam2s.types import CONDITIONING_SLOT, RECENT_SLOTS, Memory, Recollection, S
 class Recent:
     """The rule ``recent``.
 
-    ``maps``: tracked maps recalled (6); ``pointers``: the pointer horizon in frames (16: ages 1 to 15 of tracked
-    frames, and one prompted frame); ``stride``: frames between tracked maps older than the last (1 to 8 in SAM 2).
+    ``maps``: tracked maps recalled (6); ``pointers``: the pointer horizon in frames (16: ages 1 to
+    15 of tracked frames, and one prompted frame); ``stride``: frames between tracked maps older
+    than the last (1 to 8 in SAM 2).
     """
 
     maps: int = RECENT_SLOTS
@@ -38,7 +40,8 @@ class Recent:
         return replace(bank, tracked=self.keep((*bank.tracked, new), new.time + 1))
 
     def prompt(self, bank: Bank, new: Memory) -> Bank:
-        """The bank with a prompted memory; a correction makes it forget what was tracked, where that is asked for."""
+        """The bank with a prompted memory; a correction makes it forget what was tracked, where
+        that is asked for."""
         if self.forget_on_correction and bank.prompted:
             bank = replace(bank, tracked=(), long_term=())
         return bank.with_prompted(new)
@@ -50,11 +53,14 @@ class Recent:
         return tuple(
             m
             for m in tracked
-            if m.time >= oldest_pointer or (m.time >= oldest_map and m.time % self.stride == 0) or m.time == now - 1
+            if m.time >= oldest_pointer
+            or (m.time >= oldest_map and m.time % self.stride == 0)
+            or m.time == now - 1
         )
 
     def map_times(self, now: int) -> list[int]:
-        """Times of the tracked maps that ``now`` asks for, newest first; position i takes temporal slot i."""
+        """Times of the tracked maps that ``now`` asks for, newest first; position i takes temporal
+        slot i."""
         last = (now - 2) // self.stride * self.stride
         return [now - 1, *(last - i * self.stride for i in range(self.maps - 1))]
 
@@ -64,7 +70,9 @@ class Recent:
         for slot, time in reversed(list(enumerate(self.map_times(now)))):
             if time in tracked:
                 maps.append((tracked[time], slot))
-        pointers = [(m, now - m.time) for m in bank.prompted if self.future_pointers or m.time <= now]
+        pointers = [
+            (m, now - m.time) for m in bank.prompted if self.future_pointers or m.time <= now
+        ]
         for age in range(1, self.pointers):
             if now - age in tracked:
                 pointers.append((tracked[now - age], age))

@@ -1,12 +1,15 @@
-"""SAMURAI's rule: a motion filter helps to choose the mask and the memories. Source: arXiv 2411.11922, section 4.
+"""SAMURAI's rule: a motion filter helps to choose the mask and the memories. Source: arXiv
+2411.11922, section 4.
 
-Choosing the mask: while the object was tracked well for a while, the candidate is chosen that has the highest
+Choosing the mask: while the object was tracked well for a while, the candidate is chosen that has
+the highest
 
     alpha * IoU(box the filter predicts, box of the candidate) + (1 - alpha) * predicted IoU,
 
-before and after that simply the highest predicted IoU. Choosing the memories: a tracked frame may be recalled when its
-predicted IoU, its object logit and (where the filter had a say) its motion score exceed their thresholds; the latest
-of them are recalled, however old, beside the prompted frames.
+before and after that simply the highest predicted IoU. Choosing the memories: a tracked frame may
+be recalled when its predicted IoU, its object logit and (where the filter had a say) its motion
+score exceed their thresholds; the latest of them are recalled, however old, beside the prompted
+frames.
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from sam2s.types import Memory, Recollection, Sighting, Source
 class Samurai:
     """The rule ``samurai``; ``recent`` bounds maps and pointers.
 
-    ``motion_weight`` is alpha. ``settled``: frames in a row that must have been tracked well before the filter has a
-    say; tracked well is a predicted IoU above ``steady_iou``, and a frame that is not restarts the filter.
-    ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are tau_mask, tau_obj and tau_kf of section 4.2,
-    which decide what is recalled and nothing else.
+    ``motion_weight`` is alpha. ``settled``: frames in a row that must have been tracked well before
+    the filter has a say; tracked well is a predicted IoU above ``steady_iou``, and a frame that is
+    not restarts the filter. ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are
+    tau_mask, tau_obj and tau_kf of section 4.2, which decide what is recalled and nothing else.
     """
 
     recent: Recent = field(default_factory=Recent)
@@ -55,8 +58,14 @@ class Samurai:
         slim, seen = replace(new, sighting=None, descriptor=None), new.sighting
         box = None if seen is None else box_of(seen.mask)
         if new.source is Source.PROMPTED:
-            return replace(self.recent.prompt(bank, slim), own=None if box is None else start(box, new.time))
-        kept = (*bank.long_term, slim)[-self.recent.maps :] if self._good(bank, new) else bank.long_term
+            return replace(
+                self.recent.prompt(bank, slim), own=None if box is None else start(box, new.time)
+            )
+        kept = (
+            (*bank.long_term, slim)[-self.recent.maps :]
+            if self._good(bank, new)
+            else bank.long_term
+        )
         steady = new.iou > self.steady_iou
         motion = _follow(bank, box, new.time) if steady and box is not None else None
         tracked = self.recent.keep((*bank.tracked, slim), new.time + 1)
@@ -68,7 +77,11 @@ class Samurai:
     def _expected(self, bank: Bank, now: int) -> Motion | None:
         """The filter's prediction, where it has a say."""
         motion = bank.own
-        return predict(motion, now) if isinstance(motion, Motion) and motion.run >= self.settled else None
+        return (
+            predict(motion, now)
+            if isinstance(motion, Motion) and motion.run >= self.settled
+            else None
+        )
 
     def _good(self, bank: Bank, new: Memory) -> bool:
         if new.iou <= self.iou_threshold or new.object_logit <= self.object_threshold:

@@ -1,9 +1,10 @@
 """SAM2Long's memory, of one pathway of its tree. Source: arXiv 2410.16268, section 3.
 
-A tracked frame may be recalled when the object is in view and its predicted IoU exceeds a threshold; the latest of them
-are recalled, however old, beside the prompted frames. What is recalled is weighted by how sure the decoder was that the
-object is there: sorted by object logit, the maps are scaled by factors that rise evenly from ``weights[0]`` to
-``weights[1]``. The tree itself, several pathways stepped side by side, is ``sam2s.tracking.tree``; a tracker that knows
+A tracked frame may be recalled when the object is in view and its predicted IoU exceeds a
+threshold; the latest of them are recalled, however old, beside the prompted frames. What is
+recalled is weighted by how sure the decoder was that the object is there: sorted by object logit,
+the maps are scaled by factors that rise evenly from ``weights[0]`` to ``weights[1]``. The tree
+itself, several pathways stepped side by side, is ``sam2s.tracking.tree``; a tracker that knows
 nothing of it follows a single pathway.
 """
 
@@ -20,8 +21,9 @@ from sam2s.types import Memory, Recollection, Source
 class Tree:
     """The rule ``tree``; ``recent`` bounds maps and pointers.
 
-    ``pathways`` (P): hypotheses of one object kept at most; ``iou_threshold`` (delta_IoU): of memories;
-    ``sure_threshold`` (delta_conf): a frame is uncertain while no pathway's object logit is farther from zero.
+    ``pathways`` (P): hypotheses of one object kept at most; ``iou_threshold`` (delta_IoU): of
+    memories; ``sure_threshold`` (delta_conf): a frame is uncertain while no pathway's object logit
+    is farther from zero.
     """
 
     recent: Recent = field(default_factory=Recent)

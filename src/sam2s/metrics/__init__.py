@@ -1,5 +1,6 @@
-"""J, F and J&F by the DAVIS 2017 definition, on NumPy bool masks, and what their means cannot tell: identity swaps and
-recovery (``behaviour``), the course over time (``course``), calibration (``calibration``)."""
+"""J, F and J&F by the DAVIS 2017 definition, on NumPy bool masks, and what their means cannot tell:
+identity swaps and recovery (``behaviour``), the course over time (``course``), calibration
+(``calibration``)."""
 
 from sam2s.metrics.boundary import boundary_f
 from sam2s.metrics.protocol import Score, mean_score, score_frame, score_sequence

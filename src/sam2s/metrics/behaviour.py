@@ -1,21 +1,25 @@
-"""What a mean of masks cannot tell: identity swaps, recovery after absence, and masks of what is not there.
+"""What a mean of masks cannot tell: identity swaps, recovery after absence, and masks of what is
+not there.
 
-All of it follows from one ``Sight`` for each annotated frame after the prompted one, in the order of time:
+All of it follows from one ``Sight`` for each annotated frame after the prompted one, in the order
+of time:
 
-**right**: the predicted mask has an IoU of at least 0.5 with its own object (``RIGHT``, the matching threshold of the
-multi-object tracking field). **On another object**: it is not right, and its IoU with some other annotated object of
-the frame is at least 0.5. An **identity swap** is a change from right to being on another object, whatever lies
-between; the object counts as right on the prompted frame, and being on one other object after another is one swap
-until the mask was right again. A mask that covers its object and another, or drifts on to background, is wrong but
-no swap. Swaps are seen only where the other object is annotated.
+**right**: the predicted mask has an IoU of at least 0.5 with its own object (``RIGHT``, the
+matching threshold of the multi-object tracking field). **On another object**: it is not right, and
+its IoU with some other annotated object of the frame is at least 0.5. An **identity swap** is a
+change from right to being on another object, whatever lies between; the object counts as right on
+the prompted frame, and being on one other object after another is one swap until the mask was right
+again. A mask that covers its object and another, or drifts on to background, is wrong but no swap.
+Swaps are seen only where the other object is annotated.
 
-An object **returns** on its first annotated frame in view after one or more annotated frames on which it is absent.
-It is **recovered** on the first annotated frame from there on, the frame of return included, on which the mask is
-right; if it leaves again or the annotation ends before that, it is not. The time to recovery is counted from the
-return, 0 when the mask is right at once, and includes frames without annotation.
+An object **returns** on its first annotated frame in view after one or more annotated frames on
+which it is absent. It is **recovered** on the first annotated frame from there on, the frame of
+return included, on which the mask is right; if it leaves again or the annotation ends before that,
+it is not. The time to recovery is counted from the return, 0 when the mask is right at once, and
+includes frames without annotation.
 
-**False presence**: a mask that is not empty on an annotated frame on which the object is absent. **Missed**: an empty
-mask where the object is in view.
+**False presence**: a mask that is not empty on an annotated frame on which the object is absent.
+**Missed**: an empty mask where the object is in view.
 """
 
 from __future__ import annotations
@@ -37,9 +41,9 @@ RIGHT = 0.5
 class Sight:
     """One annotated frame of one tracked object.
 
-    ``index``: of the frame; ``time``: its seconds, or None; ``present``: the true mask is not empty; ``shown``: the
-    predicted one is not; ``right``: see above, never where the object is absent; ``other``: the mask is on another
-    object.
+    ``index``: of the frame; ``time``: its seconds, or None; ``present``: the true mask is not
+    empty; ``shown``: the predicted one is not; ``right``: see above, never where the object is
+    absent; ``other``: the mask is on another object.
     """
 
     index: int
@@ -52,8 +56,8 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """One return into view: frames and seconds (None: times not known) until the mask was right again; or, when it was
-    not ``recovered``, for how long that could be seen."""
+    """One return into view: frames and seconds (None: times not known) until the mask was right
+    again; or, when it was not ``recovered``, for how long that could be seen."""
 
     frames: int
     seconds: float | None
@@ -62,7 +66,8 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Counts over annotated frames after the prompted one, of one object or added up (``+``) over many."""
+    """Counts over annotated frames after the prompted one, of one object or added up (``+``) over
+    many."""
 
     objects: int = 0
     frames: int = 0
@@ -84,7 +89,8 @@ class Behaviour:
 
     @property
     def frames_to_recover(self) -> float | None:
-        """Median over the recovered returns; None when there are none. It says nothing of the others."""
+        """Median over the recovered returns; None when there are none. It says nothing of the
+        others."""
         known = [r.frames for r in self.returns if r.recovered]
         return median(known) if known else None
 
@@ -96,7 +102,8 @@ class Behaviour:
 
     @property
     def false_presence(self) -> float | None:
-        """Share, in [0, 1], of the frames without the object on which a mask was given; None without such frames."""
+        """Share, in [0, 1], of the frames without the object on which a mask was given; None
+        without such frames."""
         return _share(self.false_present, self.absent)
 
     @property
@@ -119,13 +126,21 @@ COUNTS = ("objects", "frames", "swaps", "on_other", "absent", "false_present", "
 
 
 def sight(
-    index: int, time: float | None, pred: np.ndarray, iou: float, truth: np.ndarray, others: Iterable[np.ndarray]
+    index: int,
+    time: float | None,
+    pred: np.ndarray,
+    iou: float,
+    truth: np.ndarray,
+    others: Iterable[np.ndarray],
 ) -> Sight:
-    """Judge one predicted mask, (H, W) bool, of IoU ``iou`` with its own object's ``truth``; ``others``: true masks of
-    the frame's other objects, looked at only when the mask is wrong and not empty."""
+    """Judge one predicted mask, (H, W) bool, of IoU ``iou`` with its own object's ``truth``;
+    ``others``: true masks of the frame's other objects, looked at only when the mask is wrong and
+    not empty."""
     present, shown = bool(truth.any()), bool(pred.any())
     right = present and iou >= RIGHT
-    return Sight(index, time, present, shown, right, other=shown and not right and _on_any(pred, others))
+    return Sight(
+        index, time, present, shown, right, other=shown and not right and _on_any(pred, others)
+    )
 
 
 def _on_any(pred: np.ndarray, others: Iterable[np.ndarray]) -> bool:

@@ -1,7 +1,8 @@
-"""J and F against the time since the prompt, as sums per bin of age, so that curves of objects add up.
+"""J and F against the time since the prompt, as sums per bin of age, so that curves of objects add
+up.
 
-Bins grow with age, two to every doubling (1, 2, 3, 4-5, 6-7, 8-11, 12-15, 16-23, ... frames): a few numbers describe a
-video of any length, and the first frames after the prompt are told apart.
+Bins grow with age, two to every doubling (1, 2, 3, 4-5, 6-7, 8-11, 12-15, 16-23, ... frames): a few
+numbers describe a video of any length, and the first frames after the prompt are told apart.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """Mean over the ``objects`` with frames of ages ``first`` to ``last`` (inclusive, in frames since the prompt)."""
+    """Mean over the ``objects`` with frames of ages ``first`` to ``last`` (inclusive, in frames
+    since the prompt)."""
 
     first: int
     last: int
@@ -40,22 +42,28 @@ class CoursePoint:
 
 
 def course(scores: Iterable[tuple[int, Score]]) -> Course:
-    """The course of one object from (age in frames, score of that frame); ages below 1 are left out."""
+    """The course of one object from (age in frames, score of that frame); ages below 1 are left
+    out."""
     found: dict[int, list[Score]] = {}
     for age, score in scores:
         if age >= 1:
             found.setdefault(age_bin(age), []).append(score)
-    return Course({bin: _mean(found[bin], sum(s.frames for s in found[bin])) for bin in sorted(found)})
+    return Course(
+        {bin: _mean(found[bin], sum(s.frames for s in found[bin])) for bin in sorted(found)}
+    )
 
 
 def mean_course(courses: Iterable[Course | None]) -> tuple[CoursePoint, ...]:
-    """Unweighted mean over objects, bin by bin; later bins rest on fewer objects, those of longer videos."""
+    """Unweighted mean over objects, bin by bin; later bins rest on fewer objects, those of longer
+    videos."""
     found: dict[int, list[Score]] = {}
     for one in courses:
         for bin, score in one.bins.items() if one is not None else ():
             found.setdefault(bin, []).append(score)
     return tuple(
-        CoursePoint(*bin_ages(bin), _mean(found[bin], sum(s.frames for s in found[bin])), len(found[bin]))
+        CoursePoint(
+            *bin_ages(bin), _mean(found[bin], sum(s.frames for s in found[bin])), len(found[bin])
+        )
         for bin in sorted(found)
     )
 
@@ -77,4 +85,6 @@ def _edge(bin: int) -> int:
 
 
 def _mean(scores: list[Score], frames: int) -> Score:
-    return Score(float(np.mean([s.j for s in scores])), float(np.mean([s.f for s in scores])), frames)
+    return Score(
+        float(np.mean([s.j for s in scores])), float(np.mean([s.f for s in scores])), frames
+    )

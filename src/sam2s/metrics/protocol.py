@@ -1,7 +1,8 @@
 """From frames to one number: scores of a sequence and their means, as DAVIS 2017 forms them.
 
-One object in one video gives one score: the mean over its frames. A set of objects gives the unweighted mean over
-objects, however long they were in view. J, F and J&F are fractions in [0, 1]; J&F is the mean of J and F.
+One object in one video gives one score: the mean over its frames. A set of objects gives the
+unweighted mean over objects, however long they were in view. J, F and J&F are fractions in [0, 1];
+J&F is the mean of J and F.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sam2s.metrics.region import jaccard
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mean J and F, in [0, 1], over ``frames`` scored frames (of one object, or summed over the objects of a mean)."""
+    """Mean J and F, in [0, 1], over ``frames`` scored frames (of one object, or summed over the
+    objects of a mean)."""
 
     j: float
     f: float
@@ -34,13 +36,17 @@ def score_frame(pred: np.ndarray, gt: np.ndarray, bound_th: float = BOUND_TH) ->
     return Score(jaccard(pred, gt), boundary_f(pred, gt, bound_th))
 
 
-def score_sequence(pairs: Iterable[tuple[np.ndarray, np.ndarray]], bound_th: float = BOUND_TH) -> Score | None:
-    """Mean over the frames of one object, (predicted, true) masks; None when there is no frame to score."""
+def score_sequence(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], bound_th: float = BOUND_TH
+) -> Score | None:
+    """Mean over the frames of one object, (predicted, true) masks; None when there is no frame to
+    score."""
     return mean_score(score_frame(pred, gt, bound_th) for pred, gt in pairs)
 
 
 def mean_score(scores: Iterable[Score | None]) -> Score | None:
-    """Unweighted mean of scores; None entries (nothing was scored there) do not count, and no entry gives None."""
+    """Unweighted mean of scores; None entries (nothing was scored there) do not count, and no entry
+    gives None."""
     given = [s for s in scores if s is not None]
     if not given:
         return None

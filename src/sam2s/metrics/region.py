@@ -17,6 +17,12 @@ def jaccard(pred: np.ndarray, gt: np.ndarray) -> float:
 def check_pair(pred: np.ndarray, gt: np.ndarray) -> None:
     """InputError unless both are bool (H, W) arrays of the same size."""
     if pred.dtype != bool or gt.dtype != bool or pred.ndim != 2:
-        raise InputError(f"metrics: expected bool (H, W) masks, got {pred.dtype}{pred.shape}, {gt.dtype}{gt.shape}")
+        raise InputError(
+            f"metrics: expected bool (H, W) masks, got {pred.dtype}{pred.shape},"
+            f" {gt.dtype}{gt.shape}"
+        )
     if pred.shape != gt.shape:
-        raise InputError(f"metrics: the masks differ in size, {pred.shape} and {gt.shape}; score at the source's size")
+        raise InputError(
+            f"metrics: the masks differ in size, {pred.shape} and {gt.shape}; score at the source's"
+            " size"
+        )

@@ -1,6 +1,8 @@
-"""Hiera, the image trunk of SAM 2: a transformer in four stages with windowed attention (arXiv 2306.00989, 2311.05613).
+"""Hiera, the image trunk of SAM 2: a transformer in four stages with windowed attention (arXiv
+2306.00989, 2311.05613).
 
-Each stage halves the grid by pooling the queries of its first block. A few blocks attend to the whole grid.
+Each stage halves the grid by pooling the queries of its first block. A few blocks attend to the
+whole grid.
 """
 
 from __future__ import annotations
@@ -47,7 +49,14 @@ class HieraBlock(nn.Module):
     """One transformer block. ``window`` 0 attends to the whole grid; ``pool`` halves the grid."""
 
     def __init__(
-        self, dim: int, out_dim: int, heads: int, *, window: int, pool: bool = False, drop_path: float = 0.0
+        self,
+        dim: int,
+        out_dim: int,
+        heads: int,
+        *,
+        window: int,
+        pool: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.window = window
@@ -71,16 +80,19 @@ class HieraBlock(nn.Module):
     def _attend(self, x: Tensor, height: int, width: int) -> Tensor:
         if self.window == 0:
             return self.attn(x)
-        # Padding cells take part in attention as zeros, and pooled windows are half as wide: both as in SAM 2.
+        # Padding cells take part in attention as zeros, and pooled windows are half as wide: both
+        # as in SAM 2.
         return from_windows(self.attn(to_windows(x, self.window)), len(x), height, width)
 
 
 class Hiera(nn.Module):
-    """The trunk. ``width`` and ``heads`` double from stage to stage; ``blocks`` and ``windows`` have one entry a stage.
+    """The trunk. ``width`` and ``heads`` double from stage to stage; ``blocks`` and ``windows``
+    have one entry a stage.
 
-    The first block of a stage still works in the windows of the stage before. ``position_grid`` is the side of the
-    coarse learned position code, resized to the picture; a second one repeats in every window of the first stage.
-    ``drop_path`` grows from zero at the first block to its value at the last.
+    The first block of a stage still works in the windows of the stage before. ``position_grid`` is
+    the side of the coarse learned position code, resized to the picture; a second one repeats in
+    every window of the first stage. ``drop_path`` grows from zero at the first block to its value
+    at the last.
     """
 
     def __init__(
@@ -134,4 +146,6 @@ class Hiera(nn.Module):
     def _position(self, height: int, width: int) -> Tensor:
         coarse = F.interpolate(self.pos_embed, (height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
-        return (coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)).permute(0, 2, 3, 1)
+        return (coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)).permute(
+            0, 2, 3, 1
+        )

@@ -1,4 +1,5 @@
-"""Picture -> features: the trunk, a feature pyramid, and the mask decoder's projections of the two fine levels."""
+"""Picture -> features: the trunk, a feature pyramid, and the mask decoder's projections of the two
+fine levels."""
 
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ TOP_STRIDE = 32
 
 
 class ImageEncoder(nn.Module):
-    """``trunk``: (B, 3, S, S) -> maps at strides 4, 8, 16, 32 with ``channels``; ``width``: channels of the result.
+    """``trunk``: (B, 3, S, S) -> maps at strides 4, 8, 16, 32 with ``channels``; ``width``:
+    channels of the result.
 
-    Only the stride-16 level receives the coarser one (nearest neighbour, added); the two fine levels are lateral
-    projections alone, as in SAM 2. Their second projection belongs to the mask decoder there; done here, it runs once
-    a frame however many objects and clicks follow.
+    Only the stride-16 level receives the coarser one (nearest neighbour, added); the two fine
+    levels are lateral projections alone, as in SAM 2. Their second projection belongs to the mask
+    decoder there; done here, it runs once a frame however many objects and clicks follow.
     """
 
     def __init__(self, trunk: nn.Module, channels: Sequence[int], width: int) -> None:
@@ -29,9 +31,12 @@ class ImageEncoder(nn.Module):
         self.project8 = nn.Conv2d(width, width // 4, kernel_size=1)
 
     def forward(self, image: Tensor) -> Features:
-        """(B, 3, S, S) float, ImageNet mean and std removed -> features. S must be a multiple of 32."""
+        """(B, 3, S, S) float, ImageNet mean and std removed -> features. S must be a multiple of
+        32."""
         _check_image(image)
-        fine4, fine8, mid16, top32 = (lateral(x) for lateral, x in zip(self.laterals, self.trunk(image), strict=True))
+        fine4, fine8, mid16, top32 = (
+            lateral(x) for lateral, x in zip(self.laterals, self.trunk(image), strict=True)
+        )
         return Features(
             stride16=mid16 + F.interpolate(top32, scale_factor=2.0, mode="nearest"),
             stride8=self.project8(fine8),
@@ -43,6 +48,6 @@ def _check_image(image: Tensor) -> None:
     square = image.ndim == 4 and image.shape[1] == 3 and image.shape[2] == image.shape[3]
     if not square or image.shape[2] == 0 or image.shape[2] % TOP_STRIDE:
         raise InputError(
-            f"image: got shape {tuple(image.shape)}, expected (frames, 3, S, S) with S a multiple of {TOP_STRIDE}; "
-            "resize it first"
+            f"image: got shape {tuple(image.shape)}, expected (frames, 3, S, S) with S a multiple"
+            f" of {TOP_STRIDE}; resize it first"
         )

@@ -1,6 +1,8 @@
-"""SAM's mask decoder: four candidate masks with a predicted IoU each, and a score for the object being in view.
+"""SAM's mask decoder: four candidate masks with a predicted IoU each, and a score for the object
+being in view.
 
-Candidate 0 is meant for clear prompts, candidates 1 to 3 for ambiguous ones (one click, or tracking).
+Candidate 0 is meant for clear prompts, candidates 1 to 3 for ambiguous ones (one click, or
+tracking).
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ PRESENT_BIAS = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """M candidates of N rows: ``logits`` (N, M, 4h, 4w), ``ious`` (N, M) in [0, 1], ``tokens`` (N, M, C); ``semantic``
-    (N, C) is TSL's token x'_c, which all candidates share, or None."""
+    """M candidates of N rows: ``logits`` (N, M, 4h, 4w), ``ious`` (N, M) in [0, 1], ``tokens`` (N,
+    M, C); ``semantic`` (N, C) is TSL's token x'_c, which all candidates share, or None."""
 
     logits: Tensor
     ious: Tensor
@@ -34,15 +36,19 @@ class Candidates:
 
     def ambiguous(self) -> Candidates:
         """The three candidates for ambiguous prompts."""
-        return replace(self, logits=self.logits[:, 1:], ious=self.ious[:, 1:], tokens=self.tokens[:, 1:])
+        return replace(
+            self, logits=self.logits[:, 1:], ious=self.ious[:, 1:], tokens=self.tokens[:, 1:]
+        )
 
     def single(self) -> Candidates:
         """The candidate for clear prompts."""
-        return replace(self, logits=self.logits[:, :1], ious=self.ious[:, :1], tokens=self.tokens[:, :1])
+        return replace(
+            self, logits=self.logits[:, :1], ious=self.ious[:, :1], tokens=self.tokens[:, :1]
+        )
 
     def single_or_best(self, threshold: float = STABILITY_THRESHOLD) -> Candidates:
-        """The single candidate; where its mask is less stable than ``threshold``, mask and IoU of the best ambiguous
-        one (the token stays)."""
+        """The single candidate; where its mask is less stable than ``threshold``, mask and IoU of
+        the best ambiguous one (the token stays)."""
         one, many = self.single(), self.ambiguous()
         rows = torch.arange(len(self.ious), device=self.ious.device)
         best = many.ious.argmax(dim=1)
@@ -53,7 +59,8 @@ class Candidates:
 
 
 def stability(logits: Tensor) -> Tensor:
-    """(N, H, W) logits -> (N,): the IoU of the mask cut a little above and a little below zero; 1 for an empty mask."""
+    """(N, H, W) logits -> (N,): the IoU of the mask cut a little above and a little below zero; 1
+    for an empty mask."""
     inner = (logits > STABILITY_DELTA).sum(dim=(1, 2))
     outer = (logits > -STABILITY_DELTA).sum(dim=(1, 2))
     return torch.where(outer > 0, inner / outer.clamp(min=1), 1.0)
@@ -77,7 +84,8 @@ class MaskDecoder(nn.Module):
         self.object_head = MLP(dim, dim, dim, 1)
 
     def init_presence(self) -> None:
-        """Let every object count as present until training says otherwise, so that its mask gets gradients."""
+        """Let every object count as present until training says otherwise, so that its mask gets
+        gradients."""
         nn.init.constant_(self.object_head.last.bias, PRESENT_BIAS)
 
     def forward(
@@ -85,9 +93,10 @@ class MaskDecoder(nn.Module):
     ) -> tuple[Candidates, Tensor]:
         """All four candidates and the object logits (N,), > 0 = in view.
 
-        ``features``: N rows, memory already recalled; ``prompt_tokens`` (N, T, C); ``dense`` broadcasts to stride16;
-        ``grid_code`` (1, h * w, C). Mask logits are float32 whatever the precision of the layers. ``features.semantic``
-        joins behind the prompts as one more token, so that it and the mask tokens see one another.
+        ``features``: N rows, memory already recalled; ``prompt_tokens`` (N, T, C); ``dense``
+        broadcasts to stride16; ``grid_code`` (1, h * w, C). Mask logits are float32 whatever the
+        precision of the layers. ``features.semantic`` joins behind the prompts as one more token,
+        so that it and the mask tokens see one another.
         """
         image = features.stride16 + dense
         own = torch.cat([self.object_token, self.iou_token, self.mask_tokens])
@@ -97,13 +106,18 @@ class MaskDecoder(nn.Module):
         tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), grid_code)
         object_out, iou_out, mask_out = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + MASKS]
         pixels = self._upscale(cells.transpose(1, 2).unflatten(2, image.shape[2:]), features)
-        weights = torch.stack([head(mask_out[:, i]) for i, head in enumerate(self.mask_heads)], dim=1)
+        weights = torch.stack(
+            [head(mask_out[:, i]) for i, head in enumerate(self.mask_heads)], dim=1
+        )
         logits = torch.einsum("nmc,nchw->nmhw", weights, pixels).float()
         ious = self.iou_head(iou_out).float().sigmoid()
         semantic = None if features.semantic is None else tokens[:, -1]
-        return Candidates(logits, ious, mask_out, semantic), self.object_head(object_out).float()[:, 0]
+        return Candidates(logits, ious, mask_out, semantic), self.object_head(object_out).float()[
+            :, 0
+        ]
 
     def _upscale(self, image: Tensor, features: Features) -> Tensor:
-        """(N, C, h, w) -> (N, C/8, 4h, 4w), taking in the finer levels of the image features on the way."""
+        """(N, C, h, w) -> (N, C/8, 4h, 4w), taking in the finer levels of the image features on the
+        way."""
         image = self.activation(self.upscale_norm(self.upscale8(image) + features.stride8))
         return self.activation(self.upscale4(image) + features.stride4)

@@ -1,6 +1,8 @@
-"""Conditioning a frame's features on what an object's memory holds: maps of remembered frames, then object pointers.
+"""Conditioning a frame's features on what an object's memory holds: maps of remembered frames, then
+object pointers.
 
-Shapes are fixed: every row has the same number of map slots and pointers, and a key mask says which are in use.
+Shapes are fixed: every row has the same number of map slots and pointers, and a key mask says which
+are in use.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ IMAGE_CODE_WEIGHT = 0.1
 
 
 class MemoryAttentionLayer(nn.Module):
-    """Self-attention, attention to the memory, perceptron; each on the normed input and added to it."""
+    """Self-attention, attention to the memory, perceptron; each on the normed input and added to
+    it."""
 
     def __init__(self, dim: int, memory_dim: int, mlp_dim: int, dropout: float) -> None:
         super().__init__()
@@ -32,19 +35,30 @@ class MemoryAttentionLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, rope: Rope, rope_keys: int
+        self,
+        x: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor | None,
+        rope: Rope,
+        rope_keys: int,
     ) -> Tensor:
-        """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the tokens and the first
-        ``rope_keys`` keys have a place in the picture; TSL's token behind the grid has none."""
+        """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the
+        tokens and the first ``rope_keys`` keys have a place in the picture; TSL's token behind the
+        grid has none."""
         normed = self.norm1(x)
-        x = x + self.dropout(self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0])))
-        x = x + self.dropout(self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask))
+        x = x + self.dropout(
+            self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0]))
+        )
+        x = x + self.dropout(
+            self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask)
+        )
         return x + self.dropout(self.mlp(self.norm3(x)))
 
 
 class MemoryAttention(nn.Module):
-    """``slots``: rows of the table of temporal codes; a slot beyond it takes the last row. ``pointer_horizon``: the age
-    in frames that counts as one in the time code of pointers."""
+    """``slots``: rows of the table of temporal codes; a slot beyond it takes the last row.
+    ``pointer_horizon``: the age in frames that counts as one in the time code of pointers."""
 
     def __init__(
         self,
@@ -62,7 +76,9 @@ class MemoryAttention(nn.Module):
         self.slot_embed = nn.Parameter(torch.empty(slots, memory_dim))
         self.pointer_time_proj = nn.Linear(dim, memory_dim)
         self.no_memory = nn.Parameter(torch.empty(dim))
-        self.layers = nn.ModuleList(MemoryAttentionLayer(dim, memory_dim, mlp_dim, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            MemoryAttentionLayer(dim, memory_dim, mlp_dim, dropout) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(dim)
         nn.init.trunc_normal_(self.slot_embed, std=0.02)
         nn.init.trunc_normal_(self.no_memory, std=0.02)
@@ -70,11 +86,12 @@ class MemoryAttention(nn.Module):
     def forward(
         self, image: Tensor, memory: MemoryBatch | None, token: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Stride-16 features (N, dim, h, w) -> the same shape, conditioned. A row that remembers nothing gets the
-        no-memory embedding instead; ``None`` says so of all rows.
+        """Stride-16 features (N, dim, h, w) -> the same shape, conditioned. A row that remembers
+        nothing gets the no-memory embedding instead; ``None`` says so of all rows.
 
-        ``token`` (N, dim): TSL's x_c, which attends to the frame's tokens and to the memory like one of them, and is
-        attended to by them; it comes back second, untouched in rows that remember nothing.
+        ``token`` (N, dim): TSL's x_c, which attends to the frame's tokens and to the memory like
+        one of them, and is attended to by them; it comes back second, untouched in rows that
+        remember nothing.
         """
         without = image + self.no_memory.view(1, -1, 1, 1)
         if memory is None:
@@ -108,7 +125,8 @@ class MemoryAttention(nn.Module):
         return grid, None if token is None else x[:, cells]
 
     def _tokens(self, memory: MemoryBatch) -> tuple[Tensor, Tensor]:
-        """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first, pointers last."""
+        """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first,
+        pointers last."""
         channels, height, width = memory.maps.shape[2:]
         maps = memory.maps.flatten(3).transpose(2, 3)
         place = sine_grid(channels, height, width, maps.device)
@@ -124,7 +142,9 @@ class MemoryAttention(nn.Module):
     def _used(self, memory: MemoryBatch, cells: int) -> Tensor:
         """(N, K * h * w + P * parts) bool, True where a memory token is in use."""
         maps = memory.map_mask.repeat_interleave(cells, dim=1)
-        return torch.cat([maps, memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)], dim=1)
+        return torch.cat(
+            [maps, memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)], dim=1
+        )
 
     @staticmethod
     def _parts(memory: MemoryBatch) -> int:
@@ -132,5 +152,6 @@ class MemoryAttention(nn.Module):
 
 
 def _open_empty_rows(used: Tensor) -> Tensor:
-    """The mask with empty rows fully open: a softmax over nothing is NaN, and their result is not used anyway."""
+    """The mask with empty rows fully open: a softmax over nothing is NaN, and their result is not
+    used anyway."""
     return used | ~used.any(dim=1, keepdim=True)

@@ -11,7 +11,8 @@ SHRINKS = 4
 
 
 class MemoryEncoder(nn.Module):
-    """``dim``: channels of the image features; ``out_dim``: of the map; ``layers``: ConvNeXt blocks that mix them."""
+    """``dim``: channels of the image features; ``out_dim``: of the map; ``layers``: ConvNeXt blocks
+    that mix them."""
 
     def __init__(self, dim: int, out_dim: int, layers: int) -> None:
         super().__init__()
@@ -21,12 +22,14 @@ class MemoryEncoder(nn.Module):
         self.out_proj = nn.Conv2d(dim, out_dim, kernel_size=1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Features (N, dim, h, w), not conditioned on memory, and mask (N, 16h, 16w) -> map (N, out_dim, h, w)."""
+        """Features (N, dim, h, w), not conditioned on memory, and mask (N, 16h, 16w) -> map (N,
+        out_dim, h, w)."""
         return self.out_proj(self.blocks(self.image_proj(image) + self.mask_net(mask[:, None])))
 
 
 def _mask_net(dim: int) -> nn.Sequential:
-    """Four steps, each halving the grid and taking four times the channels, then a projection to ``dim``."""
+    """Four steps, each halving the grid and taking four times the channels, then a projection to
+    ``dim``."""
     layers: list[nn.Module] = []
     for step in range(SHRINKS):
         channels = 4 ** (step + 1)

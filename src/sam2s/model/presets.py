@@ -1,4 +1,5 @@
-"""The shapes of SAM2S models: SAM 2.1's four sizes and ``nano``, made for 256 px on a processor without a GPU."""
+"""The shapes of SAM2S models: SAM 2.1's four sizes and ``nano``, made for 256 px on a processor
+without a GPU."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ BANKS = ("text", "orthogonal", "learnable")
 class SemanticConfig:
     """TSL's token and its class names (paper section 3.3).
 
-    ``classes``: K instrument class names, in the bank's order. ``bank``: ``text``, frozen embeddings of the names by
-    the CLIP text tower ``encoder`` (a hub id or a folder, of which only the name is kept with the weights) under
-    ``templates``, each with one ``{}`` for the name; ``orthogonal``, frozen orthonormal directions drawn from ``seed``;
-    ``learnable``, these as a start. ``width``: channels of the bank (512 for CLIP's ViT-B).
+    ``classes``: K instrument class names, in the bank's order. ``bank``: ``text``, frozen
+    embeddings of the names by the CLIP text tower ``encoder`` (a hub id or a folder, of which only
+    the name is kept with the weights) under ``templates``, each with one ``{}`` for the name;
+    ``orthogonal``, frozen orthonormal directions drawn from ``seed``; ``learnable``, these as a
+    start. ``width``: channels of the bank (512 for CLIP's ViT-B).
     """
 
     classes: tuple[str, ...]
@@ -32,29 +34,45 @@ class SemanticConfig:
 
     def __post_init__(self) -> None:
         if not self.classes or len(set(self.classes)) < len(self.classes) or not all(self.classes):
-            raise InputError(f"semantic classes: expected different names, at least one; got {list(self.classes)}")
+            raise InputError(
+                "semantic classes: expected different names, at least one; got"
+                f" {list(self.classes)}"
+            )
         if self.bank not in BANKS:
-            raise InputError(f"semantic bank: got {self.bank!r}, expected one of {', '.join(BANKS)}")
+            raise InputError(
+                f"semantic bank: got {self.bank!r}, expected one of {', '.join(BANKS)}"
+            )
         if self.bank == "text" and self.encoder is None:
-            raise InputError("semantic bank: text needs encoder, a folder or hub id of CLIP; or choose another bank")
+            raise InputError(
+                "semantic bank: text needs encoder, a folder or hub id of CLIP; or choose another"
+                " bank"
+            )
         if self.bank != "text" and self.width < len(self.classes):
-            raise InputError(f"semantic bank: {len(self.classes)} orthogonal classes need a width of as many channels")
+            raise InputError(
+                f"semantic bank: {len(self.classes)} orthogonal classes need a width of as many"
+                " channels"
+            )
         if not self.templates or any(template.count("{}") != 1 for template in self.templates):
-            raise InputError(f"semantic templates: each needs {{}} once, for the name; got {list(self.templates)}")
+            raise InputError(
+                "semantic templates: each needs {} once, for the name; got"
+                f" {list(self.templates)}"
+            )
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that fixes a model's tensors, its input size, and the memory rule it runs under by default.
+    """Everything that fixes a model's tensors, its input size, and the memory rule it runs under by
+    default.
 
-    ``image_size`` S is the default side of the input in pixels, a multiple of 32; any such size works.
-    ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global attention; side of the coarse
-    position code). ``dim``: channels of features and tokens; ``memory_dim``: of memory maps. ``long_term_embedding``:
-    DiveMem's own temporal embedding for long-term memories (paper section 3.2). ``pointer_horizon``: pointer ages are
-    divided by it, in frames. ``semantic``: TSL's token and class names; None is SAM 2, without a parameter more.
-    ``stability_threshold``: where several points prompt, the single candidate gives way to the best of the three when
-    it is less stable than this (SAM 2: 0.98; 0: never, for models whose logits are too soft for that test).
-    ``drop_path`` and ``dropout`` act in training mode only.
+    ``image_size`` S is the default side of the input in pixels, a multiple of 32; any such size
+    works. ``trunk_*``: Hiera (stage-wise blocks and windows; indices of blocks with global
+    attention; side of the coarse position code). ``dim``: channels of features and tokens;
+    ``memory_dim``: of memory maps. ``long_term_embedding``: DiveMem's own temporal embedding for
+    long-term memories (paper section 3.2). ``pointer_horizon``: pointer ages are divided by it, in
+    frames. ``semantic``: TSL's token and class names; None is SAM 2, without a parameter more.
+    ``stability_threshold``: where several points prompt, the single candidate gives way to the best
+    of the three when it is less stable than this (SAM 2: 0.98; 0: never, for models whose logits
+    are too soft for that test). ``drop_path`` and ``dropout`` act in training mode only.
     """
 
     name: str = "base_plus"
@@ -84,15 +102,23 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.image_size <= 0 or self.image_size % 32:
-            raise InputError(f"image size: got {self.image_size}, expected a positive multiple of 32")
+            raise InputError(
+                f"image size: got {self.image_size}, expected a positive multiple of 32"
+            )
         if self.dim % self.memory_dim or self.dim % 8 or self.memory_dim % 4:
             raise InputError(
-                f"model: dim {self.dim} must be a multiple of 8 and of memory_dim {self.memory_dim}, itself one of 4"
+                f"model: dim {self.dim} must be a multiple of 8 and of memory_dim"
+                f" {self.memory_dim}, itself one of 4"
             )
         if len(self.trunk_blocks) != 4 or len(self.trunk_windows) != 4:
-            raise InputError("model: the trunk has four stages; give four block counts and four window sizes")
+            raise InputError(
+                "model: the trunk has four stages; give four block counts and four window sizes"
+            )
         if any(window % 2 for window in self.trunk_windows[:3]):
-            raise InputError(f"model: the first three windows are halved, so must be even; got {self.trunk_windows}")
+            raise InputError(
+                "model: the first three windows are halved, so must be even; got"
+                f" {self.trunk_windows}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, ready for JSON."""
@@ -100,7 +126,8 @@ class ModelConfig:
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> ModelConfig:
-        """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a ``WeightsError``."""
+        """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a
+        ``WeightsError``."""
         given = _known(ModelConfig, values, "")
         memory = _known(MemoryConfig, given.pop("memory", {}), "memory.")
         semantic = given.pop("semantic", None)
@@ -117,22 +144,32 @@ class ModelConfig:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    return {key: _plain(value) if isinstance(value, dict) else value for key, value in plain.items()}
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
+    return {
+        key: _plain(value) if isinstance(value, dict) else value for key, value in plain.items()
+    }
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
 
 
 def _known(kind: type, values: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(values, Mapping):
-        raise WeightsError(f"model configuration: {prefix.rstrip('.') or 'it'} should be a table, got {values!r}")
+        raise WeightsError(
+            f"model configuration: {prefix.rstrip('.') or 'it'} should be a table, got {values!r}"
+        )
     names = {spec.name for spec in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:
         listed = ", ".join(prefix + key for key in unknown)
-        raise WeightsError(f"model configuration: unknown entries {listed}; it may come from a newer version")
+        raise WeightsError(
+            f"model configuration: unknown entries {listed}; it may come from a newer version"
+        )
     return dict(values)
 
 
@@ -185,7 +222,8 @@ PRESETS: dict[str, ModelConfig] = {
 
 
 def preset(name: str, **overrides: Any) -> ModelConfig:
-    """One of nano, tiny, small, base_plus, large, with some fields replaced; ``InputError`` for another name."""
+    """One of nano, tiny, small, base_plus, large, with some fields replaced; ``InputError`` for
+    another name."""
     if name not in PRESETS:
         raise InputError(f"unknown model {name!r}; expected one of {', '.join(PRESETS)}")
     return replace(PRESETS[name], **overrides)

@@ -1,4 +1,5 @@
-"""Prompts -> tokens (clicks and box corners) and a dense map (a mask to be corrected), as in SAM."""
+"""Prompts -> tokens (clicks and box corners) and a dense map (a mask to be corrected), as in
+SAM."""
 
 from __future__ import annotations
 
@@ -38,23 +39,29 @@ class PromptEncoder(nn.Module):
         )
 
     def forward(self, prompts: PromptBatch, size: int) -> tuple[Tensor, Tensor]:
-        """Tokens (N, P + 1, dim), or (N, 2, dim) where P = 0, and the dense map (N or 1, dim, h, w) or (1, dim, 1, 1).
+        """Tokens (N, P + 1, dim), or (N, 2, dim) where P = 0, and the dense map (N or 1, dim, h, w)
+        or (1, dim, 1, 1).
 
         ``size``: side of the model's input in pixels, to which ``prompts.coords`` refer.
         """
         return self._points(prompts, size), self._mask(prompts.mask_logits)
 
     def grid_code(self, height: int, width: int) -> Tensor:
-        """The position code of the image grid, in the same Fourier features as the points: (1, height * width, dim)."""
+        """The position code of the image grid, in the same Fourier features as the points: (1,
+        height * width, dim)."""
         return fourier(cell_centres(height, width, self.frequencies.device), self.frequencies)[None]
 
     def _points(self, prompts: PromptBatch, size: int) -> Tensor:
         rows, count = prompts.labels.shape
-        # SAM ends every list of points with an empty one, and stands another one in for a missing list.
+        # SAM ends every list of points with an empty one, and stands another one in for a missing
+        # list.
         padding = self.not_a_point.expand(rows, 1 if count else 2, -1)
         if not count:
             return padding
-        code = fourier((prompts.coords + PIXEL_CENTRE) / size, self.frequencies) + self.label_embed[prompts.labels]
+        code = (
+            fourier((prompts.coords + PIXEL_CENTRE) / size, self.frequencies)
+            + self.label_embed[prompts.labels]
+        )
         return torch.cat([code, padding], dim=1)
 
     def _mask(self, logits: Tensor | None) -> Tensor:

@@ -1,7 +1,7 @@
 """SAM2S, the container: five verbs on N rows, a row being one object on one frame.
 
-No state, no frame index, no memory rule: the tracking loop decides what is remembered and recalled. Every verb is
-differentiable.
+No state, no frame index, no memory rule: the tracking loop decides what is remembered and recalled.
+Every verb is differentiable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from sam2s.model.presets import ModelConfig
 from sam2s.model.prompt_encoder import PromptEncoder
 from sam2s.model.semantic_head import SemanticHead
 from sam2s.nn.blocks import MLP, init_weights
-from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Decoded, Features, MemoryBatch, PromptBatch
+from sam2s.types import (
+    CONDITIONING_SLOT,
+    LONG_TERM_SLOT,
+    Decoded,
+    Features,
+    MemoryBatch,
+    PromptBatch,
+)
 
 STRIDE = 16
 ABSENT_LOGIT = -1024.0
@@ -35,7 +42,8 @@ MEMORY_OFFSET = -10.0
 
 
 class SAM2S(nn.Module):
-    """The network. ``config``: its shape and default memory rule; ``image_size``: default side of the input, pixels."""
+    """The network. ``config``: its shape and default memory rule; ``image_size``: default side of
+    the input, pixels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -50,7 +58,9 @@ class SAM2S(nn.Module):
             layers=config.decoder_layers,
             iou_dim=config.iou_head_dim,
         )
-        self.memory_encoder = MemoryEncoder(config.dim, config.memory_dim, config.memory_encoder_layers)
+        self.memory_encoder = MemoryEncoder(
+            config.dim, config.memory_dim, config.memory_encoder_layers
+        )
         self.memory_attention = MemoryAttention(
             config.dim,
             config.memory_dim,
@@ -72,25 +82,32 @@ class SAM2S(nn.Module):
         self.semantic_head = _semantic_head(config)
 
     def encode(self, image: Tensor) -> Features:
-        """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 -> features of B frames.
+        """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 ->
+        features of B frames.
 
         Raises ``InputError`` for another shape.
         """
         return self.image_encoder(image)
 
     def recall(self, features: Features, memory: MemoryBatch | None) -> Features:
-        """Condition N rows on their memories; only ``stride16`` changes. Rows without memory (all rows where ``memory``
-        is None) get the no-memory embedding, as on a first frame. With TSL, ``semantic`` is set as well."""
-        token = None if self.semantic_head is None else self.semantic_head.tokens(len(features.stride16))
+        """Condition N rows on their memories; only ``stride16`` changes. Rows without memory (all
+        rows where ``memory`` is None) get the no-memory embedding, as on a first frame. With TSL,
+        ``semantic`` is set as well."""
+        token = (
+            None
+            if self.semantic_head is None
+            else self.semantic_head.tokens(len(features.stride16))
+        )
         stride16, token = self.memory_attention(features.stride16, memory, token)
         return replace(features, stride16=stride16, semantic=token)
 
     def decode(self, features: Features, prompts: PromptBatch, *, fallback: bool = True) -> Decoded:
         """Masks of N rows from recalled features and prompts in model pixels.
 
-        Three candidates where there is at most one point (one click, or none), the one with the highest predicted IoU
-        chosen; else the single candidate, replaced by the best of the three where it is unstable and ``fallback`` holds
-        (inference). A row whose object is not in view has logits -1024 throughout and the no-object pointer.
+        Three candidates where there is at most one point (one click, or none), the one with the
+        highest predicted IoU chosen; else the single candidate, replaced by the best of the three
+        where it is unstable and ``fallback`` holds (inference). A row whose object is not in view
+        has logits -1024 throughout and the no-object pointer.
         """
         candidates, object_logits = self._candidates(features, prompts)
         if prompts.labels.shape[1] <= 1:
@@ -115,26 +132,36 @@ class SAM2S(nn.Module):
         )
 
     def choose(self, decoded: Decoded, chosen: Tensor) -> Decoded:
-        """The same rows with candidate ``chosen`` (N,) int64 as the answer: its mask, predicted IoU and pointer."""
-        assert decoded.candidate_tokens is not None, "rows can be chosen anew only while their candidates are kept"
+        """The same rows with candidate ``chosen`` (N,) int64 as the answer: its mask, predicted IoU
+        and pointer."""
+        assert decoded.candidate_tokens is not None, (
+            "rows can be chosen anew only while their candidates are kept"
+        )
         rows = torch.arange(len(chosen), device=chosen.device)
         return replace(
             decoded,
             mask_logits=decoded.candidate_logits[rows, chosen],
             iou=decoded.candidate_ious[rows, chosen],
-            pointer=self._pointer(decoded.candidate_tokens[rows, chosen], decoded.object_logits > 0),
+            pointer=self._pointer(
+                decoded.candidate_tokens[rows, chosen], decoded.object_logits > 0
+            ),
             chosen=chosen,
         )
 
     def adopt(self, features: Features, mask: Tensor) -> Decoded:
-        """A given mask (N, S, S) float in {0, 1} is the answer of N rows: logits +-10, IoU 1, present where not empty.
+        """A given mask (N, S, S) float in {0, 1} is the answer of N rows: logits +-10, IoU 1,
+        present where not empty.
 
-        Its pointer comes from a SAM pass over the unconditioned ``features`` with the mask as a dense prompt, single
-        candidate (Meta's code; transformers takes the pointer of the best of three candidates instead).
+        Its pointer comes from a SAM pass over the unconditioned ``features`` with the mask as a
+        dense prompt, single candidate (Meta's code; transformers takes the pointer of the best of
+        three candidates instead).
         """
         size = STRIDE * features.stride16.shape[2]
         if mask.shape[1:] != (size, size):
-            raise InputError(f"given mask: got {tuple(mask.shape[1:])}, expected {(size, size)}, the size of the input")
+            raise InputError(
+                f"given mask: got {tuple(mask.shape[1:])}, expected {(size, size)}, the size of the"
+                " input"
+            )
         full = (2.0 * mask - 1.0) * GIVEN_LOGIT
         coarse = F.interpolate(full[:, None], size=size // 4, mode="bilinear", antialias=True)
         dense = self.given_mask_proj(mask[:, None])[:, 0]
@@ -156,9 +183,11 @@ class SAM2S(nn.Module):
         )
 
     def memorize(self, features: Features, decoded: Decoded, *, binarize: Tensor) -> Tensor:
-        """The maps (N, C_m, h, w) by which N rows are remembered. ``features``: the unconditioned ones of the frame.
+        """The maps (N, C_m, h, w) by which N rows are remembered. ``features``: the unconditioned
+        ones of the frame.
 
-        ``binarize`` (N,) bool: the mask is made hard first, since a user saw and accepted it (inference only).
+        ``binarize`` (N,) bool: the mask is made hard first, since a user saw and accepted it
+        (inference only).
         """
         logits = decoded.input_logits
         if logits is None:
@@ -172,9 +201,13 @@ class SAM2S(nn.Module):
     def _candidates(self, features: Features, prompts: PromptBatch) -> tuple[Candidates, Tensor]:
         height, width = features.stride16.shape[2:]
         tokens, dense = self.prompt_encoder(prompts, STRIDE * height)
-        if self.semantic_head is not None and features.semantic is None:  # a given mask recalls nothing
+        if (
+            self.semantic_head is not None and features.semantic is None
+        ):  # a given mask recalls nothing
             features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
-        return self.mask_decoder(features, tokens, dense, self.prompt_encoder.grid_code(height, width))
+        return self.mask_decoder(
+            features, tokens, dense, self.prompt_encoder.grid_code(height, width)
+        )
 
     def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
         return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)
@@ -190,7 +223,11 @@ def _semantic_head(config: ModelConfig) -> SemanticHead | None:
     if semantic is None:
         return None
     return SemanticHead(
-        config.dim, classes=semantic.classes, bank=semantic.bank, width=semantic.width, seed=semantic.seed
+        config.dim,
+        classes=semantic.classes,
+        bank=semantic.bank,
+        width=semantic.width,
+        seed=semantic.seed,
     )
 
 

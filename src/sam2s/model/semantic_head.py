@@ -1,8 +1,10 @@
-"""TSL's side of the network: the token that carries what an object is, and the bank of class names it is compared with.
+"""TSL's side of the network: the token that carries what an object is, and the bank of class names
+it is compared with.
 
-The token x_c rides through memory attention and mask decoder (paper section 3.3) and comes out as x'_c. Here it is
-projected to the width of the bank and compared with every class name by its cosine. The paper leaves the projection's
-shape open; it is one linear layer, since the decoder before it is deep.
+The token x_c rides through memory attention and mask decoder (paper section 3.3) and comes out as
+x'_c. Here it is projected to the width of the bank and compared with every class name by its
+cosine. The paper leaves the projection's shape open; it is one linear layer, since the decoder
+before it is deep.
 """
 
 from __future__ import annotations
@@ -24,13 +26,16 @@ LOGIT_SCALE = 100.0
 class SemanticHead(nn.Module):
     """``dim``: channels of the tokens; ``classes``: K names; ``width``: channels of the bank.
 
-    ``bank``: ``text`` is frozen and empty (NaN) until ``fill`` or a checkpoint brings the embeddings of the names;
-    ``orthogonal`` is K frozen orthonormal directions drawn from ``seed``; ``learnable`` starts there and is trained.
+    ``bank``: ``text`` is frozen and empty (NaN) until ``fill`` or a checkpoint brings the
+    embeddings of the names; ``orthogonal`` is K frozen orthonormal directions drawn from ``seed``;
+    ``learnable`` starts there and is trained.
     """
 
     text_embed: Tensor
 
-    def __init__(self, dim: int, *, classes: Sequence[str], bank: str, width: int, seed: int) -> None:
+    def __init__(
+        self, dim: int, *, classes: Sequence[str], bank: str, width: int, seed: int
+    ) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.token = nn.Parameter(torch.randn(dim))
@@ -45,10 +50,13 @@ class SemanticHead(nn.Module):
 
     @torch.no_grad()
     def fill(self, bank: Tensor) -> None:
-        """Take over the embeddings (K, width) of the class names. ``InputError`` for another shape or NaN."""
+        """Take over the embeddings (K, width) of the class names. ``InputError`` for another shape
+        or NaN."""
         if bank.shape != self.text_embed.shape or not torch.isfinite(bank).all():
             wanted = tuple(self.text_embed.shape)
-            raise InputError(f"text bank: got {tuple(bank.shape)}, expected finite numbers of shape {wanted}")
+            raise InputError(
+                f"text bank: got {tuple(bank.shape)}, expected finite numbers of shape {wanted}"
+            )
         self.text_embed.copy_(bank)
 
     def tokens(self, rows: int) -> Tensor:
@@ -56,19 +64,24 @@ class SemanticHead(nn.Module):
         return self.token.expand(rows, -1)
 
     def logits(self, semantic: Tensor) -> Tensor:
-        """x'_c (N, C) -> scaled cosines to all class names (N, K), float32 whatever the precision around it."""
+        """x'_c (N, C) -> scaled cosines to all class names (N, K), float32 whatever the precision
+        around it."""
         with torch.autocast(semantic.device.type, enabled=False):
             directions = F.normalize(self.projection(semantic.float()), dim=-1)
             return LOGIT_SCALE * directions @ F.normalize(self.text_embed, dim=-1).T
 
     def classify(self, decoded: Decoded) -> Tensor:
-        """Probability of each class name (N, K), float32, rows sum to one. ``decoded``: of a model with this head."""
+        """Probability of each class name (N, K), float32, rows sum to one. ``decoded``: of a model
+        with this head."""
         assert decoded.semantic is not None, "decoded by a model without a semantic head"
         return self.logits(decoded.semantic).softmax(dim=-1)
 
 
 def orthogonal_bank(classes: int, width: int, seed: int) -> Tensor:
     """(K, width) float32 orthonormal rows, a pure function of the arguments."""
-    # On the CPU even where a model is laid out without values; that also leaves torch's own randomness alone.
-    draw = torch.randn(width, classes, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
+    # On the CPU even where a model is laid out without values; that also leaves torch's own
+    # randomness alone.
+    draw = torch.randn(
+        width, classes, generator=torch.Generator("cpu").manual_seed(seed), device="cpu"
+    )
     return torch.linalg.qr(draw.double()).Q.T.float().contiguous()

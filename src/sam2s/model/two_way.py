@@ -1,4 +1,5 @@
-"""The two-way transformer of SAM's mask decoder: tokens attend to the image, and the image to the tokens."""
+"""The two-way transformer of SAM's mask decoder: tokens attend to the image, and the image to the
+tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from sam2s.nn.blocks import MLP
 class TwoWayBlock(nn.Module):
     """Self-attention of the tokens, tokens to image, a perceptron on the tokens, image to tokens.
 
-    ``first``: the first block's self-attention replaces the tokens, since they hold nothing but their codes yet.
+    ``first``: the first block's self-attention replaces the tokens, since they hold nothing but
+    their codes yet.
     """
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, *, first: bool) -> None:
@@ -26,7 +28,9 @@ class TwoWayBlock(nn.Module):
         self.image_to_token = Attention(dim, heads, inner_dim=dim // 2)
         self.norm4 = nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tensor, image: Tensor, token_code: Tensor, image_code: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_code: Tensor, image_code: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Tokens (N, T, dim) and image (N, L, dim), each with its code; returns both, updated."""
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
@@ -42,16 +46,20 @@ class TwoWayBlock(nn.Module):
 
 
 class TwoWayTransformer(nn.Module):
-    """``layers`` blocks and a last attention from the tokens to the image. The tokens are their own position codes."""
+    """``layers`` blocks and a last attention from the tokens to the image. The tokens are their own
+    position codes."""
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, layers: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(TwoWayBlock(dim, heads, mlp_dim, first=i == 0) for i in range(layers))
+        self.blocks = nn.ModuleList(
+            TwoWayBlock(dim, heads, mlp_dim, first=i == 0) for i in range(layers)
+        )
         self.final_attn = Attention(dim, heads, inner_dim=dim // 2)
         self.final_norm = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, image: Tensor, image_code: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (N, T, dim), image (N, L, dim), code (1, L, dim) -> both, after attending to one another."""
+        """Tokens (N, T, dim), image (N, L, dim), code (1, L, dim) -> both, after attending to one
+        another."""
         code = tokens
         for block in self.blocks:
             tokens, image = block(tokens, image, code, image_code)

@@ -7,17 +7,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None, dropout: float = 0.0
+) -> Tensor:
     """(..., Q, d), (..., K, d), (..., K, e) -> (..., Q, e).
 
-    ``mask``: bool, broadcasts to (..., Q, K), True = may be attended to; every query must have such a key. ``dropout``
-    acts on the attention weights.
+    ``mask``: bool, broadcasts to (..., Q, K), True = may be attended to; every query must have such
+    a key. ``dropout`` acts on the attention weights.
 
-    torch's fused kernel, except where a CPU must also compute gradients: its backward pass there is far slower than two
-    matrix products and a softmax, all of which run on AMX in bfloat16 (a decoding of 10 rows with its backward pass:
-    11.3 ms a row fused, 6 plain).
+    torch's fused kernel, except where a CPU must also compute gradients: its backward pass there is
+    far slower than two matrix products and a softmax, all of which run on AMX in bfloat16 (a
+    decoding of 10 rows with its backward pass: 11.3 ms a row fused, 6 plain).
     """
-    if q.device.type == "cpu" and torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
+    if (
+        q.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and (q.requires_grad or k.requires_grad or v.requires_grad)
+    ):
         return _plain(q, k, v, mask, dropout)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
 

@@ -1,4 +1,5 @@
-"""Multi-head attention with separate projections, optional rotary position codes and an optional key mask."""
+"""Multi-head attention with separate projections, optional rotary position codes and an optional
+key mask."""
 
 from __future__ import annotations
 
@@ -11,12 +12,18 @@ from sam2s.nn.rope import Rope, rotate
 class Attention(nn.Module):
     """Scaled dot-product attention of queries (N, Q, dim) over keys and values (N, K, kv_dim).
 
-    ``inner_dim`` (default ``dim``) is the width in which attention runs, split over ``heads``. ``dropout`` acts on the
-    attention weights in training mode.
+    ``inner_dim`` (default ``dim``) is the width in which attention runs, split over ``heads``.
+    ``dropout`` acts on the attention weights in training mode.
     """
 
     def __init__(
-        self, dim: int, heads: int, *, inner_dim: int | None = None, kv_dim: int | None = None, dropout: float = 0.0
+        self,
+        dim: int,
+        heads: int,
+        *,
+        inner_dim: int | None = None,
+        kv_dim: int | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         inner_dim, kv_dim = inner_dim or dim, kv_dim or dim
@@ -39,10 +46,15 @@ class Attention(nn.Module):
         rope_keys: int = 0,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """(N, Q, dim). ``rope`` turns the leading grid of the queries and the first ``rope_keys`` keys; tokens behind
-        them have no place in the picture. ``mask``: bool, broadcast to (N, heads, Q, K), True = may be attended to.
+        """(N, Q, dim). ``rope`` turns the leading grid of the queries and the first ``rope_keys``
+        keys; tokens behind them have no place in the picture. ``mask``: bool, broadcast to (N,
+        heads, Q, K), True = may be attended to.
         """
-        q, k, v = self._split(self.q_proj(query)), self._split(self.k_proj(key)), self._split(self.v_proj(value))
+        q, k, v = (
+            self._split(self.q_proj(query)),
+            self._split(self.k_proj(key)),
+            self._split(self.v_proj(value)),
+        )
         if rope is not None:
             q = rotate(q, rope, len(rope[0]))
             k = rotate(k, rope, rope_keys)

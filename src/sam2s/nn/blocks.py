@@ -1,4 +1,5 @@
-"""Small generic layers: perceptrons, channel-first layer norm, stochastic depth, ConvNeXt blocks, windows, weights."""
+"""Small generic layers: perceptrons, channel-first layer norm, stochastic depth, ConvNeXt blocks,
+windows, weights."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LAYER_SCALE = 0.1
-"""First value of a layer scale. SAM 2 starts at 1e-6, which a short training from scratch would never leave."""
+"""First value of a layer scale. SAM 2 starts at 1e-6, which a short training from scratch would
+never leave."""
 
 
 class MLP(nn.Module):
@@ -39,11 +41,14 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps).permute(
+            0, 3, 1, 2
+        )
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training mode drops the whole branch of a row with probability ``p``, scaling the others."""
+    """Stochastic depth: in training mode drops the whole branch of a row with probability ``p``,
+    scaling the others."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -54,7 +59,8 @@ class DropPath(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise 7 x 7 convolution and a perceptron per pixel, scaled and added to the input (N, C, H, W)."""
+    """Depthwise 7 x 7 convolution and a perceptron per pixel, scaled and added to the input (N, C,
+    H, W)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -69,7 +75,8 @@ class ConvNeXtBlock(nn.Module):
 
 
 def to_windows(x: Tensor, size: int) -> Tensor:
-    """(B, H, W, C) -> (B * windows, size, size, C), padding with zeros at the right and the bottom where needed."""
+    """(B, H, W, C) -> (B * windows, size, size, C), padding with zeros at the right and the bottom
+    where needed."""
     batch, height, width, channels = x.shape
     pad_y, pad_x = -height % size, -width % size
     if pad_y or pad_x:
@@ -79,7 +86,8 @@ def to_windows(x: Tensor, size: int) -> Tensor:
 
 
 def from_windows(windows: Tensor, batch: int, height: int, width: int) -> Tensor:
-    """Undo ``to_windows``: (B * windows, size, size, C) -> (B, height, width, C) without the padding."""
+    """Undo ``to_windows``: (B * windows, size, size, C) -> (B, height, width, C) without the
+    padding."""
     size, channels = windows.shape[1], windows.shape[3]
     rows, columns = -(-height // size), -(-width // size)
     x = windows.view(batch, rows, columns, size, size, channels).permute(0, 1, 3, 2, 4, 5)
@@ -89,8 +97,8 @@ def from_windows(windows: Tensor, batch: int, height: int, width: int) -> Tensor
 def init_weights(module: nn.Module) -> None:
     """Starting weights of one layer for training from scratch (use with ``Module.apply``).
 
-    Linear and convolution weights: truncated normal of variance 1 / fan-in, which keeps activations near unit size at
-    the narrow widths of small models; their biases: zero.
+    Linear and convolution weights: truncated normal of variance 1 / fan-in, which keeps activations
+    near unit size at the narrow widths of small models; their biases: zero.
     """
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         weight = module.weight

@@ -1,6 +1,8 @@
-"""Position codes: sines over a grid, sines over time, and random Fourier features of image coordinates.
+"""Position codes: sines over a grid, sines over time, and random Fourier features of image
+coordinates.
 
-The codes of a grid depend on its size only, so they are computed for the size at hand and kept in a small cache.
+The codes of a grid depend on its size only, so they are computed for the size at hand and kept in a
+small cache.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ TEMPERATURE = 10000.0
 
 @lru_cache(maxsize=32)
 def sine_grid(dim: int, height: int, width: int, device: torch.device) -> Tensor:
-    """Sine code of a grid: (height * width, dim) float32, row by row; the first half codes y, the second half x.
+    """Sine code of a grid: (height * width, dim) float32, row by row; the first half codes y, the
+    second half x.
 
     Positions run over (0, 2 pi], so the last row and column have the same code at any grid size.
     """
-    with torch.inference_mode(False), torch.no_grad():  # a cached tensor must stay usable for training
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+    ):  # a cached tensor must stay usable for training
         y = _interleaved_sines(_full_turn(height, device), dim // 2)
         x = _interleaved_sines(_full_turn(width, device), dim // 2)
         grid = torch.cat([y[:, None].expand(-1, width, -1), x[None].expand(height, -1, -1)], dim=-1)
@@ -36,8 +42,10 @@ def sine_time(time: Tensor, dim: int) -> Tensor:
 
 
 def fourier(xy: Tensor, frequencies: Tensor) -> Tensor:
-    """Random Fourier features of positions: (..., 2) in [0, 1], (x, y) -> (..., 2 F) for ``frequencies`` (2, F)."""
-    # Written as two products: a matrix product would run in low precision under autocast and lose sub-cell positions.
+    """Random Fourier features of positions: (..., 2) in [0, 1], (x, y) -> (..., 2 F) for
+    ``frequencies`` (2, F)."""
+    # Written as two products: a matrix product would run in low precision under autocast and lose
+    # sub-cell positions.
     signed = 2.0 * xy.float() - 1.0
     angles = 2.0 * math.pi * (signed[..., :1] * frequencies[0] + signed[..., 1:] * frequencies[1])
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
@@ -49,7 +57,9 @@ def cell_centres(height: int, width: int, device: torch.device) -> Tensor:
     with torch.inference_mode(False), torch.no_grad():
         y = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) / height
         x = (torch.arange(width, dtype=torch.float32, device=device) + 0.5) / width
-        return torch.stack([x[None].expand(height, -1), y[:, None].expand(-1, width)], dim=-1).reshape(-1, 2)
+        return torch.stack(
+            [x[None].expand(height, -1), y[:, None].expand(-1, width)], dim=-1
+        ).reshape(-1, 2)
 
 
 def _full_turn(length: int, device: torch.device) -> Tensor:

@@ -1,6 +1,7 @@
 """Rotary position codes on a grid (RoPE).
 
-Channels are taken in neighbouring pairs. The first half of the pairs turns with x, the second half with y.
+Channels are taken in neighbouring pairs. The first half of the pairs turns with x, the second half
+with y.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ Rope = tuple[Tensor, Tensor]
 
 @lru_cache(maxsize=32)
 def axial_rope(dim: int, height: int, width: int, device: torch.device) -> Rope:
-    """The turn of every channel pair at every cell of a grid, row by row. ``dim``: channels of one head, / 4."""
-    with torch.inference_mode(False), torch.no_grad():  # a cached tensor must stay usable for training
+    """The turn of every channel pair at every cell of a grid, row by row. ``dim``: channels of one
+    head, / 4."""
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+    ):  # a cached tensor must stay usable for training
         frequency = THETA ** (-torch.arange(0, dim, 4, dtype=torch.float32, device=device) / dim)
         x = torch.arange(width, dtype=torch.float32, device=device).repeat(height)
         y = torch.arange(height, dtype=torch.float32, device=device).repeat_interleave(width)
@@ -28,9 +33,11 @@ def axial_rope(dim: int, height: int, width: int, device: torch.device) -> Rope:
 
 
 def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
-    """Turn the first ``count`` tokens of (N, heads, L, dim) by their cell; the others pass unchanged.
+    """Turn the first ``count`` tokens of (N, heads, L, dim) by their cell; the others pass
+    unchanged.
 
-    ``count`` is a whole number of grids: memory keys repeat the same cells once for every remembered frame.
+    ``count`` is a whole number of grids: memory keys repeat the same cells once for every
+    remembered frame.
     """
     cos, sin = rope
     spatial, rest = tokens[:, :, :count], tokens[:, :, count:]
@@ -42,10 +49,13 @@ def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
 def _turn(pairs: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """(..., cells, dim / 2, 2) -> the same shape, turned.
 
-    On a CPU as a product of complex numbers: one pass over memory instead of five, four times as fast as the real form
-    and eight times with gradients. Elsewhere, and where a graph is recorded, with real numbers only.
+    On a CPU as a product of complex numbers: one pass over memory instead of five, four times as
+    fast as the real form and eight times with gradients. Elsewhere, and where a graph is recorded,
+    with real numbers only.
     """
     if pairs.device.type == "cpu" and not torch.compiler.is_compiling():
-        return torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * torch.complex(cos, sin))
+        return torch.view_as_real(
+            torch.view_as_complex(pairs.contiguous()) * torch.complex(cos, sin)
+        )
     even, odd = pairs.unbind(-1)
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)

@@ -1,18 +1,19 @@
-"""The paper's ablation at nano's scale: one starting point, one budget, five sets of ideas (paper table 4); and what
-stills bring, without and with growths on them, and with a camera that comes close and jumps.
+"""The paper's ablation at nano's scale: one starting point, one budget, five sets of ideas (paper
+table 4); and what stills bring, without and with growths on them, and with a camera that comes
+close and jumps.
 
-``sam2`` is SAM 2's fine-tuning recipe; the others add DiveMem (its clips in training, its memory in tracking), TSL
-and ARL. Everything else, the order of random draws included, is alike: two variants of one seed see the same scripts,
-and the same clips wherever their samplers agree.
+``sam2`` is SAM 2's fine-tuning recipe; the others add DiveMem (its clips in training, its memory in
+tracking), TSL and ARL. Everything else, the order of random draws included, is alike: two variants
+of one seed see the same scripts, and the same clips wherever their samplers agree.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.stills import StillConfig
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
 from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
 from sam2s.recipes.nano_closer import CLOSER
@@ -23,8 +24,8 @@ from sam2s.train.config import Stage, TrainConfig
 
 @dataclass(frozen=True)
 class Variant:
-    """Which ideas are on. ``divemem`` also decides the memory rule that the variant is judged under; ``stills``: share
-    of steps on clips made of stills, in the way ``still`` says."""
+    """Which ideas are on. ``divemem`` also decides the memory rule that the variant is judged
+    under; ``stills``: share of steps on clips made of stills, in the way ``still`` says."""
 
     name: str
     divemem: bool = False
@@ -61,19 +62,29 @@ def find_variant(name: str) -> Variant:
     for variant in every:
         if variant.name == name:
             return variant
-    raise InputError(f"ablation: unknown variant {name!r}; use one of {', '.join(v.name for v in every)}")
+    raise InputError(
+        f"ablation: unknown variant {name!r}; use one of {', '.join(v.name for v in every)}"
+    )
 
 
 def ablation(
-    variant: Variant, seed: int, *, model: str = "nano", steps: int = 300, clips: int = 2, rest_encoder: bool = False
+    variant: Variant,
+    seed: int,
+    *,
+    model: str = "nano",
+    steps: int = 300,
+    clips: int = 2,
+    rest_encoder: bool = False,
 ) -> TrainConfig:
     """``steps`` steps of ``clips`` eight-frame clips from the weights ``model``.
 
-    ``rest_encoder``: the image encoder stays as it is, which halves the time. The data are those of `nano_growths`, of
-    the scenes the first set alone. All variants have TSL's token, so that their networks are one; without TSL its loss
-    weighs nothing.
+    ``rest_encoder``: the image encoder stays as it is, which halves the time. The data are those of
+    `nano_growths`, of the scenes the first set alone. All variants have TSL's token, so that their
+    networks are one; without TSL its loss weighs nothing.
     """
-    loss = replace(LOSS, tsl=0.1 if variant.tsl else 0.0, soften=SoftLabel(sigma=0.5) if variant.arl else None)
+    loss = replace(
+        LOSS, tsl=0.1 if variant.tsl else 0.0, soften=SoftLabel(sigma=0.5) if variant.arl else None
+    )
     stage = Stage(
         "ablation",
         steps,
@@ -82,7 +93,9 @@ def ablation(
         lr=2e-4,
         lr_end=2e-6,
         warmup=steps // 20,
-        sampler=ConsecutiveSampler(frames=8, max_objects=3, max_stride=6, min_area=0.003, absence=0.6),
+        sampler=ConsecutiveSampler(
+            frames=8, max_objects=3, max_stride=6, min_area=0.003, absence=0.6
+        ),
         diverse=0.5 if variant.divemem else 0.0,
         diverse_sampler=DiverseSampler(max_objects=3, max_stride=3, min_area=0.003),
         user=CORRECTING,

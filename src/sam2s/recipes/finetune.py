@@ -1,9 +1,10 @@
-"""Fine-tuning on a user's own annotated folders, from any weights: the defaults follow from how much there is.
+"""Fine-tuning on a user's own annotated folders, from any weights: the defaults follow from how
+much there is.
 
     sam2s train finetune --data my_videos --model nano --out runs/mine
 
-One pass holds one clip and a step adds up four, so that memory stays small; on a large GPU raise ``stages.0.clips`` and
-lower ``stages.0.accumulate``. See ``docs/finetune.md``.
+One pass holds one clip and a step adds up four, so that memory stays small; on a large GPU raise
+``stages.0.clips`` and lower ``stages.0.accumulate``. See ``docs/finetune.md``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sam2s.data.augment import AugmentConfig
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.masklets import MaskletVideo, open_masklets
-from sam2s.data.sparse import SPARSE
+from sam2s.clips.augment import AugmentConfig
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.clips.sparse import SPARSE
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.model.presets import ModelConfig, SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
@@ -34,7 +35,8 @@ CLIPS = 4000
 """Clips that a run sees, unless that would be fewer or more epochs than `EPOCHS`."""
 EPOCHS = (2.0, 40.0)
 LONG = 2 * CLIP
-"""Labelled frames from which on half of the clips are DiveMem's: its far frames must be able to be far."""
+"""Labelled frames from which on half of the clips are DiveMem's: its far frames must be able to be
+far."""
 STILLS = 0.2
 """Share of clips made of stills where there are videos as well (paper: images : videos = 1 : 4)."""
 LEAST_VIDEOS = 4
@@ -42,13 +44,15 @@ LEAST_VIDEOS = 4
 HELD_OUT = 0.2
 MOST_HELD_OUT = 10
 SMALL_TRUNK = 96
-"""Channels of the smallest SAM 2.1 trunk: a narrower one is ``nano``'s, which takes larger steps."""
+"""Channels of the smallest SAM 2.1 trunk: a narrower one is ``nano``'s, which takes larger
+steps."""
 LARGEST_SIZE = 512
 
 
 @dataclass(frozen=True)
 class Survey:
-    """One video of the user: where it is, its number of frames, and how many of them are labelled."""
+    """One video of the user: where it is, its number of frames, and how many of them are
+    labelled."""
 
     root: str
     video: MaskletVideo
@@ -67,14 +71,18 @@ class Survey:
 
 
 def finetune(data: Sequence[str], model: str = "nano", seed: int = 0) -> TrainConfig:
-    """The recipe for these folders and weights. InputError without a folder, or for one without labelled frames."""
+    """The recipe for these folders and weights. InputError without a folder, or for one without
+    labelled frames."""
     if not data:
         raise InputError("finetune: name your annotated folder with --data FOLDER")
     surveys = [found for root in data for found in survey(root)]
     held_out = choose_held_out(surveys, seed)
     kept = [found for found in surveys if (found.root, found.video.name) not in held_out]
     if not any(found.labelled for found in kept):
-        raise InputError(f"finetune: no labelled frame in {', '.join(data)}; expected masks under Annotations/VIDEO/ID")
+        raise InputError(
+            f"finetune: no labelled frame in {', '.join(data)}; expected masks under"
+            " Annotations/VIDEO/ID"
+        )
     start = read_checkpoint(model).config
     return TrainConfig(
         name="finetune",
@@ -83,7 +91,8 @@ def finetune(data: Sequence[str], model: str = "nano", seed: int = 0) -> TrainCo
         long_term=_typical(kept) >= LONG,
         stages=(_stage(kept, start),),
         folders=tuple(
-            FolderSet(root, held_out=tuple(name for folder, name in held_out if folder == root)) for root in data
+            FolderSet(root, held_out=tuple(name for folder, name in held_out if folder == root))
+            for root in data
         ),
         semantic=_names(kept, start),
         optim=_optim(start),
@@ -96,13 +105,16 @@ def survey(root: str) -> list[Survey]:
     """The videos of a folder; only names of files are read."""
     found = []
     for video in open_masklets(root).videos.values():
-        labelled = {frame for object_id in video.info.objects for frame in video.annotated(object_id)}
+        labelled = {
+            frame for object_id in video.info.objects for frame in video.annotated(object_id)
+        }
         found.append(Survey(root, video, len(video), len(labelled)))
     return found
 
 
 def choose_held_out(surveys: Sequence[Survey], seed: int) -> tuple[tuple[str, str], ...]:
-    """(folder, name) of the videos that judge the result: a fifth, drawn by ``seed``; none of fewer than four."""
+    """(folder, name) of the videos that judge the result: a fifth, drawn by ``seed``; none of fewer
+    than four."""
     able = [found for found in surveys if found.moving]
     if len(able) < LEAST_VIDEOS:
         return ()
@@ -168,13 +180,17 @@ def _optim(start: ModelConfig) -> OptimConfig:
 
 
 def _names(surveys: Sequence[Survey], start: ModelConfig) -> SemanticConfig | None:
-    """The model's class names, if it has any, and those of the data; None leaves the model as it is.
+    """The model's class names, if it has any, and those of the data; None leaves the model as it
+    is.
 
-    A bank from a text tower cannot grow without that tower: there an unknown name stops the run, with advice.
+    A bank from a text tower cannot grow without that tower: there an unknown name stops the run,
+    with advice.
     """
     if start.semantic is None or start.semantic.bank == "text":
         return None
     infos = [info for found in surveys for info in found.video.info.objects.values()]
-    named = sorted({info.class_name for info in infos if info.kind == "instrument" and info.class_name})
+    named = sorted(
+        {info.class_name for info in infos if info.kind == "instrument" and info.class_name}
+    )
     new = tuple(name for name in named if name not in start.semantic.classes)
     return replace(start.semantic, classes=(*start.semantic.classes, *new)) if new else None

@@ -1,25 +1,27 @@
-"""``nano``, fourth part: new scenes, and stills with growths that hardly stand out from their tissue.
+"""``nano``, fourth part: new scenes, and stills with growths that hardly stand out from their
+tissue.
 
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 scripts/train_recipe.py nano_growths \
         --model LONGER --out runs/nano_growths
 
-``LONGER`` holds the weights of `nano_longer`. On real colonoscopy these found a polyp from three clicks (J 61 on
-tissue) and lost it on the way (J&F 26 over the video): what hardly differs from its surroundings had been seen on
-drawn scenes only. So a third of the steps is on clips made of laryngeal stills with growths on them
-(`sam2s.data.growth`), and there are more scenes of colonoscopy among the new ones; colours vary further. A third click
-is practised on single pictures. Full precision, since the machine of this run had no fast bfloat16.
+``LONGER`` holds the weights of `nano_longer`. On real colonoscopy these found a polyp from three
+clicks (J 61 on tissue) and lost it on the way (J&F 26 over the video): what hardly differs from its
+surroundings had been seen on drawn scenes only. So a third of the steps is on clips made of
+laryngeal stills with growths on them (`sam2s.clips.stills.growth`), and there are more scenes of
+colonoscopy among the new ones; colours vary further. A third click is practised on single pictures.
+Full precision, since the machine of this run had no fast bfloat16.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.stills import StillConfig
-from sam2s.data.synthetic.procedures import TRAINING
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.stills.animate import StillConfig
 from sam2s.recipes.nano import CORRECTING, FULL
 from sam2s.recipes.nano_further import CLICKING, SOFT_LOSS
 from sam2s.recipes.nano_longer import CAMERA, LONG, ONE, PAIR, PRESENT, THREE, nano_longer
+from sam2s.synthetic.procedures import TRAINING
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 
 GROWTH_SEED = 7000
@@ -49,11 +51,36 @@ def nano_growths() -> TrainConfig:
 def _stages() -> tuple[Stage, ...]:
     """The dense head alone, on features that rest; then pictures, short clips and whole clips."""
     head = Stage(
-        "dense head", 80, FULL, 4, 1e-3, 1e-3, 0, PAIR, loss=SOFT_LOSS, encoder_only=True, frozen=("image_encoder",)
+        "dense head",
+        80,
+        FULL,
+        4,
+        1e-3,
+        1e-3,
+        0,
+        PAIR,
+        loss=SOFT_LOSS,
+        encoder_only=True,
+        frozen=("image_encoder",),
     )
     pictures = Stage("pictures", 480, FULL, 8, 5e-4, 3e-4, 40, ONE, loss=SOFT_LOSS, user=THRICE)
-    short = Stage("short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, THREE, loss=SOFT_LOSS, user=CORRECTING)
-    whole = Stage("whole clips", 240, FULL, 2, 1.5e-4, 2e-6, 0, EIGHT, 0.5, LONG, loss=PRESENT, user=CORRECTING)
+    short = Stage(
+        "short clips", 150, FULL, 4, 3e-4, 1.5e-4, 10, THREE, loss=SOFT_LOSS, user=CORRECTING
+    )
+    whole = Stage(
+        "whole clips",
+        240,
+        FULL,
+        2,
+        1.5e-4,
+        2e-6,
+        0,
+        EIGHT,
+        0.5,
+        LONG,
+        loss=PRESENT,
+        user=CORRECTING,
+    )
     stages = (
         head,
         replace(pictures, encoder_gradient=0.2, stills=0.35),

@@ -1,4 +1,5 @@
-"""From a recipe's name to a trained model, with what a user wants to know told on the way; behind ``sam2s train``."""
+"""From a recipe's name to a trained model, with what a user wants to know told on the way; behind
+``sam2s train``."""
 
 from __future__ import annotations
 
@@ -23,9 +24,9 @@ PROMPT: PromptKind = "3-click"
 
 @dataclass(frozen=True)
 class Order:
-    """A run as a user asks for it: ``data`` and ``model`` as in `sam2s.recipes.recipe`, ``settings`` as in
-    `sam2s.train.overrides.override`, the rest as in `sam2s.train.loop.run_training`. ``scenes``: where synthetic
-    scenes are kept."""
+    """A run as a user asks for it: ``data`` and ``model`` as in `sam2s.recipes.recipe`,
+    ``settings`` as in `sam2s.train.overrides.override`, the rest as in
+    `sam2s.train.loop.run_training`. ``scenes``: where synthetic scenes are kept."""
 
     recipe: str
     out: Path
@@ -65,7 +66,8 @@ def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
 
 
 def judge(config: TrainConfig, model: str) -> Score | None:
-    """The mean over the objects of the held-out videos, prompted by three clicks and tracked to the end."""
+    """The mean over the objects of the held-out videos, prompted by three clicks and tracked to the
+    end."""
     contestant = open_contestant(model, image_size=config.stages[-1].size)
     boards = []
     for folder in config.folders:
@@ -79,4 +81,7 @@ def score_text(score: Score | None) -> str:
     """J&F and its parts in percent."""
     if score is None:
         return "nothing to score"
-    return f"J&F {100 * score.jf:.1f} (J {100 * score.j:.1f}, F {100 * score.f:.1f}) on held-out videos, {PROMPT}"
+    return (
+        f"J&F {100 * score.jf:.1f} (J {100 * score.j:.1f}, F {100 * score.f:.1f}) on held-out"
+        f" videos, {PROMPT}"
+    )

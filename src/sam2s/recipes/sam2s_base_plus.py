@@ -1,20 +1,22 @@
-"""The paper's SAM2S: SAM 2.1 Hiera-B+ at 512 px, fine-tuned on SA-SV with DiveMem, TSL and ARL (section 4.1).
+"""The paper's SAM2S: SAM 2.1 Hiera-B+ at 512 px, fine-tuned on SA-SV with DiveMem, TSL and ARL
+(section 4.1).
 
-    accelerate launch --num_processes 4 scripts/train_recipe.py sam2s_base_plus --data data/sa-sv --out runs/base_plus
+    accelerate launch --num_processes 4 scripts/train_recipe.py sam2s_base_plus --data data/sa-sv
+    --out runs/base_plus
 
-``data/sa-sv`` is what ``sam2s data convert`` makes of the public sources (``docs/sources.md``); only videos of the
-split ``train`` are used. A comment marks every value that the paper leaves open. It has not been run by this project,
-which had neither these data nor the machines.
+``data/sa-sv`` is what ``sam2s data convert`` makes of the public sources (``docs/sources.md``);
+only videos of the split ``train`` are used. A comment marks every value that the paper leaves open.
+It has not been run by this project, which had neither these data nor the machines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sam2s.data.augment import AugmentConfig
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.vocabulary import INSTRUMENTS
+from sam2s.clips.augment import AugmentConfig
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.masklets.vocabulary import INSTRUMENTS
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
@@ -27,16 +29,21 @@ DATA = ("data/sa-sv",)
 
 
 def sam2s_base_plus(data: Sequence[str] = DATA, model: str = WEIGHTS) -> TrainConfig:
-    """The recipe. ``data``: masklet folders with SA-SV's training split; ``model``: the weights to start from."""
+    """The recipe. ``data``: masklet folders with SA-SV's training split; ``model``: the weights to
+    start from."""
     return TrainConfig(
         name="sam2s_base_plus",
         model=model,
         pretrained=True,
-        long_term=True,  # DiveMem's own temporal embedding; open: its start (here that of prompted frames)
+        # DiveMem's own temporal embedding; open: its start (here that of prompted frames)
+        long_term=True,
         stages=(_stage(),),
-        folders=tuple(FolderSet(root, split="train") for root in data),  # open: weights of the sources (here by video)
+        folders=tuple(
+            FolderSet(root, split="train") for root in data
+        ),  # open: weights of the sources (here by video)
         semantic=_names(),
-        # "The rest as SAM 2's training": AdamW, weight decay 0.1, layer-wise decay 0.9, gradient norm 0.1.
+        # "The rest as SAM 2's training": AdamW, weight decay 0.1, layer-wise decay 0.9, gradient
+        # norm 0.1.
         optim=OptimConfig(
             weight_decay=0.1,
             betas=(0.9, 0.999),
@@ -45,7 +52,9 @@ def sam2s_base_plus(data: Sequence[str] = DATA, model: str = WEIGHTS) -> TrainCo
             clip=0.1,
             ema=0.0,  # open: a moving average is not mentioned
         ),
-        run=RunConfig(precision="bf16", log_every=50, overlay_every=2000, checkpoint_minutes=15.0, workers=8),
+        run=RunConfig(
+            precision="bf16", log_every=50, overlay_every=2000, checkpoint_minutes=15.0, workers=8
+        ),
         seed=0,  # open
     )
 
@@ -54,7 +63,8 @@ def _stage() -> Stage:
     return Stage(
         name="sa-sv",
         steps=0,  # follow from the epochs
-        epochs=30.0,  # paper; open: how many clips an epoch has (here: enough to see every labelled frame once)
+        # paper; open: how many clips an epoch has (here: enough to see every labelled frame once)
+        epochs=30.0,
         size=512,
         clips=1,  # open: clips a GPU; the paper has four GPUs of 48 GB
         lr=1e-5,
@@ -73,11 +83,16 @@ def _stage() -> Stage:
             max_objects=3,
             max_stride=4,  # open, as above
         ),
-        stills=0.2,  # images : videos = 1 : 4; open: how an image becomes a clip (here by `sam2s.data.stills`)
+        # images : videos = 1 : 4; open: how an image becomes a clip (here by
+        # `sam2s.clips.stills.animate`)
+        stills=0.2,
         user=UserConfig(),  # SAM 2's
         augment=AugmentConfig(),  # SAM 2's
-        # l_arl = 20, l_tsl = 0.1; ARL: 5 x 5, sigma 1; open: the resolution (here the input's, as SAM 2's focal loss).
-        loss=LossConfig(focal=20.0, dice=1.0, iou=1.0, presence=1.0, tsl=0.1, soften=SoftLabel(5, 1.0), stride=1),
+        # l_arl = 20, l_tsl = 0.1; ARL: 5 x 5, sigma 1; open: the resolution (here the input's, as
+        # SAM 2's focal loss).
+        loss=LossConfig(
+            focal=20.0, dice=1.0, iou=1.0, presence=1.0, tsl=0.1, soften=SoftLabel(5, 1.0), stride=1
+        ),
     )
 
 
@@ -88,5 +103,9 @@ def _names() -> SemanticConfig:
         bank="text",
         width=512,
         encoder="openai/clip-vit-base-patch16",  # open: which CLIP
-        templates=("a photo of a {}.", "a photo of a {} in surgery.", "an endoscopic image of a {}."),  # open
+        templates=(
+            "a photo of a {}.",
+            "a photo of a {} in surgery.",
+            "an endoscopic image of a {}.",
+        ),  # open
     )

@@ -1,13 +1,14 @@
 """The simulated user: where someone who knows the true mask would click, or draw a box.
 
-Training and benchmark ask the same user. The evaluation rule is SAM 2's (RITM's, of interactive segmentation): the
-first click lies at the centre of the object, each further one at the centre of the largest error region; a missed
-region gets a positive click, a false one a negative click. *Centre* is the pixel with the largest Euclidean distance to
-the outside of its region, where everything beyond the picture's border counts as outside. Training also draws clicks
-uniformly and shakes boxes, with a random generator that the caller gives.
+Training and benchmark ask the same user. The evaluation rule is SAM 2's (RITM's, of interactive
+segmentation): the first click lies at the centre of the object, each further one at the centre of
+the largest error region; a missed region gets a positive click, a false one a negative click.
+*Centre* is the pixel with the largest Euclidean distance to the outside of its region, where
+everything beyond the picture's border counts as outside. Training also draws clicks uniformly and
+shakes boxes, with a random generator that the caller gives.
 
-Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a pixel's index.
-Deterministic: of several equally good centres the first in reading order is taken.
+Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a
+pixel's index. Deterministic: of several equally good centres the first in reading order is taken.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ BOX_JITTER_LIMIT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click at pixel column ``x`` and row ``y``; ``positive``: include (True) or exclude (False)."""
+    """One click at pixel column ``x`` and row ``y``; ``positive``: include (True) or exclude
+    (False)."""
 
     x: int
     y: int
@@ -45,11 +47,13 @@ def to_points(clicks: Sequence[Click]) -> Points:
 
 
 def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click:
-    """The next click by the evaluation rule: at the centre of the largest error of ``predicted`` against ``mask``.
+    """The next click by the evaluation rule: at the centre of the largest error of ``predicted``
+    against ``mask``.
 
-    Without a prediction that is the object's own centre (the first click). When both errors reach equally deep the
-    click is negative, as in SAM 2. A perfect prediction leaves nothing to correct: the object's centre is confirmed,
-    or, where the object is absent, the centre of the background is clicked negative (SAM 2: negative on pixel (0, 0)).
+    Without a prediction that is the object's own centre (the first click). When both errors reach
+    equally deep the click is negative, as in SAM 2. A perfect prediction leaves nothing to correct:
+    the object's centre is confirmed, or, where the object is absent, the centre of the background
+    is clicked negative (SAM 2: negative on pixel (0, 0)).
     """
     missed, false = _errors(mask, predicted)
     miss_xy, miss_depth = _deepest(missed)
@@ -63,9 +67,11 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
 
 
 def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.Generator) -> Click:
-    """A click on an error pixel drawn uniformly (SAM 2's training); positive if missed, negative if false.
+    """A click on an error pixel drawn uniformly (SAM 2's training); positive if missed, negative if
+    false.
 
-    A perfect prediction is answered with a negative click on the background (a positive one if there is none).
+    A perfect prediction is answered with a negative click on the background (a positive one if
+    there is none).
     """
     missed, false = _errors(mask, predicted)
     wrong = missed | false
@@ -76,12 +82,15 @@ def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.
     return Click(x, y, positive=bool(mask[y, x]))
 
 
-def box_around(mask: np.ndarray, rng: np.random.Generator | None = None, jitter: float = BOX_JITTER) -> Box:
-    """The box from the first to the last row and column that the mask touches; with ``rng``, a carelessly drawn one.
+def box_around(
+    mask: np.ndarray, rng: np.random.Generator | None = None, jitter: float = BOX_JITTER
+) -> Box:
+    """The box from the first to the last row and column that the mask touches; with ``rng``, a
+    carelessly drawn one.
 
-    Careless: each edge moves uniformly by at most ``jitter`` of the box's side and ``BOX_JITTER_LIMIT`` pixels, inside
-    the picture. A side of one pixel is drawn one pixel long, since a box must not be empty. Raises InputError for an
-    empty mask.
+    Careless: each edge moves uniformly by at most ``jitter`` of the box's side and
+    ``BOX_JITTER_LIMIT`` pixels, inside the picture. A side of one pixel is drawn one pixel long,
+    since a box must not be empty. Raises InputError for an empty mask.
     """
     height, width = mask.shape
     if not mask.any():
@@ -104,11 +113,13 @@ def _errors(mask: np.ndarray, predicted: np.ndarray | None) -> tuple[np.ndarray,
 
 
 def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
-    """((x, y), depth) of the region's centre; depth is its distance in pixels to the outside, 0 for an empty region.
+    """((x, y), depth) of the region's centre; depth is its distance in pixels to the outside, 0 for
+    an empty region.
 
-    The exact distance transform is slow on a whole picture, so a fast one narrows it down: the chessboard distance c
-    and the Euclidean distance e of a pixel satisfy c <= e <= sqrt(2) c, so only pixels with sqrt(2) c >= max(c) can
-    win, and their nearest outside pixel is at most sqrt(2) max(c) away.
+    The exact distance transform is slow on a whole picture, so a fast one narrows it down: the
+    chessboard distance c and the Euclidean distance e of a pixel satisfy c <= e <= sqrt(2) c, so
+    only pixels with sqrt(2) c >= max(c) can win, and their nearest outside pixel is at most sqrt(2)
+    max(c) away.
     """
     if not region.any():
         return (0, 0), 0.0
@@ -117,7 +128,9 @@ def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     reach = float(np.sqrt(2.0)) * float(chessboard.max())
     contenders = chessboard * 2.0 >= reach - 1e-6
     margin = int(np.ceil(reach)) + 1
-    rows, cols = (slice(max(first - margin, 0), last + margin + 1) for first, last in _extents(contenders))
+    rows, cols = (
+        slice(max(first - margin, 0), last + margin + 1) for first, last in _extents(contenders)
+    )
     depth = ndimage.distance_transform_edt(padded[rows, cols])
     depth[~contenders[rows, cols]] = 0.0
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])

@@ -22,12 +22,14 @@ def frame_result(
     *,
     exclusive: bool = False,
 ) -> FrameResult:
-    """Masks (bool, source size) where the upsampled logit is above zero; a given mask comes back exactly as given.
-    ``exclusive``: a pixel belongs to one object at most, to one whose mask was given before any other, else to the one
-    with the highest logit; ``logits`` stay as the decoder made them.
+    """Masks (bool, source size) where the upsampled logit is above zero; a given mask comes back
+    exactly as given. ``exclusive``: a pixel belongs to one object at most, to one whose mask was
+    given before any other, else to the one with the highest logit; ``logits`` stay as the decoder
+    made them.
 
-    Presence is the sigmoid of the object logit; the score is presence times the predicted IoU. With the model's
-    ``semantic_head`` every object is named, in view or not: a class is what an object is, not what a frame shows.
+    Presence is the sigmoid of the object logit; the score is presence times the predicted IoU. With
+    the model's ``semantic_head`` every object is named, in view or not: a class is what an object
+    is, not what a frame shows.
     """
     decoded = seen.decoded
     raised = logits_to_source(decoded.mask_logits, frame.size)
@@ -42,7 +44,9 @@ def frame_result(
     return FrameResult(
         index=frame.index,
         time=frame.time,
-        masks={i: masks[k] if given is None else given for k, (i, given) in enumerate(answers.items())},
+        masks={
+            i: masks[k] if given is None else given for k, (i, given) in enumerate(answers.items())
+        },
         presence=dict(zip(seen.ids, presence.tolist(), strict=True)),
         scores=dict(zip(seen.ids, quality, strict=True)),
         logits={i: logits[k] for k, i in enumerate(seen.ids)},
@@ -65,7 +69,8 @@ def _given(prompts: Sequence[Prompt]) -> np.ndarray | None:
 
 
 def _winners(logits: Tensor) -> np.ndarray:
-    """(N, H, W) logits -> (N, H, W) bool, True where the object has the highest; of equals the first."""
+    """(N, H, W) logits -> (N, H, W) bool, True where the object has the highest; of equals the
+    first."""
     best = logits.argmax(dim=0)
     return (best == torch.arange(len(logits), device=best.device).view(-1, 1, 1)).cpu().numpy()
 

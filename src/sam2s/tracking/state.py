@@ -1,4 +1,5 @@
-"""Tracking state: a value. Keeping an earlier one is undo; stepping several side by side is a tree of hypotheses."""
+"""Tracking state: a value. Keeping an earlier one is undo; stepping several side by side is a tree
+of hypotheses."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ from sam2s.types import Decoded, Sighting, take_rows
 class TrackState:
     """Everything a tracker knows between two frames.
 
-    ``clock``: time of the last committed frame (the negated index when tracking in reverse), None before the first;
-    ``size``: (height, width) of the source, None before the first frame; ``banks``: one bank per object id.
+    ``clock``: time of the last committed frame (the negated index when tracking in reverse), None
+    before the first; ``size``: (height, width) of the source, None before the first frame;
+    ``banks``: one bank per object id.
     """
 
     clock: int | None = None
@@ -28,17 +30,24 @@ class TrackState:
     def without(self, object_id: int) -> TrackState:
         """The state in which ``object_id`` is no longer tracked; ``InputError`` if it never was."""
         if object_id not in self.banks:
-            raise InputError(f"object {object_id} is not tracked; tracked objects: {sorted(self.banks) or 'none'}")
-        return replace(self, banks=MappingProxyType({k: b for k, b in self.banks.items() if k != object_id}))
+            raise InputError(
+                f"object {object_id} is not tracked; tracked objects:"
+                f" {sorted(self.banks) or 'none'}"
+            )
+        return replace(
+            self, banks=MappingProxyType({k: b for k, b in self.banks.items() if k != object_id})
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What one frame shows, before anything is remembered; row i of ``decoded`` belongs to object ``ids[i]``.
+    """What one frame shows, before anything is remembered; row i of ``decoded`` belongs to object
+    ``ids[i]``.
 
-    ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by clicks or a box
-    (their mask is made hard before it is memorised, as SAM 2 does). ``sightings``: what each row chose from, where the
-    memory rule is a ``Chooser``. ``pathways``: under a tree of hypotheses, what all of them show.
+    ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by
+    clicks or a box (their mask is made hard before it is memorised, as SAM 2 does). ``sightings``:
+    what each row chose from, where the memory rule is a ``Chooser``. ``pathways``: under a tree of
+    hypotheses, what all of them show.
     """
 
     ids: tuple[int, ...]
@@ -57,7 +66,8 @@ class Observation:
 class Pathways:
     """The hypotheses that survive one frame (see ``tree``), each with its own id.
 
-    ``seen``: what each of them shows; ``banks``: the memories it continues, by id; ``scores``: its cumulative score.
+    ``seen``: what each of them shows; ``banks``: the memories it continues, by id; ``scores``: its
+    cumulative score.
     """
 
     seen: Observation

@@ -1,7 +1,7 @@
 """The tracker users hold: a thin shell that keeps one ``TrackState`` between frames.
 
-``step`` is the whole interface of a live stream; ``run`` is ``step`` over a source. Both give the same masks, bit for
-bit, whether frames come from a file, a folder or a camera.
+``step`` is the whole interface of a live stream; ``run`` is ``step`` over a source. Both give the
+same masks, bit for bit, whether frames come from a file, a folder or a camera.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from sam2s.tracking.tree import commit, observe
 from sam2s.types import Features, Frame, FrameResult, MemoryConfig, Prompt
 
 Prompts = Mapping[int, Prompt | Sequence[Prompt]]
-"""{object id: prompt, or several that belong together, such as a box and clicks}, in source pixels."""
+"""{object id: prompt, or several that belong together, such as a box and clicks}, in source
+pixels."""
 Precision = Literal["auto", "fp32", "bf16"]
 
 
 class Tracker:
     """Prompt once, track throughout.
 
-    ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full ``MemoryConfig``, a
-    ``Policy`` of your own, or None for the rule saved with the weights. ``precision``: ``fp32``, ``bf16`` (autocast),
-    or ``auto``: bf16 on CUDA, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do not
-    overlap, the more certain one has the pixel (SAM 2's ``non_overlap_masks``); what is remembered stays the same.
+    ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full
+    ``MemoryConfig``, a ``Policy`` of your own, or None for the rule saved with the weights.
+    ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on CUDA, fp32 elsewhere.
+    ``reverse``: frames arrive last to first. ``exclusive``: objects do not overlap, the more
+    certain one has the pixel (SAM 2's ``non_overlap_masks``); what is remembered stays the same.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
@@ -75,13 +77,18 @@ class Tracker:
         self.state = self.state.without(object_id)
 
     def step(
-        self, frame: Frame | np.ndarray, prompts: Prompts | None = None, prior: FrameResult | None = None
+        self,
+        frame: Frame | np.ndarray,
+        prompts: Prompts | None = None,
+        prior: FrameResult | None = None,
     ) -> FrameResult:
-        """Advance one frame: segment every tracked object on it, obey ``prompts``, remember the outcome.
+        """Advance one frame: segment every tracked object on it, obey ``prompts``, remember the
+        outcome.
 
-        ``frame``: a ``Frame`` or an (H, W, 3) uint8 RGB array (then numbered by arrival). Prompts may name new objects
-        (they are added) or tracked ones (they are corrected). ``prior``: the result of ``preview`` on this frame whose
-        masks these prompts refine. Before any object is known the result is empty.
+        ``frame``: a ``Frame`` or an (H, W, 3) uint8 RGB array (then numbered by arrival). Prompts
+        may name new objects (they are added) or tracked ones (they are corrected). ``prior``: the
+        result of ``preview`` on this frame whose masks these prompts refine. Before any object is
+        known the result is empty.
         """
         frame, state = self._arrive(frame)
         given = _as_sequences(prompts)
@@ -95,11 +102,15 @@ class Tracker:
             return self._result(frame, seen, given)
 
     def preview(
-        self, frame: Frame | np.ndarray, prompts: Prompts | None = None, prior: FrameResult | None = None
+        self,
+        frame: Frame | np.ndarray,
+        prompts: Prompts | None = None,
+        prior: FrameResult | None = None,
     ) -> FrameResult:
         """What ``step`` would answer, without advancing: show it while the user is still clicking.
 
-        Pass all clicks so far in ``prompts`` and the previous preview as ``prior``, as SAM 2's own evaluation does.
+        Pass all clicks so far in ``prompts`` and the previous preview as ``prior``, as SAM 2's own
+        evaluation does.
         """
         frame, state = self._arrive(frame)
         given = _as_sequences(prompts)
@@ -114,14 +125,17 @@ class Tracker:
         *,
         stop: int | None = None,
     ) -> Iterator[FrameResult]:
-        """Track through ``source``, lazily; yields from the first prompted frame on, up to (not including) ``stop``.
+        """Track through ``source``, lazily; yields from the first prompted frame on, up to (not
+        including) ``stop``.
 
-        ``prompts``: {frame index: {object id: prompt}}. Raises ``InputError`` when the source ends before a prompted
-        frame, after everything tracked so far was yielded.
+        ``prompts``: {frame index: {object id: prompt}}. Raises ``InputError`` when the source ends
+        before a prompted frame, after everything tracked so far was yielded.
         """
         waiting = dict(prompts)
         if not waiting:
-            raise InputError("nothing to track: give at least one prompt (clicks, a box or a mask) on some frame")
+            raise InputError(
+                "nothing to track: give at least one prompt (clicks, a box or a mask) on some frame"
+            )
         last = -1
         for position, item in enumerate(source):
             frame = item if isinstance(item, Frame) else Frame(position, None, item)
@@ -134,22 +148,31 @@ class Tracker:
             yield self.step(frame, now)
         if waiting:
             raise InputError(
-                f"prompt on frame {min(waiting)}: the source ends at frame {last}; prompt a frame from 0 to {last}"
+                f"prompt on frame {min(waiting)}: the source ends at frame {last}; prompt a frame"
+                f" from 0 to {last}"
             )
 
     def _arrive(self, frame: Frame | np.ndarray) -> tuple[Frame, TrackState]:
-        """The frame with its number, and the state that knows the source's size; errors leave ``self.state`` alone."""
+        """The frame with its number, and the state that knows the source's size; errors leave
+        ``self.state`` alone."""
         if not isinstance(frame, Frame):
             frame = Frame(self._next_index(), None, np.asarray(frame))
         image = frame.image
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise InputError(f"frame {frame.index}: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+            raise InputError(
+                f"frame {frame.index}: expected (H, W, 3) uint8 RGB, got {image.shape}"
+                f" {image.dtype}"
+            )
         if self.state.size not in (None, frame.size):
             raise InputError(
-                f"frame {frame.index}: its size changed from {self.state.size} to {frame.size} (height, width)"
+                f"frame {frame.index}: its size changed from {self.state.size} to {frame.size}"
+                " (height, width)"
             )
         if self.state.clock is not None and self._time(frame) <= self.state.clock:
-            raise InputError(f"frame {frame.index} was already passed; set tracker.state to an earlier one to go back")
+            raise InputError(
+                f"frame {frame.index} was already passed; set tracker.state to an earlier one to go"
+                " back"
+            )
         return frame, replace(self.state, size=frame.size)
 
     def _next_index(self) -> int:
@@ -161,25 +184,40 @@ class Tracker:
         return -frame.index if self.reverse else frame.index
 
     def _observe(
-        self, frame: Frame, state: TrackState, prompts: Mapping[int, Sequence[Prompt]], prior: FrameResult | None
+        self,
+        frame: Frame,
+        state: TrackState,
+        prompts: Mapping[int, Sequence[Prompt]],
+        prior: FrameResult | None,
     ) -> tuple[Features, Observation]:
         check_prompts(prompts, frame.size)
         features = self._encode(frame.image)
         logits: dict[int, Tensor] = {}
         if prior is not None:
-            logits = {i: torch.from_numpy(prior.logits[i]).to(self.device) for i in prompts if i in prior.logits}
-        return features, observe(self.model, self.policy, state, features, self._time(frame), prompts, logits)
+            logits = {
+                i: torch.from_numpy(prior.logits[i]).to(self.device)
+                for i in prompts
+                if i in prior.logits
+            }
+        return features, observe(
+            self.model, self.policy, state, features, self._time(frame), prompts, logits
+        )
 
     def _encode(self, image: np.ndarray) -> Features:
-        """The picture's features; those of the picture before are kept, since a user clicks several times on one. It is
-        recognised by its content: a camera may write its next picture into the same array."""
+        """The picture's features; those of the picture before are kept, since a user clicks several
+        times on one. It is recognised by its content: a camera may write its next picture into the
+        same array."""
         pixels = image_to_model(image, self.model.image_size, self.device)
         if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
             self._encoded = pixels, self.model.encode(pixels)
         return self._encoded[1]
 
-    def _result(self, frame: Frame, seen: Observation, prompts: Mapping[int, Sequence[Prompt]]) -> FrameResult:
-        return frame_result(frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive)
+    def _result(
+        self, frame: Frame, seen: Observation, prompts: Mapping[int, Sequence[Prompt]]
+    ) -> FrameResult:
+        return frame_result(
+            frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive
+        )
 
     def _autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device.type, torch.bfloat16) if self._bf16 else nullcontext()  # type: ignore[return-value]

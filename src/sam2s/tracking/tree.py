@@ -1,17 +1,20 @@
-"""A tree of hypotheses, as SAM2Long grows it (arXiv 2410.16268, section 3): several memories of one object at once.
+"""A tree of hypotheses, as SAM2Long grows it (arXiv 2410.16268, section 3): several memories of one
+object at once.
 
-``observe`` and ``commit`` here are ``step``'s for every rule but ``tree``. Under that rule an object has up to P
-pathways, each with its own bank and score. On a tracked frame every pathway proposes the decoder's candidates, each
-candidate adds the logarithm of its predicted IoU to the pathway's score, and the best P of them all are the pathways of
-the next frame. While no pathway is sure whether the object is there, pathways must differ: of candidates whose
-predicted IoUs agree to two decimals only the best goes on. Where a pathway sees no object there is nothing to choose
-from, and it goes on as one.
+``observe`` and ``commit`` here are ``step``'s for every rule but ``tree``. Under that rule an
+object has up to P pathways, each with its own bank and score. On a tracked frame every pathway
+proposes the decoder's candidates, each candidate adds the logarithm of its predicted IoU to the
+pathway's score, and the best P of them all are the pathways of the next frame. While no pathway is
+sure whether the object is there, pathways must differ: of candidates whose predicted IoUs agree to
+two decimals only the best goes on. Where a pathway sees no object there is nothing to choose from,
+and it goes on as one.
 
-The answer of a frame is the best pathway's. (The paper answers after the last frame, by the best pathway's past; a
-stream has no last frame.) A prompt is the truth: it leaves one pathway, the best one corrected.
+The answer of a frame is the best pathway's. (The paper answers after the last frame, by the best
+pathway's past; a stream has no last frame.) A prompt is the truth: it leaves one pathway, the best
+one corrected.
 
-All pathways of all objects are rows of one batch. An object's bank is its best pathway's and holds all of them as the
-rule's own value, so that states, undo and removal are what they are elsewhere.
+All pathways of all objects are rows of one batch. An object's bank is its best pathway's and holds
+all of them as the rule's own value, so that states, undo and removal are what they are elsewhere.
 """
 
 from __future__ import annotations
@@ -72,7 +75,10 @@ def observe(
     prompts, prior, size = prompts or {}, prior or {}, policy.pathways
     before = {i: pathways_of(bank) for i, bank in state.banks.items()}
     paths = {
-        i * size + k: path for i, all_ in before.items() for k, path in enumerate(all_) if k == 0 or i not in prompts
+        i * size + k: path
+        for i, all_ in before.items()
+        for k, path in enumerate(all_)
+        if k == 0 or i not in prompts
     }
     spread = replace(state, banks=MappingProxyType({i: path.bank for i, path in paths.items()}))
     seen = step.observe(
@@ -114,8 +120,16 @@ def _grow(model: SAM2S, policy: Tree, seen: Observation, paths: Mapping[int, Pat
     branches = {}
     for i, rows in rows_of.items():
         known = [paths[seen.ids[row]].score if seen.ids[row] in paths else 0.0 for row in rows]
-        branches[i] = _prompted(seen, rows[0]) if seen.prompted[rows[0]] else survivors(policy, seen, rows, known)
-    keyed = {i * policy.pathways + k: branch for i, some in branches.items() for k, branch in enumerate(some)}
+        branches[i] = (
+            _prompted(seen, rows[0])
+            if seen.prompted[rows[0]]
+            else survivors(policy, seen, rows, known)
+        )
+    keyed = {
+        i * policy.pathways + k: branch
+        for i, some in branches.items()
+        for k, branch in enumerate(some)
+    }
     ids = tuple(keyed)
     chosen = [branch.candidate for branch in keyed.values()]
     picked = _rows(seen, [branch.row for branch in keyed.values()], ids)
@@ -124,18 +138,25 @@ def _grow(model: SAM2S, policy: Tree, seen: Observation, paths: Mapping[int, Pat
         picked = replace(picked, decoded=model.choose(picked.decoded, index))
     parents = {key: seen.ids[branch.row] for key, branch in keyed.items()}
     banks = {key: paths[parent].bank for key, parent in parents.items() if parent in paths}
-    return Pathways(picked, MappingProxyType(banks), {key: branch.score for key, branch in keyed.items()})
+    return Pathways(
+        picked, MappingProxyType(banks), {key: branch.score for key, branch in keyed.items()}
+    )
 
 
-def survivors(policy: Tree, seen: Observation, rows: Sequence[int], scores: Sequence[float]) -> list[Branch]:
-    """The branches of one tracked object that go on, best first; ``rows`` are its pathways, with their ``scores``.
+def survivors(
+    policy: Tree, seen: Observation, rows: Sequence[int], scores: Sequence[float]
+) -> list[Branch]:
+    """The branches of one tracked object that go on, best first; ``rows`` are its pathways, with
+    their ``scores``.
 
     Scores come back relative to the best one's, so that they stay small however long the video is.
     """
     some = take_rows(seen.decoded, list(rows))
     logits = some.object_logits.tolist()
     proposals: list[tuple[float, Branch]] = []
-    for row, score, ious, logit in zip(rows, scores, some.candidate_ious.tolist(), logits, strict=True):
+    for row, score, ious, logit in zip(
+        rows, scores, some.candidate_ious.tolist(), logits, strict=True
+    ):
         ranked = sorted(range(len(ious)), key=lambda k: -ious[k])
         for k in ranked if logit > 0 else ranked[:1]:
             proposals.append((ious[k], Branch(row, k, score + log(max(ious[k], 0.0) + EPSILON))))

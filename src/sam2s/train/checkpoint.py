@@ -1,4 +1,5 @@
-"""Checkpoints of a run: everything that a later process needs to go on as if nothing had happened."""
+"""Checkpoints of a run: everything that a later process needs to go on as if nothing had
+happened."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """The parts of a run that change while it trains. ``resting``: names of parameters that never do; ``auxiliary``: a
-    head that is trained along and not kept (`sam2s.train.dense`)."""
+    """The parts of a run that change while it trains. ``resting``: names of parameters that never
+    do; ``auxiliary``: a head that is trained along and not kept (`sam2s.train.dense`)."""
 
     model: SAM2S
     optimizer: torch.optim.Optimizer
@@ -30,7 +31,9 @@ class Running:
     auxiliary: nn.Module | None = None
 
 
-def save_checkpoint(folder: Path, config: TrainConfig, step: int, running: Running, *, write: bool = True) -> Path:
+def save_checkpoint(
+    folder: Path, config: TrainConfig, step: int, running: Running, *, write: bool = True
+) -> Path:
     """Write ``folder/checkpoint.pt`` (temporary file, then rename); ``step`` steps are done.
 
     Where weights are spread over processes (FSDP), all of them call this and one has ``write``.
@@ -62,11 +65,16 @@ def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
         raise InputError(f"{path}: no such checkpoint; start the run without resuming it")
     state = torch.load(path, map_location="cpu", weights_only=True)
     if from_json(TrainConfig, state["config"]) != config:
-        raise InputError(f"{path}: was made by another configuration; resume with that one or choose another folder")
+        raise InputError(
+            f"{path}: was made by another configuration; resume with that one or choose another"
+            " folder"
+        )
     running.model.load_state_dict(spread_state(state["model"], running.model.state_dict()))
     running.optimizer.load_state_dict(spread_optimizer(state["optimizer"], running.optimizer))
     if running.average is not None:
         running.average.load_state_dict(state["average"])
     if running.auxiliary is not None:
-        running.auxiliary.load_state_dict(spread_state(state["auxiliary"], running.auxiliary.state_dict()))
+        running.auxiliary.load_state_dict(
+            spread_state(state["auxiliary"], running.auxiliary.state_dict())
+        )
     return int(state["step"])

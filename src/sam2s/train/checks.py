@@ -1,4 +1,5 @@
-"""What is looked at before the first step, so that a run does not fail after an hour: configuration and data."""
+"""What is looked at before the first step, so that a run does not fail after an hour: configuration
+and data."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sam2s.data.clips import NOT_ANNOTATED, VideoIndex
-from sam2s.data.masklets import MaskletVideo
+from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletVideo
 from sam2s.train.config import Stage, TrainConfig
 from sam2s.train.epochs import annotated_frames
 from sam2s.train.examples import Pool
@@ -23,12 +24,18 @@ def check_config(config: TrainConfig) -> None:
     if not config.stages:
         raise InputError("stages: a run needs at least one")
     for number, stage in enumerate(config.stages):
-        for field, least in (("steps", 0 if len(config.stages) > 1 else 1), ("clips", 1), ("accumulate", 1)):
+        for field, least in (
+            ("steps", 0 if len(config.stages) > 1 else 1),
+            ("clips", 1),
+            ("accumulate", 1),
+        ):
             value = getattr(stage, field)
             if value < least and not (field == "steps" and stage.epochs is not None):
                 raise InputError(f"stages.{number}.{field}: got {value}, expected {least} or more")
         if stage.size < 32 or stage.size % 32:
-            raise InputError(f"stages.{number}.size: got {stage.size}, expected a multiple of 32 pixels")
+            raise InputError(
+                f"stages.{number}.size: got {stage.size}, expected a multiple of 32 pixels"
+            )
         if stage.epochs is not None and stage.epochs <= 0:
             raise InputError(f"stages.{number}.epochs: got {stage.epochs}, expected more than 0")
     if config.run.precision not in ("bf16", "fp32"):
@@ -38,14 +45,23 @@ def check_config(config: TrainConfig) -> None:
 def check_data(pool: Pool, config: TrainConfig) -> list[str]:
     """Read every picture's size and every mask of the training videos; what was found, a line each.
 
-    All masks were read when the pool was indexed. ``InputError`` for pictures that cannot be read or differ in size
-    within a video, for data without any object in view, and when a stage can use no video.
+    All masks were read when the pool was indexed. ``InputError`` for pictures that cannot be read
+    or differ in size within a video, for data without any object in view, and when a stage can use
+    no video.
     """
     for video in pool.videos:
         _check_pictures(video)
     if not any((index.areas > 0).any() for index in pool.indices):
-        raise InputError("training data: every mask is empty; draw the objects on the frames that show them")
-    return [_contents(pool), _masks(pool), *_classes(pool), *_oddities(pool), *_stages(pool, config)]
+        raise InputError(
+            "training data: every mask is empty; draw the objects on the frames that show them"
+        )
+    return [
+        _contents(pool),
+        _masks(pool),
+        *_classes(pool),
+        *_oddities(pool),
+        *_stages(pool, config),
+    ]
 
 
 def _check_pictures(video: MaskletVideo) -> None:
@@ -58,9 +74,14 @@ def _contents(pool: Pool) -> str:
     frames = sum(index.frames for index in pool.indices)
     stills = sum(index.frames == 1 for index in pool.indices)
     sizes = sorted({video.size for video in pool.videos}, key=lambda size: size[0] * size[1])
-    ends = " to ".join(dict.fromkeys(f"{width} x {height}" for height, width in (sizes[0], sizes[-1])))
+    ends = " to ".join(
+        dict.fromkeys(f"{width} x {height}" for height, width in (sizes[0], sizes[-1]))
+    )
     told = f", {stills} of them still images" if stills else ""
-    return f"data: {_count(len(pool.videos), 'video')}{told}, {_count(frames, 'frame')} of {ends} pixels"
+    return (
+        f"data: {_count(len(pool.videos), 'video')}{told}, {_count(frames, 'frame')} of {ends}"
+        " pixels"
+    )
 
 
 def _masks(pool: Pool) -> str:
@@ -70,16 +91,20 @@ def _masks(pool: Pool) -> str:
     frames = sum(index.frames for index in pool.indices)
     share = 100 * sum(annotated_frames(index) for index in pool.indices) / frames
     return (
-        f"masks: {masks} of {_count(objects, 'object')}, {empty} of them empty (object out of view); "
-        f"{share:.0f} % of the frames are annotated"
+        f"masks: {masks} of {_count(objects, 'object')}, {empty} of them empty (object out of"
+        f" view); {share:.0f} % of the frames are annotated"
     )
 
 
 def _classes(pool: Pool) -> list[str]:
     counted: Counter[str] = Counter(
-        f"{info.class_name or 'unnamed'} ({info.kind})" for video in pool.videos for info in video.info.objects.values()
+        f"{info.class_name or 'unnamed'} ({info.kind})"
+        for video in pool.videos
+        for info in video.info.objects.values()
     )
-    return [f"objects by class: {', '.join(f'{name} {count}' for name, count in counted.most_common())}"]
+    return [
+        f"objects by class: {', '.join(f'{name} {count}' for name, count in counted.most_common())}"
+    ]
 
 
 def _oddities(pool: Pool) -> list[str]:
@@ -109,14 +134,16 @@ def _stage(stage: Stage, pool: Pool) -> str:
     usable = sum(_shows_enough(index, stage) for index in _sources(stage, pool))
     if not usable:
         raise InputError(
-            f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of {stage.sampler.min_area:.2%} "
-            "of the picture; train on shorter clips or on other videos"
+            f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of"
+            f" {stage.sampler.min_area:.2%} of the picture; train on shorter clips or on other"
+            " videos"
         )
     epochs = "" if stage.epochs is None else f", {stage.epochs:g} epochs"
     stills = f", {stage.stills:.0%} of the clips made of stills" if stage.stills else ""
     return (
-        f"stage {stage.name}: {stage.steps} steps of {stage.clips * stage.accumulate} x {_count(frames, 'frame')} at "
-        f"{stage.size} pixels{epochs}, from {usable} of {_count(len(pool.indices), 'video')}{stills}"
+        f"stage {stage.name}: {stage.steps} steps of {stage.clips * stage.accumulate} x"
+        f" {_count(frames, 'frame')} at {stage.size} pixels{epochs}, from {usable} of"
+        f" {_count(len(pool.indices), 'video')}{stills}"
     )
 
 

@@ -1,4 +1,5 @@
-"""Everything that determines a training run, as frozen dataclasses that survive a round trip through JSON."""
+"""Everything that determines a training run, as frozen dataclasses that survive a round trip
+through JSON."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sam2s.data.augment import AugmentConfig
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.stills import StillConfig
+from sam2s.clips.augment import AugmentConfig
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.lora import LoraConfig
@@ -24,7 +25,8 @@ from sam2s.types import MemoryConfig
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """Synthetic scenes made before the first step: ``videos`` of ``frames`` frames for each of ``procedures``.
+    """Synthetic scenes made before the first step: ``videos`` of ``frames`` frames for each of
+    ``procedures``.
 
     Every procedure is made with its own seed, ``seed`` + its position in ``procedures``.
     """
@@ -39,9 +41,10 @@ class SyntheticSet:
 
 @dataclass(frozen=True)
 class FolderSet:
-    """A masklet folder of the user; ``weight`` times as likely per video as any other. ``split``: use only its videos
-    of this split (``train``), None for all of them. ``held_out``: names of videos that are never trained on.
-    ``stills``: every labelled frame is also a still for `Stage.stills`, however densely the videos are labelled."""
+    """A masklet folder of the user; ``weight`` times as likely per video as any other. ``split``:
+    use only its videos of this split (``train``), None for all of them. ``held_out``: names of
+    videos that are never trained on. ``stills``: every labelled frame is also a still for
+    `Stage.stills`, however densely the videos are labelled."""
 
     root: str
     weight: float = 1.0
@@ -54,15 +57,17 @@ class FolderSet:
 class Stage:
     """A stretch of training with one clip length, picture size and user.
 
-    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips in one pass of one process, of which
-    a step adds up ``accumulate``. ``epochs``: where it is given, ``steps`` follows from it and the number of clips in
-    the data, and is filled in before the run starts (`sam2s.train.epochs`). The learning
-    rate warms up over ``warmup`` steps and falls from ``lr`` to ``lr_end`` along half a cosine. ``diverse``: share of
-    steps whose clips come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names
-    of parameters that rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are made
-    of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says. ``encoder_only``: no prompts and
-    no tracking, only the image encoder is taught, by ``loss.dense``. ``encoder_gradient``: factor on the gradient that
-    prompts and tracking send into the image encoder, so that the dense one is not drowned.
+    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips in one pass of
+    one process, of which a step adds up ``accumulate``. ``epochs``: where it is given, ``steps``
+    follows from it and the number of clips in the data, and is filled in before the run starts
+    (`sam2s.train.epochs`). The learning rate warms up over ``warmup`` steps and falls from ``lr``
+    to ``lr_end`` along half a cosine. ``diverse``: share of steps whose clips come from DiveMem's
+    sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names of parameters that
+    rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are
+    made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says.
+    ``encoder_only``: no prompts and no tracking, only the image encoder is taught, by
+    ``loss.dense``. ``encoder_gradient``: factor on the gradient that prompts and tracking send into
+    the image encoder, so that the dense one is not drowned.
     """
 
     name: str
@@ -89,7 +94,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """The quick look at held-out scenes: ``objects`` objects of ``videos`` videos a procedure, ``frames`` frames."""
+    """The quick look at held-out scenes: ``objects`` objects of ``videos`` videos a procedure,
+    ``frames`` frames."""
 
     data: SyntheticSet
     videos: int = 6
@@ -101,10 +107,11 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32`` or ``bf16``).
+    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32``
+    or ``bf16``).
 
-    ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention again in the
-    backward pass instead of keeping what is inside them: less memory, more time.
+    ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention
+    again in the backward pass instead of keeping what is inside them: less memory, more time.
     """
 
     precision: str = "bf16"
@@ -120,10 +127,11 @@ class RunConfig:
 class TrainConfig:
     """A whole run. Source of defaults: SAM 2's training.
 
-    ``model``: name of a preset, trained from scratch; or, with ``pretrained``, anything that ``load_model`` takes,
-    trained further. ``semantic``: TSL's token and class names, added to the model; None leaves the model as it is.
-    ``long_term``: give a model that has none DiveMem's temporal embedding, and DiveMem as its rule at inference.
-    ``memory``: the rule during training. ``lora``: train low-rank adapters instead of all weights.
+    ``model``: name of a preset, trained from scratch; or, with ``pretrained``, anything that
+    ``load_model`` takes, trained further. ``semantic``: TSL's token and class names, added to the
+    model; None leaves the model as it is. ``long_term``: give a model that has none DiveMem's
+    temporal embedding, and DiveMem as its rule at inference. ``memory``: the rule during training.
+    ``lora``: train low-rank adapters instead of all weights.
     """
 
     name: str
@@ -134,7 +142,9 @@ class TrainConfig:
     folders: tuple[FolderSet, ...] = ()
     validation: ValidationConfig | None = None
     semantic: SemanticConfig | None = None
-    memory: MemoryConfig = field(default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True))
+    memory: MemoryConfig = field(
+        default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True)
+    )
     long_term: bool = False
     lora: LoraConfig | None = None
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -157,7 +167,9 @@ class TrainConfig:
             if step < stage.steps:
                 return stage, step
             step -= stage.steps
-        raise InputError(f"training: the recipe has {self.steps} steps, there is no step {self.steps + step}")
+        raise InputError(
+            f"training: the recipe has {self.steps} steps, there is no step {self.steps + step}"
+        )
 
 
 T = TypeVar("T")
@@ -169,24 +181,34 @@ def to_json(config: Any) -> str:
 
 
 def from_json(kind: type[T], text: str) -> T:
-    """The config of type ``kind`` that `to_json` wrote; InputError names an unknown or missing field."""
+    """The config of type ``kind`` that `to_json` wrote; InputError names an unknown or missing
+    field."""
     return _build(kind, json.loads(text), kind.__name__)
 
 
 def _build(kind: Any, value: Any, path: str) -> Any:
-    """``value`` (plain JSON) as an instance of the annotation ``kind``; ``path`` names it in errors."""
+    """``value`` (plain JSON) as an instance of the annotation ``kind``; ``path`` names it in
+    errors."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else _build(next(a for a in arguments if a is not type(None)), value, path)
+        return (
+            None
+            if value is None
+            else _build(next(a for a in arguments if a is not type(None)), value, path)
+        )
     if origin is tuple:
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_build(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
+        return tuple(
+            _build(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+        )
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return kind(value)
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(value) - set(hints))
     if unknown:
-        raise InputError(f"config: {path} has no field {', '.join(unknown)}; it has {', '.join(sorted(hints))}")
+        raise InputError(
+            f"config: {path} has no field {', '.join(unknown)}; it has {', '.join(sorted(hints))}"
+        )
     try:
         return kind(**{name: _build(hints[name], v, f"{path}.{name}") for name, v in value.items()})
     except TypeError as error:

@@ -1,10 +1,12 @@
-"""Dense supervision of the image encoder: which pixels belong to the object under this point, for all objects at once.
+"""Dense supervision of the image encoder: which pixels belong to the object under this point, for
+all objects at once.
 
-SAM 2 starts from a trunk that has seen a million pictures. From scratch, prompted masks alone teach an encoder little:
-one object a row reaches it through the whole decoder (the gradients of two steps have a mean cosine of zero). Here an
-embedding of every pixel is compared with that of a few pixels of an object, on the same frame and on the clip's
-others, so every object of every frame teaches every pixel, and an object is to look like itself over time and unlike
-its neighbours and look-alikes. The head is thrown away after training.
+SAM 2 starts from a trunk that has seen a million pictures. From scratch, prompted masks alone teach
+an encoder little: one object a row reaches it through the whole decoder (the gradients of two steps
+have a mean cosine of zero). Here an embedding of every pixel is compared with that of a few pixels
+of an object, on the same frame and on the clip's others, so every object of every frame teaches
+every pixel, and an object is to look like itself over time and unlike its neighbours and
+look-alikes. The head is thrown away after training.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sam2s.data.batch import ClipBatch
+from sam2s.clips.batch import ClipBatch
 from sam2s.model.sam2s import SAM2S
 from sam2s.nn.blocks import MLP
 from sam2s.train.losses import dice_loss
@@ -26,14 +28,17 @@ POINTS = 3
 
 
 class DenseHead(nn.Module):
-    """``dim``: channels of the stride-16 features; the finer levels have a quarter and an eighth of them.
+    """``dim``: channels of the stride-16 features; the finer levels have a quarter and an eighth of
+    them.
 
     ``width``: channels of the embedding.
     """
 
     def __init__(self, dim: int, width: int = 64) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in (dim, dim // 4, dim // 8))
+        self.levels = nn.ModuleList(
+            nn.Conv2d(channels, width, 1) for channels in (dim, dim // 4, dim // 8)
+        )
         self.key = nn.Conv2d(width, width, 1)
         self.query = MLP(width, width, width, width)
         self.bias = nn.Linear(width, 1)
@@ -46,7 +51,8 @@ class DenseHead(nn.Module):
         return F.gelu(sum(F.interpolate(x, size, mode="bilinear") for x in planes[:2]) + planes[2])
 
     def compare(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Objects' embeddings (Q, width) with pixels' (T, width, h, w) -> logits (T, Q, h, w) of being that object."""
+        """Objects' embeddings (Q, width) with pixels' (T, width, h, w) -> logits (T, Q, h, w) of
+        being that object."""
         asked = self.query(queries)
         scores = torch.einsum("qc,tchw->tqhw", asked, keys) * asked.shape[-1] ** -0.5
         return scores.float() + self.bias(asked).float().view(1, -1, 1, 1)
@@ -57,11 +63,14 @@ def build_dense_head(model: SAM2S) -> DenseHead:
     return DenseHead(model.config.dim)
 
 
-def dense_loss(head: DenseHead, features: Features, batch: ClipBatch, rng: np.random.Generator) -> Tensor:
-    """Cross-entropy plus dice of every object named by some pixels of any frame, on every frame of its clip; scalar.
+def dense_loss(
+    head: DenseHead, features: Features, batch: ClipBatch, rng: np.random.Generator
+) -> Tensor:
+    """Cross-entropy plus dice of every object named by some pixels of any frame, on every frame of
+    its clip; scalar.
 
-    ``features``: of all B x T frames, clip by clip. Frames without annotation are left out; objects out of view ask for
-    an empty mask.
+    ``features``: of all B x T frames, clip by clip. Frames without annotation are left out; objects
+    out of view ask for an empty mask.
     """
     embedded = head(features).unflatten(0, (-1, batch.frames))
     truth = F.avg_pool2d(batch.masks.float(), STRIDE) >= 0.5
@@ -76,13 +85,22 @@ def dense_loss(head: DenseHead, features: Features, batch: ClipBatch, rng: np.ra
         owners = torch.tensor([row for _, row in named], device=masks.device)
         logits = head.compare(queries, head.key(pixels))
         wanted, judged = masks[:, owners].float(), known[:, owners].float()
-        entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=(-2, -1))
-        losses.append(((entropy + dice_loss(logits, wanted)) * judged).sum() / judged.sum().clamp(min=1))
+        entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(
+            dim=(-2, -1)
+        )
+        losses.append(
+            ((entropy + dice_loss(logits, wanted)) * judged).sum() / judged.sum().clamp(min=1)
+        )
     return torch.stack(losses).mean() if losses else embedded.sum() * 0.0
 
 
 def _sample(pixels: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mean embedding (width,) of one to `POINTS` random pixels of ``mask`` (h, w), from ``pixels`` (width, h, w)."""
+    """Mean embedding (width,) of one to `POINTS` random pixels of ``mask`` (h, w), from ``pixels``
+    (width, h, w)."""
     places = mask.flatten().nonzero()[:, 0]
-    chosen = places[torch.from_numpy(rng.integers(0, len(places), int(rng.integers(1, POINTS + 1)))).to(places.device)]
+    chosen = places[
+        torch.from_numpy(rng.integers(0, len(places), int(rng.integers(1, POINTS + 1)))).to(
+            places.device
+        )
+    ]
     return pixels.flatten(1)[:, chosen].mean(dim=1)

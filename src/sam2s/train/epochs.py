@@ -1,7 +1,8 @@
-"""From epochs to steps: an epoch draws as many clips as it takes to see every annotated frame once on average.
+"""From epochs to steps: an epoch draws as many clips as it takes to see every annotated frame once
+on average.
 
-The paper trains 30 epochs without saying what one is. SAM 2's are one clip a video, whatever its length, which a folder
-of few long videos cannot be trained by.
+The paper trains 30 epochs without saying what one is. SAM 2's are one clip a video, whatever its
+length, which a folder of few long videos cannot be trained by.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sam2s.data.clips import NOT_ANNOTATED, VideoIndex
+from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex
 from sam2s.train.config import Stage, TrainConfig
 
 
 def clips_per_epoch(annotated: Sequence[int], frames: int) -> int:
-    """Clips of ``frames`` frames in an epoch over videos with so many ``annotated`` frames: at least one a video."""
+    """Clips of ``frames`` frames in an epoch over videos with so many ``annotated`` frames: at
+    least one a video."""
     return sum(max(1, math.ceil(count / frames)) for count in annotated)
 
 
@@ -25,12 +27,20 @@ def annotated_frames(index: VideoIndex) -> int:
 
 
 def with_steps(config: TrainConfig, indices: Sequence[VideoIndex], processes: int) -> TrainConfig:
-    """``config`` with ``steps`` filled in where a stage has ``epochs``: for these videos and so many processes."""
-    return replace(config, stages=tuple(_filled(stage, indices, processes) for stage in config.stages))
+    """``config`` with ``steps`` filled in where a stage has ``epochs``: for these videos and so
+    many processes."""
+    return replace(
+        config, stages=tuple(_filled(stage, indices, processes) for stage in config.stages)
+    )
 
 
 def _filled(stage: Stage, indices: Sequence[VideoIndex], processes: int) -> Stage:
     if stage.epochs is None:
         return stage
     clips = clips_per_epoch([annotated_frames(index) for index in indices], stage.sampler.frames)
-    return replace(stage, steps=max(1, math.ceil(stage.epochs * clips / (stage.clips * stage.accumulate * processes))))
+    return replace(
+        stage,
+        steps=max(
+            1, math.ceil(stage.epochs * clips / (stage.clips * stage.accumulate * processes))
+        ),
+    )

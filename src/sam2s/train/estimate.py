@@ -1,4 +1,5 @@
-"""What a run will take, from a few passes over its own batches: nothing is guessed from the size of a model."""
+"""What a run will take, from a few passes over its own batches: nothing is guessed from the size of
+a model."""
 
 from __future__ import annotations
 
@@ -19,21 +20,26 @@ TIMED = 2
 
 @dataclass(frozen=True)
 class Estimate:
-    """``seconds`` of all steps; ``gigabytes`` (10^9 bytes) that a process needs at most, on the device it trains on."""
+    """``seconds`` of all steps; ``gigabytes`` (10^9 bytes) that a process needs at most, on the
+    device it trains on."""
 
     seconds: float
     gigabytes: float
     device: str
 
     def __str__(self) -> str:
-        return f"estimate: about {duration(self.seconds)}, {self.gigabytes:.1f} GB of memory ({self.device})"
+        return (
+            f"estimate: about {duration(self.seconds)}, {self.gigabytes:.1f} GB of memory"
+            f" ({self.device})"
+        )
 
 
 def estimate(trainer: Trainer) -> Estimate:
-    """Forward and backward passes of `TIMED` + 1 steps of every stage; no weight and no later random number changes.
+    """Forward and backward passes of `TIMED` + 1 steps of every stage; no weight and no later
+    random number changes.
 
-    The clips, scripts and clicks are those of the stage's first steps. Optimiser states, which do not exist yet, are
-    added by their size.
+    The clips, scripts and clicks are those of the stage's first steps. Optimiser states, which do
+    not exist yet, are added by their size.
     """
     device = trainer.accelerator.device
     if device.type == "cuda":
@@ -49,7 +55,8 @@ def estimate(trainer: Trainer) -> Estimate:
 
 
 def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
-    """Median-like: the smaller of the timed steps would flatter, so their mean; 0 for a stage without steps."""
+    """Median-like: the smaller of the timed steps would flatter, so their mean; 0 for a stage
+    without steps."""
     timed = []
     for step in range(first, first + min(stage.steps, TIMED + 1)):
         begun = time.monotonic()
@@ -63,7 +70,8 @@ def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
 
 
 def _peak_bytes(device: torch.device) -> int:
-    """The most that this process held so far: of the GPU's memory where it trains there, else of the machine's."""
+    """The most that this process held so far: of the GPU's memory where it trains there, else of
+    the machine's."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:
@@ -78,7 +86,9 @@ def _peak_bytes(device: torch.device) -> int:
 
 def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
     """AdamW keeps two float32 numbers a parameter."""
-    return 8 * sum(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
+    return 8 * sum(
+        parameter.numel() for group in optimizer.param_groups for parameter in group["params"]
+    )
 
 
 def duration(seconds: float) -> str:

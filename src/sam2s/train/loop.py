@@ -1,5 +1,5 @@
-"""A training run on Hugging Face accelerate, from a configuration to a saved model: one process or many, any device,
-resumable to the bit."""
+"""A training run on Hugging Face accelerate, from a configuration to a saved model: one process or
+many, any device, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -41,17 +41,21 @@ def run_training(
 ) -> Path:
     """Carry out ``config`` and return the folder of the trained model, ``out_dir/model``.
 
-    ``out_dir`` receives ``config.json``, ``log.jsonl``, ``checkpoint.pt`` and sample overlays. Synthetic scenes are
-    made once under ``data_dir`` (default ``out_dir/data``). ``resume`` goes on from the checkpoint; without it a folder
-    that holds one is refused. ``tell`` (``print``, say) receives what was found in the data, and an estimate of time
-    and memory from some passes over real batches, before the first step; ``dry_run`` stops there. ``ready`` is called
-    then, by the main process alone. ``pool``: the run's videos where they are open already, so that several runs on the
-    same data read the masks once. Raises InputError for unusable data or configuration, `Diverged` for NaN.
+    ``out_dir`` receives ``config.json``, ``log.jsonl``, ``checkpoint.pt`` and sample overlays.
+    Synthetic scenes are made once under ``data_dir`` (default ``out_dir/data``). ``resume`` goes on
+    from the checkpoint; without it a folder that holds one is refused. ``tell`` (``print``, say)
+    receives what was found in the data, and an estimate of time and memory from some passes over
+    real batches, before the first step; ``dry_run`` stops there. ``ready`` is called then, by the
+    main process alone. ``pool``: the run's videos where they are open already, so that several runs
+    on the same data read the masks once. Raises InputError for unusable data or configuration,
+    `Diverged` for NaN.
     """
     out_dir = Path(out_dir)
     if not resume and (out_dir / CHECKPOINT).exists():
         raise InputError(f"{out_dir}: holds a checkpoint; resume that run or choose another folder")
-    trainer = prepare(config, out_dir, Path(data_dir) if data_dir is not None else out_dir / "data", pool)
+    trainer = prepare(
+        config, out_dir, Path(data_dir) if data_dir is not None else out_dir / "data", pool
+    )
     if not resume and (tell is not None or dry_run):
         _report(trainer, tell or print)
     if dry_run:
@@ -66,8 +70,11 @@ def run_training(
     return trainer.finish()
 
 
-def prepare(config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | None = None) -> Trainer:
-    """Everything built and placed, nothing trained yet; `Trainer.config` has all its steps filled in."""
+def prepare(
+    config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | None = None
+) -> Trainer:
+    """Everything built and placed, nothing trained yet; `Trainer.config` has all its steps filled
+    in."""
     check_config(config)
     accelerator = _accelerator(config, out_dir)
     with accelerator.main_process_first():
@@ -82,11 +89,19 @@ def prepare(config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | Non
         check_classes(pool.videos, model.semantic_head.classes)
     if config.run.recompute:
         recompute_blocks(model)
-    resting = frozenset(name for name, parameter in model.named_parameters() if not parameter.requires_grad)
+    resting = frozenset(
+        name for name, parameter in model.named_parameters() if not parameter.requires_grad
+    )
     dense_head = build_dense_head(model) if config.dense else None
     learner = ClipLearner(model, make_policy(config.memory), dense_head)
-    learner, optimizer = accelerator.prepare(learner, build_optimizer(model, config.optim, dense_head))
-    average = MovingAverage(model, config.optim.ema, config.optim.ema_warmup) if config.optim.ema else None
+    learner, optimizer = accelerator.prepare(
+        learner, build_optimizer(model, config.optim, dense_head)
+    )
+    average = (
+        MovingAverage(model, config.optim.ema, config.optim.ema_warmup)
+        if config.optim.ema
+        else None
+    )
     running = Running(model, optimizer, average, resting, dense_head)
     return Trainer(config, out_dir, accelerator, learner, running, pool, samples)
 
@@ -94,11 +109,13 @@ def prepare(config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | Non
 def _accelerator(config: TrainConfig, out_dir: Path) -> Accelerator:
     """Devices and processes as torchrun or ``accelerate launch`` set them up."""
     accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(),  # or processes under torchrun would not find each other
+        # or processes under torchrun would not find each other
+        cpu=not torch.accelerator.is_available(),
         mixed_precision="bf16" if config.run.precision == "bf16" else "no",
         log_with="tensorboard" if config.run.tensorboard else None,
         project_dir=out_dir,
-        # What takes part depends on the batch: no memory in single pictures, no prompt encoder after a given mask.
+        # What takes part depends on the batch: no memory in single pictures, no prompt encoder
+        # after a given mask.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     if config.run.tensorboard:

@@ -1,9 +1,10 @@
 """SAM 2's training losses on candidate masks, as plain functions of logits and targets.
 
-``N`` rows (one object on one frame), ``M`` candidate masks, ``h x w`` the resolution at which masks are compared.
-Of M candidates only the one with the smallest focal + dice loss is taught the mask; an absent object (empty target)
-teaches presence alone. Source: SAM 2, appendix on training, and its published fine-tuning configuration (focal 20,
-dice 1, IoU 1 as L1 on every candidate, object score 1 as plain cross-entropy).
+``N`` rows (one object on one frame), ``M`` candidate masks, ``h x w`` the resolution at which masks
+are compared. Of M candidates only the one with the smallest focal + dice loss is taught the mask;
+an absent object (empty target) teaches presence alone. Source: SAM 2, appendix on training, and its
+published fine-tuning configuration (focal 20, dice 1, IoU 1 as L1 on every candidate, object score
+1 as plain cross-entropy).
 """
 
 from __future__ import annotations
@@ -19,26 +20,29 @@ from sam2s.train.ambiguity import SoftLabel
 from sam2s.types import Decoded
 
 LOGIT_LIMIT = 32.0
-"""Mask logits are clamped here before the loss: rows gated as absent carry -1024, which has no gradient anyway."""
+"""Mask logits are clamped here before the loss: rows gated as absent carry -1024, which has no
+gradient anyway."""
 
 TargetTransform = Callable[[Tensor], Tensor]
-"""Hard target (N, h, w) in {0, 1} -> the target of the focal loss in [0, 1]: ARL's soft label takes this place."""
+"""Hard target (N, h, w) in {0, 1} -> the target of the focal loss in [0, 1]: ARL's soft label takes
+this place."""
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """Weights and constants of the mask losses.
 
-    ``stride``: input pixels per loss pixel. 1 compares upsampled logits with the mask at input size, as SAM 2 does; 4
-    compares at the decoder's own resolution, sixteen times fewer pixels, which is what a CPU can afford.
-    ``spread``: share of the mask loss that goes to all candidates alike instead of to the best one (relaxed
-    winner-takes-all, Rupprecht et al. 2017). SAM 2, which starts from SAM, has 0; from scratch the three candidates
-    would first divide the objects of a picture among themselves and leave the prompt unread.
-    ``all_ious``: teach the IoU of every candidate (SAM 2's published configuration), not only of the best one.
-    ``dense``: weight of the dense supervision of the image encoder (``train.dense``), 0 = none; its head belongs to the
-    run, not to the model.
-    ``soften``: ARL's soft label for the focal loss, of which ``focal`` then is the weight (l_arl = 20, paper); None is
-    SAM 2's hard one. ``tsl``: weight of TSL's loss (l_tsl), for models with class names.
+    ``stride``: input pixels per loss pixel. 1 compares upsampled logits with the mask at input
+    size, as SAM 2 does; 4 compares at the decoder's own resolution, sixteen times fewer pixels,
+    which is what a CPU can afford. ``spread``: share of the mask loss that goes to all candidates
+    alike instead of to the best one (relaxed winner-takes-all, Rupprecht et al. 2017). SAM 2, which
+    starts from SAM, has 0; from scratch the three candidates would first divide the objects of a
+    picture among themselves and leave the prompt unread. ``all_ious``: teach the IoU of every
+    candidate (SAM 2's published configuration), not only of the best one. ``dense``: weight of the
+    dense supervision of the image encoder (``train.dense``), 0 = none; its head belongs to the run,
+    not to the model. ``soften``: ARL's soft label for the focal loss, of which ``focal`` then is
+    the weight (l_arl = 20, paper); None is SAM 2's hard one. ``tsl``: weight of TSL's loss (l_tsl),
+    for models with class names.
     """
 
     focal: float = 20.0
@@ -93,10 +97,11 @@ class Losses:
 
 
 def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Focal loss of (N, M, h, w) logits against a (N, M, h, w) target in [0, 1], averaged over pixels: (N, M).
+    """Focal loss of (N, M, h, w) logits against a (N, M, h, w) target in [0, 1], averaged over
+    pixels: (N, M).
 
-    Written as |y - p| ** gamma x cross-entropy, which is the usual form for hard targets and the generalised focal
-    loss for soft ones.
+    Written as |y - p| ** gamma x cross-entropy, which is the usual form for hard targets and the
+    generalised focal loss for soft ones.
     """
     prob = logits.sigmoid()
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -112,16 +117,19 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def true_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Jaccard index of (logits > 0) and (target > 0.5), both (N, M, h, w): (N, M), 0 where both are empty."""
+    """Jaccard index of (logits > 0) and (target > 0.5), both (N, M, h, w): (N, M), 0 where both are
+    empty."""
     predicted, wanted = logits > 0, target > 0.5
     union = (predicted | wanted).sum(dim=(-2, -1)).clamp(min=1)
     return (predicted & wanted).sum(dim=(-2, -1)) / union
 
 
 def at_loss_resolution(decoded: Decoded, target: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Candidate logits (N, M, h, w) and the hard target (N, h, w) on the loss grid of ``stride`` input pixels.
+    """Candidate logits (N, M, h, w) and the hard target (N, h, w) on the loss grid of ``stride``
+    input pixels.
 
-    ``target`` (N, S, S) bool. A loss pixel belongs to the object when at least half of its input pixels do.
+    ``target`` (N, S, S) bool. A loss pixel belongs to the object when at least half of its input
+    pixels do.
     """
     size = (target.shape[-2] // stride, target.shape[-1] // stride)
     logits = decoded.candidate_logits.float()
@@ -143,11 +151,16 @@ def mask_losses(
 ) -> Losses:
     """SAM 2's losses of one decoding, averaged over all N rows.
 
-    ``target`` (N, S, S) bool, all False where the object is absent; ``annotated`` (N,) bool, rows without annotation
-    add nothing (they still count in the average, so a row weighs the same in every clip).
+    ``target`` (N, S, S) bool, all False where the object is absent; ``annotated`` (N,) bool, rows
+    without annotation add nothing (they still count in the average, so a row weighs the same in
+    every clip).
     """
     logits, hard = at_loss_resolution(decoded, target, config.stride)
-    known = torch.ones(len(target), dtype=torch.bool, device=target.device) if annotated is None else annotated
+    known = (
+        torch.ones(len(target), dtype=torch.bool, device=target.device)
+        if annotated is None
+        else annotated
+    )
     present = target.flatten(1).any(dim=1)
     taught = (known & present).float()
 
@@ -158,7 +171,9 @@ def mask_losses(
     best = (config.focal * focal + config.dice * dice).argmin(dim=1, keepdim=True)
     error = (decoded.candidate_ious.float() - true_iou(logits, every)).abs()
     iou = error.mean(dim=1) if config.all_ious else error.gather(1, best)[:, 0]
-    presence = F.binary_cross_entropy_with_logits(decoded.object_logits.float(), present.float(), reduction="none")
+    presence = F.binary_cross_entropy_with_logits(
+        decoded.object_logits.float(), present.float(), reduction="none"
+    )
 
     def shared(loss: Tensor) -> Tensor:
         return (1 - config.spread) * loss.gather(1, best)[:, 0] + config.spread * loss.mean(dim=1)

@@ -1,4 +1,5 @@
-"""AdamW with parameter groups, the learning-rate schedule, and the moving average of the weights."""
+"""AdamW with parameter groups, the learning-rate schedule, and the moving average of the
+weights."""
 
 from __future__ import annotations
 
@@ -20,10 +21,11 @@ TRUNK_BLOCK = re.compile(r"(?:^|\.)trunk\.blocks\.(\d+)\.")
 class OptimConfig:
     """AdamW and what surrounds it.
 
-    ``layer_decay``: a trunk block's learning rate is multiplied by it once for every block above (1: all alike; SAM 2
-    fine-tunes with 0.9). ``encoder_lr``: factor on the image encoder's learning rate (SAM 2 fine-tunes with 0.6).
-    ``clip``: largest gradient norm. ``ema``: decay of the moving average of the weights, which is what is validated and
-    shipped; 0 turns it off. ``ema_warmup``: early on the decay is (1 + step) / (ema_warmup + step).
+    ``layer_decay``: a trunk block's learning rate is multiplied by it once for every block above
+    (1: all alike; SAM 2 fine-tunes with 0.9). ``encoder_lr``: factor on the image encoder's
+    learning rate (SAM 2 fine-tunes with 0.6). ``clip``: largest gradient norm. ``ema``: decay of
+    the moving average of the weights, which is what is validated and shipped; 0 turns it off.
+    ``ema_warmup``: early on the decay is (1 + step) / (ema_warmup + step).
     """
 
     weight_decay: float = 0.1
@@ -35,13 +37,18 @@ class OptimConfig:
     ema_warmup: float = 10.0
 
 
-def build_optimizer(model: nn.Module, config: OptimConfig, auxiliary: nn.Module | None = None) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see `set_lr`).
+def build_optimizer(
+    model: nn.Module, config: OptimConfig, auxiliary: nn.Module | None = None
+) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see
+    `set_lr`).
 
     ``auxiliary``: a module that is trained along and not kept.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    blocks = [int(found[1]) for name, _ in model.named_parameters() if (found := TRUNK_BLOCK.search(name))]
+    blocks = [
+        int(found[1]) for name, _ in model.named_parameters() if (found := TRUNK_BLOCK.search(name))
+    ]
     depth = max(blocks, default=-1) + 1
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -51,13 +58,19 @@ def build_optimizer(model: nn.Module, config: OptimConfig, auxiliary: nn.Module 
             groups.setdefault((decay, scale), []).append(parameter)
     if auxiliary is not None:
         groups.setdefault((0.0, 1.0), []).extend(auxiliary.parameters())
-    listed = [{"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()]
+    listed = [
+        {"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()
+    ]
     return torch.optim.AdamW(listed, lr=0.0, betas=config.betas, fused=True)
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
     """Matrices and kernels decay; biases, norms, layer scales and embeddings do not."""
-    return parameter.ndim >= 2 and "embed" not in name.rsplit(".", 1)[-1] and not name.endswith("_embedding")
+    return (
+        parameter.ndim >= 2
+        and "embed" not in name.rsplit(".", 1)[-1]
+        and not name.endswith("_embedding")
+    )
 
 
 def _lr_scale(name: str, depth: int, decay: float) -> float:
@@ -68,7 +81,8 @@ def _lr_scale(name: str, depth: int, decay: float) -> float:
 
 
 def learning_rate(step: int, steps: int, lr: float, lr_end: float, warmup: int) -> float:
-    """Linear warm-up over ``warmup`` steps to ``lr``, then half a cosine that arrives at ``lr_end`` after ``steps``."""
+    """Linear warm-up over ``warmup`` steps to ``lr``, then half a cosine that arrives at ``lr_end``
+    after ``steps``."""
     if step < warmup:
         return lr * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
@@ -82,7 +96,8 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str], *, resting: Collection[str] = ()) -> None:
-    """Let exactly those parameters rest whose name begins with one of ``prefixes`` or is among ``resting``.
+    """Let exactly those parameters rest whose name begins with one of ``prefixes`` or is among
+    ``resting``.
 
     They get no gradient, and thus neither weight decay nor momentum.
     """
@@ -96,7 +111,9 @@ def check_frozen(model: nn.Module, prefixes: Sequence[str]) -> None:
     groups = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
     for prefix in prefixes:
         if not prefix or not any(name.startswith(prefix) for name in names):
-            raise InputError(f"frozen: no parameter's name begins with {prefix!r}; the groups are {groups}")
+            raise InputError(
+                f"frozen: no parameter's name begins with {prefix!r}; the groups are {groups}"
+            )
 
 
 class MovingAverage:
@@ -105,14 +122,20 @@ class MovingAverage:
     def __init__(self, model: nn.Module, decay: float, warmup: float) -> None:
         self.decay, self.warmup = decay, warmup
         self.steps = 0
-        self.weights = {name: p.detach().float().clone() for name, p in model.named_parameters() if p.requires_grad}
+        self.weights = {
+            name: p.detach().float().clone()
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        }
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move towards the model's present weights."""
         decay = min(self.decay, (1 + self.steps) / (self.warmup + self.steps))
         self.steps += 1
-        current = [p.detach().float() for name, p in model.named_parameters() if name in self.weights]
+        current = [
+            p.detach().float() for name, p in model.named_parameters() if name in self.weights
+        ]
         torch._foreach_lerp_(list(self.weights.values()), current, 1 - decay)
 
     def state_dict(self) -> dict[str, object]:

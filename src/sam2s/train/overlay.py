@@ -1,4 +1,5 @@
-"""A picture of what the model makes of a training clip: one row a tracked object, one column a frame."""
+"""A picture of what the model makes of a training clip: one row a tracked object, one column a
+frame."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from sam2s.data.batch import ClipBatch
+from sam2s.clips.batch import ClipBatch
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 from sam2s.train.unroll import Answer
 
@@ -23,7 +24,8 @@ TRUE = (64, 255, 64)
 
 @torch.no_grad()
 def save_overlay(path: Path, batch: ClipBatch, answers: Sequence[Answer]) -> None:
-    """Write a PNG: the last answer of each frame filled red, the true outline green; frames never decoded stay bare."""
+    """Write a PNG: the last answer of each frame filled red, the true outline green; frames never
+    decoded stay bare."""
     final = {answer.frame: answer.decoded.mask_logits for answer in answers}
     strips = []
     for row in range(min(batch.rows, MAX_ROWS)):
@@ -41,10 +43,14 @@ def save_overlay(path: Path, batch: ClipBatch, answers: Sequence[Answer]) -> Non
 
 
 def _tile(image: Tensor, truth: Tensor, logits: Tensor | None) -> np.ndarray:
-    pixels = image.cpu() * torch.tensor(IMAGE_STD).view(3, 1, 1) + torch.tensor(IMAGE_MEAN).view(3, 1, 1)
+    pixels = image.cpu() * torch.tensor(IMAGE_STD).view(3, 1, 1) + torch.tensor(IMAGE_MEAN).view(
+        3, 1, 1
+    )
     tile = (pixels.permute(1, 2, 0).clamp(0, 1) * 255).numpy().astype(np.uint8)
     if logits is not None:
-        full = F.interpolate(logits[None, None].float(), truth.shape, mode="bilinear", align_corners=False)
+        full = F.interpolate(
+            logits[None, None].float(), truth.shape, mode="bilinear", align_corners=False
+        )
         inside = (full[0, 0] > 0).cpu().numpy()
         tile[inside] = (0.5 * tile[inside] + 0.5 * np.array(PREDICTED)).astype(np.uint8)
     tile[_outline(truth.cpu())] = TRUE

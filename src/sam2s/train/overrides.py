@@ -1,9 +1,11 @@
-"""``--set a.b=value``: single fields of a `TrainConfig` replaced, typed by the annotations of its dataclasses.
+"""``--set a.b=value``: single fields of a `TrainConfig` replaced, typed by the annotations of its
+dataclasses.
 
-A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``stages.0.steps=10``, ``stages.-1.lr=1e-5``;
-``*`` takes every position: ``stages.*.size=512``. A field that is none and has a type with defaults is made on the way:
-``stages.*.loss.soften.sigma=1``. Tuples of single values are written with commas (``optim.betas=0.9,0.98``); whole
-dataclasses and tuples of them as JSON; ``none`` where none is allowed.
+A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``stages.0.steps=10``,
+``stages.-1.lr=1e-5``; ``*`` takes every position: ``stages.*.size=512``. A field that is none and
+has a type with defaults is made on the way: ``stages.*.loss.soften.sigma=1``. Tuples of single
+values are written with commas (``optim.betas=0.9,0.98``); whole dataclasses and tuples of them as
+JSON; ``none`` where none is allowed.
 """
 
 from __future__ import annotations
@@ -61,7 +63,11 @@ def _in_tuple(kind: Any, current: tuple, path: list[str], text: str) -> tuple:
     kinds, chosen = _kinds(kind, len(current)), _positions(path[0], len(current))
     if not chosen:
         last = len(current) - 1
-        raise InputError(f"position {path[0]!r}: expected 0 to {last}, or * for all" if current else "this is empty")
+        raise InputError(
+            f"position {path[0]!r}: expected 0 to {last}, or * for all"
+            if current
+            else "this is empty"
+        )
     changed = {k: _replaced(kinds[k], current[k], path[1:], text) for k in chosen}
     return tuple(changed.get(k, value) for k, value in enumerate(current))
 
@@ -83,7 +89,9 @@ def _made(kind: Any) -> Any:
         return kind()
     except TypeError as error:
         needed = [f.name for f in dataclasses.fields(kind) if _required(f)]
-        raise InputError(f"{kind.__name__} is none; give it whole, as JSON with {', '.join(needed)}") from error
+        raise InputError(
+            f"{kind.__name__} is none; give it whole, as JSON with {', '.join(needed)}"
+        ) from error
 
 
 def _required(spec: dataclasses.Field) -> bool:
@@ -106,7 +114,10 @@ def _parse(kind: Any, text: str) -> Any:
 
 def _parse_tuple(kind: Any, text: str) -> tuple:
     if text.startswith("["):
-        parts = [part if isinstance(part, str) else json.dumps(part) for part in json.loads(_json_of(kind, text))]
+        parts = [
+            part if isinstance(part, str) else json.dumps(part)
+            for part in json.loads(_json_of(kind, text))
+        ]
     else:
         parts = [part.strip() for part in text.split(",")] if text else []
     kinds = _kinds(kind, len(parts))

@@ -1,7 +1,8 @@
-"""Activation checkpointing: blocks are computed again in the backward pass, so only their inputs are kept.
+"""Activation checkpointing: blocks are computed again in the backward pass, so only their inputs
+are kept.
 
-Source: Chen et al. 2016 (arXiv 1604.06174), through ``torch.utils.checkpoint``. Gradients are the same; dropout draws
-the same numbers both times.
+Source: Chen et al. 2016 (arXiv 1604.06174), through ``torch.utils.checkpoint``. Gradients are the
+same; dropout draws the same numbers both times.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from sam2s.model.sam2s import SAM2S
 
 
 def recompute_blocks(model: SAM2S) -> SAM2S:
-    """Let the blocks of the trunk and the layers of memory attention of ``model`` work so, in place."""
+    """Let the blocks of the trunk and the layers of memory attention of ``model`` work so, in
+    place."""
     for module in model.modules():
         if isinstance(module, HieraBlock | MemoryAttentionLayer):
             _wrap(module)

@@ -1,8 +1,10 @@
-"""TSL, temporal semantic learning: the token x'_c is contrasted with the names of all instruments (paper section 3.3).
+"""TSL, temporal semantic learning: the token x'_c is contrasted with the names of all instruments
+(paper section 3.3).
 
-Softmax cross-entropy over the scaled cosines to K class names. What an object is does not depend on the frame, so every
-decoding of an object with a class counts, also where it is out of view: there its memories must tell. Objects without
-an instrument class (tissue, sources that name no type) add nothing.
+Softmax cross-entropy over the scaled cosines to K class names. What an object is does not depend on
+the frame, so every decoding of an object with a class counts, also where it is out of view: there
+its memories must tell. Objects without an instrument class (tissue, sources that name no type) add
+nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.data.masklets import MaskletVideo
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletVideo
 from sam2s.model.presets import SemanticConfig
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.model.semantic_head import SemanticHead
@@ -27,43 +29,54 @@ NO_CLASS = -1
 BANK = "semantic_head.text_embed"
 
 
-def semantic_losses(head: SemanticHead, decoded: Sequence[Decoded], classes: Sequence[str | None]) -> Tensor:
-    """The loss of several decodings of the same N rows, summed over them. ``classes``: N names or None."""
+def semantic_losses(
+    head: SemanticHead, decoded: Sequence[Decoded], classes: Sequence[str | None]
+) -> Tensor:
+    """The loss of several decodings of the same N rows, summed over them. ``classes``: N names or
+    None."""
     targets = class_targets(classes, head.classes).to(head.token.device)
     tokens = [part.semantic for part in decoded if part.semantic is not None]
     return torch.stack([semantic_loss(head.logits(token), targets) for token in tokens]).sum()
 
 
 def semantic_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of (N, K) logits against (N,) class numbers, averaged over all N rows; `NO_CLASS` adds nothing
-    (such a row still counts in the average, so that a row weighs the same in every batch)."""
-    return F.cross_entropy(logits, targets, ignore_index=NO_CLASS, reduction="sum") / max(1, len(targets))
+    """Cross-entropy of (N, K) logits against (N,) class numbers, averaged over all N rows;
+    `NO_CLASS` adds nothing (such a row still counts in the average, so that a row weighs the same
+    in every batch)."""
+    return F.cross_entropy(logits, targets, ignore_index=NO_CLASS, reduction="sum") / max(
+        1, len(targets)
+    )
 
 
 def class_targets(classes: Sequence[str | None], names: Sequence[str]) -> Tensor:
-    """(N,) int64: the place of each row's class in ``names``, `NO_CLASS` for None. ``InputError`` for another name."""
+    """(N,) int64: the place of each row's class in ``names``, `NO_CLASS` for None. ``InputError``
+    for another name."""
     numbers = {name: k for k, name in enumerate(names)}
     unknown = sorted({name for name in classes if name is not None and name not in numbers})
     if unknown:
         raise InputError(
-            f"class {', '.join(map(repr, unknown))}: not among the model's class names ({', '.join(names)}); "
-            "add it to semantic.classes or rename it in the data"
+            f"class {', '.join(map(repr, unknown))}: not among the model's class names"
+            f" ({', '.join(names)}); add it to semantic.classes or rename it in the data"
         )
-    return torch.tensor([NO_CLASS if name is None else numbers[name] for name in classes], dtype=torch.long)
+    return torch.tensor(
+        [NO_CLASS if name is None else numbers[name] for name in classes], dtype=torch.long
+    )
 
 
 def check_classes(videos: Iterable[MaskletVideo], names: Sequence[str]) -> None:
-    """``InputError`` before the first step when the data hold an instrument class that the model does not know."""
+    """``InputError`` before the first step when the data hold an instrument class that the model
+    does not know."""
     objects = (info for video in videos for info in video.info.objects.values())
     class_targets([info.class_name for info in objects if info.kind == "instrument"], names)
 
 
 def with_semantics(model: SAM2S, semantic: SemanticConfig) -> SAM2S:
-    """``model`` with TSL's token and the bank of ``semantic`` filled; all its other weights are kept.
+    """``model`` with TSL's token and the bank of ``semantic`` filled; all its other weights are
+    kept.
 
-    Token and projection are kept as well where the model has them at this width, and the entries of names that a
-    learnable bank had, so that a model can be taught the names of another hospital; a model with this very
-    configuration keeps its bank and needs no text encoder.
+    Token and projection are kept as well where the model has them at this width, and the entries of
+    names that a learnable bank had, so that a model can be taught the names of another hospital; a
+    model with this very configuration keeps its bank and needs no text encoder.
     """
     wanted = _recorded(semantic)
     if model.config.semantic == wanted:

@@ -1,7 +1,8 @@
-"""Weights that FSDP has spread over processes, whole again and back; what is not spread passes through.
+"""Weights that FSDP has spread over processes, whole again and back; what is not spread passes
+through.
 
-Source: ``torch.distributed.fsdp.fully_shard`` (FSDP2), which leaves names alone and makes every parameter a DTensor.
-Gathering is done by all processes together.
+Source: ``torch.distributed.fsdp.fully_shard`` (FSDP2), which leaves names alone and makes every
+parameter a DTensor. Gathering is done by all processes together.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ if torch.distributed.is_available():
 
 def is_sharded(model: nn.Module) -> bool:
     """Whether a parameter of ``model`` is spread over processes."""
-    return torch.distributed.is_available() and any(isinstance(p, DTensor) for p in model.parameters())
+    return torch.distributed.is_available() and any(
+        isinstance(p, DTensor) for p in model.parameters()
+    )
 
 
 def whole(state: Any) -> Any:
@@ -26,7 +29,11 @@ def whole(state: Any) -> Any:
         return {key: whole(value) for key, value in state.items()}
     if isinstance(state, list):
         return [whole(value) for value in state]
-    return state.full_tensor() if torch.distributed.is_available() and isinstance(state, DTensor) else state
+    return (
+        state.full_tensor()
+        if torch.distributed.is_available() and isinstance(state, DTensor)
+        else state
+    )
 
 
 def spread(tensor: Tensor, like: Tensor) -> Tensor:
@@ -38,17 +45,23 @@ def spread(tensor: Tensor, like: Tensor) -> Tensor:
 
 def spread_state(state: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Tensor]:
     """Every tensor of ``state`` spread as its namesake in ``like``."""
-    return {name: spread(tensor, like[name]) if name in like else tensor for name, tensor in state.items()}
+    return {
+        name: spread(tensor, like[name]) if name in like else tensor
+        for name, tensor in state.items()
+    }
 
 
 def spread_optimizer(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The state that ``optimizer.state_dict()`` gave, in one piece, for an optimiser whose parameters are spread."""
+    """The state that ``optimizer.state_dict()`` gave, in one piece, for an optimiser whose
+    parameters are spread."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     of_number = dict(zip(numbers, parameters, strict=True))
     entries = {
         number: {
-            name: spread(value, of_number[number]) if value.shape == of_number[number].shape else value
+            name: spread(value, of_number[number])
+            if value.shape == of_number[number].shape
+            else value
             for name, value in entry.items()
         }
         for number, entry in state["state"].items()

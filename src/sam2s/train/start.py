@@ -1,12 +1,15 @@
 """What a run starts from: loaded weights, grown where the run asks for it, or fresh ones.
 
-Fresh weights need help: two things keep a mask decoder on a plateau of empty masks, and both were measured on it
-(filling boxes drawn on noise: Jaccard index 23 after 160 steps without, 55 after 80 steps with them):
+Fresh weights need help: two things keep a mask decoder on a plateau of empty masks, and both were
+measured on it (filling boxes drawn on noise: Jaccard index 23 after 160 steps without, 55 after 80
+steps with them):
 
-- image features of unit size drown the position codes, so prompts go unread until the features mean something;
-- SAM's random Fourier codes are fine-grained (a neighbourhood of 8 % of the picture), so that "to the right of this
-  corner" is no simple function of them. A spread of scales keeps the fine codes and adds coarse ones; the frequencies
-  are a buffer saved with the weights, so nothing else changes.
+- image features of unit size drown the position codes, so prompts go unread until the features mean
+something;
+- SAM's random Fourier codes are fine-grained (a neighbourhood of 8 % of the picture), so that "to
+the right of this
+  corner" is no simple function of them. A spread of scales keeps the fine codes and adds coarse
+  ones; the frequencies are a buffer saved with the weights, so nothing else changes.
 """
 
 from __future__ import annotations
@@ -32,16 +35,21 @@ SLOTS = "memory_attention.slot_embed"
 
 
 def starting_model(config: TrainConfig) -> SAM2S:
-    """The model before the first step: the loaded one, or a fresh one that depends on the seed alone.
+    """The model before the first step: the loaded one, or a fresh one that depends on the seed
+    alone.
 
-    Its default input size is that of the last stage. ``InputError`` for adapters on a model that knows nothing yet.
+    Its default input size is that of the last stage. ``InputError`` for adapters on a model that
+    knows nothing yet.
     """
     size = config.stages[-1].size
     torch.manual_seed(config.seed)
     if config.pretrained:
         model = load_model(config.model, device="cpu", image_size=size)
     elif config.lora is not None:
-        raise InputError("lora: adapters need a trained model under them; set pretrained=true and name one as model")
+        raise InputError(
+            "lora: adapters need a trained model under them; set pretrained=true and name one as"
+            " model"
+        )
     else:
         model = build_model(preset(config.model, image_size=size))
         prepare_start(model)
@@ -53,15 +61,18 @@ def starting_model(config: TrainConfig) -> SAM2S:
 
 
 def with_long_term(model: SAM2S) -> SAM2S:
-    """``model`` with DiveMem's own temporal embedding and DiveMem as its rule; a model that has one stays as it is.
+    """``model`` with DiveMem's own temporal embedding and DiveMem as its rule; a model that has one
+    stays as it is.
 
-    The new embedding starts as that of prompted frames, which long-term memories use without it, so nothing changes
-    before training does (the paper does not say how it starts).
+    The new embedding starts as that of prompted frames, which long-term memories use without it, so
+    nothing changes before training does (the paper does not say how it starts).
     """
     if model.config.long_term_embedding:
         return model
     memory = replace(model.config.memory, rule="diverse")
-    grown = build_model(replace(model.config, long_term_embedding=True, memory=memory)).train(model.training)
+    grown = build_model(replace(model.config, long_term_embedding=True, memory=memory)).train(
+        model.training
+    )
     weights = dict(model.state_dict())
     weights[SLOTS] = torch.cat([weights[SLOTS], weights[SLOTS][-1:]])
     grown.load_state_dict(weights)
@@ -70,10 +81,13 @@ def with_long_term(model: SAM2S) -> SAM2S:
 
 @torch.no_grad()
 def prepare_start(model: SAM2S) -> None:
-    """Make the image features quiet and spread the scales of the position code of prompts, in place."""
+    """Make the image features quiet and spread the scales of the position code of prompts, in
+    place."""
     encoder = model.image_encoder
     for layer in (*encoder.laterals[2:], encoder.project8, encoder.project4):
         layer.weight.mul_(QUIET)
     frequencies = model.prompt_encoder.frequencies
-    scales = torch.logspace(math.log10(COARSEST), 0.0, frequencies.shape[1], device=frequencies.device)
+    scales = torch.logspace(
+        math.log10(COARSEST), 0.0, frequencies.shape[1], device=frequencies.device
+    )
     frequencies.mul_(scales)

@@ -1,4 +1,5 @@
-"""Training clips made of the stills of a pool, with objects of other pictures of the pool pasted over."""
+"""Training clips made of the stills of a pool, with objects of other pictures of the pool pasted
+over."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sam2s.data.batch import ClipSample, finish_clip
-from sam2s.data.clips import Clip, ClipSampler, VideoIndex
-from sam2s.data.masklets import MaskletVideo
-from sam2s.data.stills import Still, StillClip, StillConfig, animate, draw_pieces
+from sam2s.clips.batch import ClipSample, finish_clip
+from sam2s.clips.clips import Clip, ClipSampler, VideoIndex
+from sam2s.clips.stills.animate import Still, StillClip, StillConfig, animate, draw_pieces
+from sam2s.masklets.masklets import MaskletVideo
 from sam2s.train.config import Stage
 from sam2s.train.pool import Pool
 
@@ -18,9 +19,12 @@ DONOR_TRIES = 8
 """Videos asked for a cut-out before the clip does without."""
 
 
-def draw_still_clip(pool: Pool, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample | None:
-    """A clip of a still drawn from ``pool``, with frames and clock as ``sampler`` draws them from a video; None when
-    the still, or the first frame made of it, shows no object of the size that the sampler asks for."""
+def draw_still_clip(
+    pool: Pool, stage: Stage, sampler: ClipSampler, rng: np.random.Generator
+) -> ClipSample | None:
+    """A clip of a still drawn from ``pool``, with frames and clock as ``sampler`` draws them from a
+    video; None when the still, or the first frame made of it, shows no object of the size that the
+    sampler asks for."""
     number = int(rng.choice(len(pool.videos), p=pool.still_chances))
     video, index = pool.videos[number], pool.indices[number]
     frames = np.flatnonzero((index.areas >= max(1, sampler.min_area * index.pixels)).any(axis=0))
@@ -41,7 +45,9 @@ def draw_still_clip(pool: Pool, stage: Stage, sampler: ClipSampler, rng: np.rand
     clip = replace(clip, objects=tuple(names[k] for k in chosen))
     known = torch.ones(len(clip.frames), len(chosen), dtype=torch.bool)
     infos = [made.infos[k] for k in chosen]
-    return finish_clip(clip, made.images, made.masks[:, chosen], known, infos, stage.size, stage.augment, rng)
+    return finish_clip(
+        clip, made.images, made.masks[:, chosen], known, infos, stage.size, stage.augment, rng
+    )
 
 
 def _read(video: MaskletVideo, frame: int) -> tuple[Still, list[int]]:
@@ -53,8 +59,11 @@ def _read(video: MaskletVideo, frame: int) -> tuple[Still, list[int]]:
     return Still(name, video.image(frame), np.stack(list(seen.values())), infos), list(seen)
 
 
-def _draw_times(name: str, sampler: ClipSampler, config: StillConfig, rng: np.random.Generator) -> Clip:
-    """Frame numbers and clock positions out of an imagined video in which the object is always in view."""
+def _draw_times(
+    name: str, sampler: ClipSampler, config: StillConfig, rng: np.random.Generator
+) -> Clip:
+    """Frame numbers and clock positions out of an imagined video in which the object is always in
+    view."""
     length = max(config.length, sampler.frames)
     clip = sampler.sample(VideoIndex(name, (1,), np.ones((1, length), np.int64), pixels=1), rng)
     assert clip is not None, "a video that is long enough and always shows its object gives a clip"
@@ -74,18 +83,26 @@ def _donor(pool: Pool, config: StillConfig, rng: np.random.Generator) -> Still |
         number = int(rng.choice(len(pool.videos), p=pool.chances))
         video, index = pool.videos[number], pool.indices[number]
         low, high = np.array(config.areas) * index.pixels
-        right = np.array([video.info.objects[object_id].kind == kind for object_id in index.object_ids], bool)
-        rows, frames = np.nonzero((index.areas >= max(1, low)) & (index.areas <= high) & right[:, None])
+        right = np.array(
+            [video.info.objects[object_id].kind == kind for object_id in index.object_ids], bool
+        )
+        rows, frames = np.nonzero(
+            (index.areas >= max(1, low)) & (index.areas <= high) & right[:, None]
+        )
         if len(rows):
             chosen = int(rng.integers(len(rows)))
             object_id, frame = index.object_ids[rows[chosen]], int(frames[chosen])
             mask = video.mask(object_id, frame)
             assert mask is not None, "the index says that the object is in view"
-            return Still(video.name, video.image(frame), mask[None], (video.info.objects[object_id],))
+            return Still(
+                video.name, video.image(frame), mask[None], (video.info.objects[object_id],)
+            )
     return None
 
 
-def _grounds(pool: Pool, own: np.ndarray, config: StillConfig, rng: np.random.Generator) -> list[np.ndarray]:
+def _grounds(
+    pool: Pool, own: np.ndarray, config: StillConfig, rng: np.random.Generator
+) -> list[np.ndarray]:
     """What growths are made of: the still itself, or other stills."""
     least, most = config.growths
     count = int(rng.integers(least, most + 1)) if most else 0
@@ -99,10 +116,12 @@ def _another(pool: Pool, rng: np.random.Generator) -> np.ndarray:
 
 
 def _choose(made: StillClip, sampler: ClipSampler, rng: np.random.Generator) -> np.ndarray:
-    """Which objects are tracked, ascending: those well in view on the first frame, the one that is to leave for sure,
-    of the others as many as the sampler takes."""
+    """Which objects are tracked, ascending: those well in view on the first frame, the one that is
+    to leave for sure, of the others as many as the sampler takes."""
     areas = made.masks[0].sum(axis=(1, 2))
-    seen = rng.permutation(np.flatnonzero(areas >= max(1, sampler.min_area * made.masks[0, 0].size)))
+    seen = rng.permutation(
+        np.flatnonzero(areas >= max(1, sampler.min_area * made.masks[0, 0].size))
+    )
     if made.leaving is not None:
         seen = np.array(sorted(seen, key=lambda k: k != made.leaving), int)
     return np.sort(seen[: sampler.max_objects])

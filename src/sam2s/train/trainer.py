@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from sam2s.data.batch import ClipBatch, ClipSample
+from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
 from sam2s.memory.policy import make_policy
 from sam2s.model.sam2s import SAM2S, build_model
@@ -40,12 +40,14 @@ CLICKS, LAYERS, SCRIPT = 1, 2, 3
 
 
 class Diverged(Sam2sError):
-    """A loss or gradient became NaN or infinite; the message names the clips of the offending batch."""
+    """A loss or gradient became NaN or infinite; the message names the clips of the offending
+    batch."""
 
 
 @dataclass
 class Trainer:
-    """A run in progress. ``learner`` is the wrapped module, ``running`` what changes, ``samples`` what is validated."""
+    """A run in progress. ``learner`` is the wrapped module, ``running`` what changes, ``samples``
+    what is validated."""
 
     config: TrainConfig
     out_dir: Path
@@ -60,7 +62,12 @@ class Trainer:
         """Train from step ``first`` to the end of the recipe."""
         self._log({"event": "start", "step": first, **_provenance(), "config": asdict(self.config)})
         self.learner.train()
-        bar = tqdm(total=self.config.steps, initial=first, unit="step", disable=not self.accelerator.is_main_process)
+        bar = tqdm(
+            total=self.config.steps,
+            initial=first,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+        )
         tick, figures = time.monotonic(), []
         batches = stream(self.steps(first), self.config.run.workers, self.accelerator.device)
         for step, passes in enumerate(batches, start=first):
@@ -82,24 +89,30 @@ class Trainer:
         return Steps(self.pool, self.config, first=first, rank=rank, processes=processes)
 
     def step(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
-        """One optimiser step; its figures for the log, of which those of the loss are this process's share."""
+        """One optimiser step; its figures for the log, of which those of the loss are this
+        process's share."""
         stage, within = self.config.stage_at(step)
         lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
         set_lr(self.running.optimizer, lr)
         drawn = (step + 1) % self.config.run.overlay_every == 0 and self.accelerator.is_main_process
         figures = self.descend(step, passes, overlay=drawn)
-        norm = whole(self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip))
+        norm = whole(
+            self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
+        )
         self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
         if self.running.average is not None:
             self.running.average.update(self.running.model)
         return {"lr": lr, "norm": float(norm), **figures}
 
-    def descend(self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False) -> dict[str, float]:
-        """The gradients of step ``step``, without changing a weight; ``overlay``: the first pass is drawn to a file.
+    def descend(
+        self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False
+    ) -> dict[str, float]:
+        """The gradients of step ``step``, without changing a weight; ``overlay``: the first pass is
+        drawn to a file.
 
-        Every row of every pass and process weighs the same, so they are those of one batch that holds all rows. DDP
-        takes the mean over processes, hence the factor.
+        Every row of every pass and process weighs the same, so they are those of one batch that
+        holds all rows. DDP takes the mean over processes, hence the factor.
         """
         stage, _ = self.config.stage_at(step)
         freeze(self.running.model, stage.frozen, resting=self.running.resting)
@@ -108,29 +121,46 @@ class Trainer:
         figures: list[dict[str, float]] = []
         for number, batch in enumerate(passes):
             with self._synchronised(last=number == len(passes) - 1):
-                figures.append(self._pass(step, number, batch, batch.rows / rows, overlay and number == 0))
+                figures.append(
+                    self._pass(step, number, batch, batch.rows / rows, overlay and number == 0)
+                )
         summed = {name: sum(part[name] for part in figures) for name in figures[0]}
         return {**summed, "rows": rows / self.accelerator.num_processes}
 
-    def _pass(self, step: int, number: int, batch: ClipBatch, share: float, overlay: bool) -> dict[str, float]:
+    def _pass(
+        self, step: int, number: int, batch: ClipBatch, share: float, overlay: bool
+    ) -> dict[str, float]:
         """Forward and backward pass of one batch, which holds ``share`` of the rows of all."""
         stage, _ = self.config.stage_at(step)
         rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
         script = self._script(step, stage, batch)
-        losses, answers = self.learner(batch, stage, script, generator(self.config.seed, step, rank, CLICKS))
+        losses, answers = self.learner(
+            batch, stage, script, generator(self.config.seed, step, rank, CLICKS)
+        )
         self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
         if overlay and answers:
             save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
-        # Losses are sums over answers; the log has means over them (a stage for the encoder alone has none).
-        terms = {name: float(value.detach()) / max(1, len(answers)) for name, value in losses.terms().items()}
-        figures = {"answers": float(len(answers)), "jaccard": _mean_jaccard(batch, answers), **terms}
+        # Losses are sums over answers; the log has means over them (a stage for the encoder alone
+        # has none).
+        terms = {
+            name: float(value.detach()) / max(1, len(answers))
+            for name, value in losses.terms().items()
+        }
+        figures = {
+            "answers": float(len(answers)),
+            "jaccard": _mean_jaccard(batch, answers),
+            **terms,
+        }
         return {name: share * value for name, value in figures.items()}
 
     def _script(self, step: int, stage: Stage, batch: ClipBatch) -> Script:
-        """All processes and passes play the same script (as in SAM 2), so that none waits long for another."""
-        return draw_script(stage.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT))
+        """All processes and passes play the same script (as in SAM 2), so that none waits long for
+        another."""
+        return draw_script(
+            stage.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT)
+        )
 
     def _rows(self, passes: Sequence[ClipBatch]) -> int:
         """Rows of all passes of all processes."""
@@ -142,7 +172,8 @@ class Trainer:
         return nullcontext() if last else self.accelerator.no_sync(self.learner)
 
     def _means(self, figures: list[dict[str, float]]) -> dict[str, float]:
-        """Means over steps; the parts of the loss, which each process knows its share of, added up over processes."""
+        """Means over steps; the parts of the loss, which each process knows its share of, added up
+        over processes."""
         means = {name: fmean(figure[name] for figure in figures) for name in figures[0]}
         shared = [name for name in means if name not in ("lr", "norm")]
         local = torch.tensor([means[name] for name in shared], device=self.accelerator.device)
@@ -154,8 +185,9 @@ class Trainer:
         if not torch.isfinite(value).all():
             named = "; ".join(str(clip) for batch in passes for clip in batch.clips)
             raise Diverged(
-                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named}; look at their "
-                "pictures and masks, lower the learning rate, or train in fp32, then resume from the last checkpoint"
+                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named};"
+                " look at their pictures and masks, lower the learning rate, or train in fp32,"
+                " then resume from the last checkpoint"
             )
 
     def _after(self, done: int) -> None:
@@ -191,7 +223,8 @@ class Trainer:
         return asdict(validate(model, policy, self.samples, self.accelerator.device))
 
     def _averaged(self) -> SAM2S:
-        """A plain copy of the model with the averaged weights (the present ones where none are kept), for inference."""
+        """A plain copy of the model with the averaged weights (the present ones where none are
+        kept), for inference."""
         model = build_model(self.running.model.config)
         if self.config.lora is not None:
             add_adapters(model, self.config.lora)
@@ -216,13 +249,16 @@ class Trainer:
         with (self.out_dir / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({"time": round(time.time(), 1), **record}) + "\n")
         if self.config.run.tensorboard and "step" in record:
-            numbers = {k: v for k, v in record.items() if isinstance(v, int | float) and k != "step"}
+            numbers = {
+                k: v for k, v in record.items() if isinstance(v, int | float) and k != "step"
+            }
             self.accelerator.log(numbers, step=record["step"])
 
 
 @torch.no_grad()
 def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
-    """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the decoder's resolution."""
+    """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the
+    decoder's resolution."""
     scores = []
     for answer in answers:
         logits = answer.decoded.mask_logits[:, None]
@@ -234,10 +270,21 @@ def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
 
 
 def _provenance() -> dict[str, str | None]:
-    """Version of the code and of torch; the git revision where the package lies in a working copy."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    """Version of the code and of torch; the git revision where the package lies in a working
+    copy."""
+    command = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
     try:
-        revision = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        revision = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         revision = None
     return {"git": revision, "torch": torch.__version__}

@@ -1,10 +1,12 @@
-"""A clip batch through the tracker's own core, with the simulated user between observing and committing.
+"""A clip batch through the tracker's own core, with the simulated user between observing and
+committing.
 
-Source: SAM 2's training. The first frame (and with luck a second one) is prompted by one click, a box or the mask
-itself; on up to two frames the user then corrects the mask click by click, each click answered with the previous logits
-as mask prompt; all other frames are tracked. Prompted frames are processed first, so a frame may remember the future.
-All rows of a batch follow one script. Nothing is detached: the loss of a late frame reaches the memories it recalls and
-the image encoder of the frames they came from.
+Source: SAM 2's training. The first frame (and with luck a second one) is prompted by one click, a
+box or the mask itself; on up to two frames the user then corrects the mask click by click, each
+click answered with the previous logits as mask prompt; all other frames are tracked. Prompted
+frames are processed first, so a frame may remember the future. All rows of a batch follow one
+script. Nothing is detached: the loss of a late frame reaches the memories it recalls and the image
+encoder of the frames they came from.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.data.batch import ClipBatch
+from sam2s.clips.batch import ClipBatch
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank, Policy
 from sam2s.memory.diverse import Diverse
@@ -34,11 +36,12 @@ from sam2s.types import Decoded, Features, PromptBatch, take_rows
 class UserConfig:
     """What the simulated user does.
 
-    ``mask`` and ``box``: shares of first prompts; the rest are clicks. ``prompted``: most frames prompted to begin
-    with; ``corrected``: most frames corrected, the prompted ones among them; both drawn from 1 up to that number.
-    ``clicks``: correction clicks on such a frame; ``correct``: share of clicked or boxed clips that are corrected.
-    ``centred``: share of clicks placed by the evaluation rule (centre of the largest error), the rest uniformly in the
-    error; ``careless``: share of clicks drawn from the object instead of the error. SAM 2: mask 0.5, box 0.25, 2
+    ``mask`` and ``box``: shares of first prompts; the rest are clicks. ``prompted``: most frames
+    prompted to begin with; ``corrected``: most frames corrected, the prompted ones among them; both
+    drawn from 1 up to that number. ``clicks``: correction clicks on such a frame; ``correct``:
+    share of clicked or boxed clips that are corrected. ``centred``: share of clicks placed by the
+    evaluation rule (centre of the largest error), the rest uniformly in the error; ``careless``:
+    share of clicks drawn from the object instead of the error. SAM 2: mask 0.5, box 0.25, 2
     prompted, 2 corrected, 7 clicks, always, 0 centred, 0.1 careless.
     """
 
@@ -54,7 +57,8 @@ class UserConfig:
 
 @dataclass(frozen=True)
 class Script:
-    """One drawn course of events: how frames are prompted (``click``, ``box``, ``mask``) and how often corrected."""
+    """One drawn course of events: how frames are prompted (``click``, ``box``, ``mask``) and how
+    often corrected."""
 
     prompts: dict[int, str]
     corrections: dict[int, int]
@@ -64,10 +68,12 @@ class Script:
         return [*self.prompts, *(t for t in range(frames) if t not in self.prompts)]
 
     def where_known(self, known: Sequence[bool]) -> Script:
-        """The same without what the user does on later frames that are not ``known`` (T,): without an annotation the
-        empty mask would be shown for an absent object."""
+        """The same without what the user does on later frames that are not ``known`` (T,): without
+        an annotation the empty mask would be shown for an absent object."""
         prompts = {t: kind for t, kind in self.prompts.items() if t == 0 or known[t]}
-        return Script(prompts, {t: clicks for t, clicks in self.corrections.items() if t == 0 or known[t]})
+        return Script(
+            prompts, {t: clicks for t, clicks in self.corrections.items() if t == 0 or known[t]}
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +90,8 @@ class Answer:
 
 
 def draw_script(config: UserConfig, frames: int, rng: np.random.Generator) -> Script:
-    """Draw what the user does in a clip of ``frames`` frames. A single picture is never prompted by its own mask."""
+    """Draw what the user does in a clip of ``frames`` frames. A single picture is never prompted by
+    its own mask."""
     by_mask = frames > 1 and rng.random() < config.mask
     # A given mask is the answer: at least one frame must be left to be judged.
     most = min(config.prompted, frames - 1 if by_mask else frames)
@@ -99,7 +106,11 @@ def draw_script(config: UserConfig, frames: int, rng: np.random.Generator) -> Sc
         return Script(prompts, {})
     corrected = int(rng.integers(prompted, max(prompted, min(config.corrected, frames)) + 1))
     others = [t for t in range(frames) if t not in prompts]
-    late = rng.choice(others, corrected - prompted, replace=False).tolist() if corrected > prompted else []
+    late = (
+        rng.choice(others, corrected - prompted, replace=False).tolist()
+        if corrected > prompted
+        else []
+    )
     return Script(prompts, dict.fromkeys([*starts, *late], config.clicks))
 
 
@@ -114,9 +125,9 @@ def unroll(
 ) -> list[Answer]:
     """Track every row of ``batch`` by ``script``; all decodings in processing order.
 
-    ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has an `Answer` only in
-    models that also say what the object is. ``rng`` places the clicks. On frames that are not annotated for all rows
-    the user does nothing.
+    ``features``: of all B x T frames, clip by clip. A given mask is the answer, so its frame has an
+    `Answer` only in models that also say what the object is. ``rng`` places the clicks. On frames
+    that are not annotated for all rows the user does nothing.
     """
     script = script.where_known(batch.annotated.all(dim=1).tolist())
     rollout = _Rollout(model, _clip_policy(policy, batch, script), batch, features, config, rng)
@@ -130,14 +141,18 @@ def unroll(
 
 
 def _clip_policy(policy: Policy, batch: ClipBatch, script: Script) -> Policy:
-    """The memory rule of one clip: on DiveMem's clips, those far frames that nobody touched are long-term memories."""
+    """The memory rule of one clip: on DiveMem's clips, those far frames that nobody touched are
+    long-term memories."""
     if not batch.long_term:
         return policy
     touched = {*script.prompts, *script.corrections}
     far = sum(frame not in touched for frame in range(1, 1 + batch.long_term))
     recent = policy.recent if isinstance(policy, Diverse) else policy
     if not isinstance(recent, Recent):
-        raise InputError(f"training: DiveMem's clips need the rule recent or diverse, got {type(policy).__name__}")
+        raise InputError(
+            "training: DiveMem's clips need the rule recent or diverse, got"
+            f" {type(policy).__name__}"
+        )
     return Rehearsal(recent, far)
 
 
@@ -154,7 +169,8 @@ class _Rollout:
     answers: list[Answer] = field(default_factory=list)
 
     def observe(self, frame: int, banks: Sequence[Bank], script: Script) -> Decoded:
-        """Decode ``frame`` from its prompt or from memory, and correct it as often as the script says."""
+        """Decode ``frame`` from its prompt or from memory, and correct it as often as the script
+        says."""
         features, masks = self._frame(frame), self.batch.masks[frame]
         prompt = script.prompts.get(frame)
         if prompt == "mask":
@@ -162,8 +178,11 @@ class _Rollout:
             if decoded.semantic is not None:
                 self.answers.append(Answer(frame, 0, decoded, given=True))
             return decoded
-        # A frame prompted to begin with recalls nothing, even when another one was prompted before it (SAM 2).
-        memory = None if prompt else recollect(self.policy, banks, self.batch.now(frame), fixed=False)
+        # A frame prompted to begin with recalls nothing, even when another one was prompted before
+        # it (SAM 2).
+        memory = (
+            None if prompt else recollect(self.policy, banks, self.batch.now(frame), fixed=False)
+        )
         recalled = self.model.recall(features, memory)
         points = self._first_points(masks, prompt)
         decoded = self._decode(frame, 0, recalled, points)
@@ -173,8 +192,11 @@ class _Rollout:
             decoded = self._decode(frame, click, recalled, replace(points, mask_logits=prior))
         return decoded
 
-    def commit(self, frame: int, banks: Sequence[Bank], decoded: Decoded, script: Script) -> list[Bank]:
-        """Remember what was decoded on ``frame``; every frame that the user touched is a conditioning memory."""
+    def commit(
+        self, frame: int, banks: Sequence[Bank], decoded: Decoded, script: Script
+    ) -> list[Bank]:
+        """Remember what was decoded on ``frame``; every frame that the user touched is a
+        conditioning memory."""
         touched = frame in script.prompts or frame in script.corrections
         rows = self.batch.rows
         return commit_rows(
@@ -204,14 +226,18 @@ class _Rollout:
             corners = np.stack([box_around(truth, self.rng).xyxy.reshape(2, 2) for truth in truths])
             labels = np.tile([2, 3], (len(truths), 1))
             return PromptBatch(
-                torch.from_numpy(corners.astype(np.float32)).to(masks.device), torch.from_numpy(labels).to(masks.device)
+                torch.from_numpy(corners.astype(np.float32)).to(masks.device),
+                torch.from_numpy(labels).to(masks.device),
             )
         return _clicks([self._click(truth, None) for truth in truths], masks.device)
 
     @torch.no_grad()
     def _correction(self, masks: Tensor, decoded: Decoded) -> PromptBatch:
         logits = F.interpolate(
-            decoded.mask_logits[:, None].float(), masks.shape[-2:], mode="bilinear", align_corners=False
+            decoded.mask_logits[:, None].float(),
+            masks.shape[-2:],
+            mode="bilinear",
+            align_corners=False,
         )
         wrong = (logits[:, 0] > 0).cpu().numpy()
         pairs = zip(masks.cpu().numpy(), wrong, strict=True)
@@ -232,4 +258,6 @@ def _clicks(clicks: Sequence[Click], device: torch.device) -> PromptBatch:
 
 def _join(before: PromptBatch, new: PromptBatch) -> PromptBatch:
     """The points given so far, then the new ones."""
-    return PromptBatch(torch.cat([before.coords, new.coords], 1), torch.cat([before.labels, new.labels], 1))
+    return PromptBatch(
+        torch.cat([before.coords, new.coords], 1), torch.cat([before.labels, new.labels], 1)
+    )

@@ -1,4 +1,5 @@
-"""A quick look at held-out videos during training: click quality on the first frame, and tracking from there."""
+"""A quick look at held-out videos during training: click quality on the first frame, and tracking
+from there."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.data.batch import ClipSample, load_clip
-from sam2s.data.clips import Clip, VideoIndex, index_video
-from sam2s.data.masklets import open_masklets
+from sam2s.clips.batch import ClipSample, load_clip
+from sam2s.clips.clips import Clip, VideoIndex, index_video
+from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.bank import Bank, Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import center_click, to_points
@@ -29,9 +30,10 @@ CLICKS = 3
 class Validation:
     """Means over objects, in percent.
 
-    ``j_1`` and ``j_3``: Jaccard index on the first frame after one and three clicks; ``j_track``: on the later frames,
-    tracked from the three clicks; ``j_still``: the true first mask held still, the floor; ``presence``: share of later
-    frames on which presence is told rightly; ``iou_gap``: mean absolute error of the predicted IoU where present.
+    ``j_1`` and ``j_3``: Jaccard index on the first frame after one and three clicks; ``j_track``:
+    on the later frames, tracked from the three clicks; ``j_still``: the true first mask held still,
+    the floor; ``presence``: share of later frames on which presence is told rightly; ``iou_gap``:
+    mean absolute error of the predicted IoU where present.
     """
 
     j_1: float
@@ -43,7 +45,8 @@ class Validation:
 
 
 def load_validation(roots: Sequence[Path], config: ValidationConfig) -> list[ClipSample]:
-    """The validation clips of every folder, in memory: the first frames from which objects can be prompted."""
+    """The validation clips of every folder, in memory: the first frames from which objects can be
+    prompted."""
     samples = []
     for root in roots:
         for name, video in list(open_masklets(root).videos.items())[: config.videos]:
@@ -59,12 +62,19 @@ def _first_clip(index: VideoIndex, config: ValidationConfig) -> Clip | None:
         rows = np.flatnonzero(large[:, first])[: config.objects]
         if len(rows):
             frames = tuple(range(first, first + config.frames))
-            return Clip(index.name, frames, tuple(range(config.frames)), tuple(index.object_ids[r] for r in rows))
+            return Clip(
+                index.name,
+                frames,
+                tuple(range(config.frames)),
+                tuple(index.object_ids[r] for r in rows),
+            )
     return None
 
 
 @torch.no_grad()
-def validate(model: SAM2S, policy: Policy, samples: list[ClipSample], device: torch.device) -> Validation:
+def validate(
+    model: SAM2S, policy: Policy, samples: list[ClipSample], device: torch.device
+) -> Validation:
     """Track every sample with ``model`` (left in the mode it was in)."""
     was_training = model.training
     model.eval()
@@ -85,7 +95,8 @@ def _track(model: SAM2S, policy: Policy, sample: ClipSample, device: torch.devic
             decoded, first = _click(model, features, masks[0])
         else:
             decoded = model.decode(
-                model.recall(features, recollect(policy, banks, [t] * rows)), PromptBatch.none(rows, device)
+                model.recall(features, recollect(policy, banks, [t] * rows)),
+                PromptBatch.none(rows, device),
             )
             jaccards.append(_jaccard(_binary(decoded, masks), masks[t]))
             present = masks[t].flatten(1).any(1)
@@ -101,7 +112,8 @@ def _track(model: SAM2S, policy: Policy, sample: ClipSample, device: torch.devic
 
 
 def _click(model: SAM2S, features: Features, masks: Tensor) -> tuple[Decoded, list[Tensor]]:
-    """Three clicks by the evaluation rule; the last answer, and the Jaccard indices after one and after three."""
+    """Three clicks by the evaluation rule; the last answer, and the Jaccard indices after one and
+    after three."""
     rows = len(masks)
     recalled = model.recall(features, None)
     truths = masks.cpu().numpy()
@@ -109,18 +121,25 @@ def _click(model: SAM2S, features: Features, masks: Tensor) -> tuple[Decoded, li
     binary, prior, scores = None, None, []
     for _ in range(CLICKS):
         for row in range(rows):
-            clicks[row].append(center_click(truths[row], None if binary is None else binary[row].cpu().numpy()))
+            clicks[row].append(
+                center_click(truths[row], None if binary is None else binary[row].cpu().numpy())
+            )
         points = [to_points(c) for c in clicks]
         coords = torch.from_numpy(np.stack([p.xy for p in points])).to(masks.device)
         labels = torch.from_numpy(np.stack([p.labels for p in points])).to(masks.device)
         decoded = model.decode(recalled, PromptBatch(coords, labels, prior))
-        binary, prior = _binary(decoded, masks), decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
+        binary, prior = (
+            _binary(decoded, masks),
+            decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT),
+        )
         scores.append(_jaccard(binary, masks))
     return decoded, [scores[0], scores[-1]]
 
 
 def _binary(decoded: Decoded, masks: Tensor) -> Tensor:
-    full = F.interpolate(decoded.mask_logits[:, None].float(), masks.shape[-2:], mode="bilinear", align_corners=False)
+    full = F.interpolate(
+        decoded.mask_logits[:, None].float(), masks.shape[-2:], mode="bilinear", align_corners=False
+    )
     return full[:, 0] > 0
 
 

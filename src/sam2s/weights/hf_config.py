@@ -1,7 +1,7 @@
 """The ``config.json`` of transformers' Sam2VideoModel -> ours, and back.
 
-transformers writes every choice down; SAM 2.1 has one published value for most. Those must be as published, or the
-weights would run differently here: a ``WeightsError`` names them.
+transformers writes every choice down; SAM 2.1 has one published value for most. Those must be as
+published, or the weights would run differently here: a ``WeightsError`` names them.
 """
 
 from __future__ import annotations
@@ -96,21 +96,30 @@ DIMS = (
 )
 FREE = {
     *("architectures", "model_type", "image_size", "rope_type", "memory_attention_rope_feat_sizes"),
-    *("memory_attention_rope_dropout", "backbone_feature_sizes", "backbone_channel_list", "num_attention_heads"),
+    *(
+        "memory_attention_rope_dropout",
+        "backbone_feature_sizes",
+        "backbone_channel_list",
+        "num_attention_heads",
+    ),
 }
-"""What ``hf_config`` writes and no answer depends on: it follows from the rest, or transformers does not read it."""
+"""What ``hf_config`` writes and no answer depends on: it follows from the rest, or transformers
+does not read it."""
 POSITION_GRID = "window_positional_embedding_background_size"
 DEFAULT = PRESETS["tiny"]
 
 
 def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
-    """The shape of a Sam2VideoModel from its ``config.json``; a missing entry has transformers' default (SAM 2.1 tiny).
+    """The shape of a Sam2VideoModel from its ``config.json``; a missing entry has transformers'
+    default (SAM 2.1 tiny).
 
     Raises WeightsError for another kind of model, and for choices that SAM 2.1 does not make.
     """
     if values.get("model_type") != MODEL_TYPE:
         kind = values.get("model_type")
-        raise WeightsError(f"config.json: model_type is {kind!r}, expected {MODEL_TYPE!r} (SAM 2.1)")
+        raise WeightsError(
+            f"config.json: model_type is {kind!r}, expected {MODEL_TYPE!r} (SAM 2.1)"
+        )
     vision, decoder = values.get("vision_config") or {}, values.get("mask_decoder_config") or {}
     shape = {
         **_trunk_shape(vision.get("backbone_config") or {}),
@@ -130,7 +139,8 @@ def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
 
 
 def hf_config(config: ModelConfig) -> dict[str, Any]:
-    """The ``config.json`` under which transformers builds the same model (DiveMem's rule and embedding stay behind)."""
+    """The ``config.json`` under which transformers builds the same model (DiveMem's rule and
+    embedding stay behind)."""
     side, width = config.image_size, config.trunk_dim
     backbone = {
         **BACKBONE_FIXED,
@@ -198,7 +208,9 @@ def _trunk_shape(backbone: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pick(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Entries under our names, as far as they are given."""
-    return {ours: values[theirs] for ours, theirs in names.items() if values.get(theirs) is not None}
+    return {
+        ours: values[theirs] for ours, theirs in names.items() if values.get(theirs) is not None
+    }
 
 
 def _differing(path: str, values: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Foreign checkpoints under our names, and back: pure functions over dicts of tensors.
 
-Translation is lenient: a tensor without a row in the table keeps its name, so that the strict check of whoever loads it
-lists it as unexpected. Two tensors of the published checkpoints are dropped, since SAM 2.1 never reads them.
+Translation is lenient: a tensor without a row in the table keeps its name, so that the strict check
+of whoever loads it lists it as unexpected. Two tensors of the published checkpoints are dropped,
+since SAM 2.1 never reads them.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ META_UNUSED = "no_mem_pos_enc"
 HF_UNUSED = "no_memory_positional_encoding"
 HF_CODE = "prompt_encoder.shared_embedding.positional_embedding"
 HF_CODE_COPY = "shared_image_embedding.positional_embedding"
-"""transformers keeps the frequencies of the position code twice, for points and for the image grid."""
+"""transformers keeps the frequencies of the position code twice, for points and for the image
+grid."""
 META_PRESETS = ("tiny", "small", "base_plus", "large")
 
 
 def meta_to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a ``sam2`` checkpoint (what its "model" entry holds) under our names and shapes."""
+    """The tensors of a ``sam2`` checkpoint (what its "model" entry holds) under our names and
+    shapes."""
     state = {name: tensor for name, tensor in state.items() if name != META_UNUSED}
     labels = [f"{META_LABELS}.{k}.weight" for k in range(4)]
     if all(name in state for name in labels):
@@ -68,12 +71,15 @@ def hf_to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = {name: tensor for name, tensor in state.items() if name != HF_UNUSED}
     copy = state.pop(HF_CODE_COPY, None)
     if copy is not None and not torch.equal(state.setdefault(HF_CODE, copy), copy):
-        raise WeightsError(f"{HF_CODE} and {HF_CODE_COPY} differ; the weights of one SAM 2.1 model hold them twice")
+        raise WeightsError(
+            f"{HF_CODE} and {HF_CODE_COPY} differ; the weights of one SAM 2.1 model hold them twice"
+        )
     return _translate(state, "hf", "ours")
 
 
 def ours_to_hf(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors as transformers' Sam2VideoModel has them (a table of temporal codes with DiveMem's row loses it)."""
+    """Our tensors as transformers' Sam2VideoModel has them (a table of temporal codes with
+    DiveMem's row loses it)."""
     renamed = _translate(state, "ours", "hf")
     table = "memory_temporal_positional_encoding"
     renamed[table] = renamed[table][: CONDITIONING_SLOT + 1]
@@ -83,7 +89,8 @@ def ours_to_hf(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def preset_of_meta(state: Mapping[str, Tensor]) -> str:
-    """Which of tiny, small, base_plus and large a ``sam2`` checkpoint is, by the width and depth of its trunk."""
+    """Which of tiny, small, base_plus and large a ``sam2`` checkpoint is, by the width and depth of
+    its trunk."""
     patch = state.get("image_encoder.trunk.patch_embed.proj.weight")
     found = (re.match(r"image_encoder\.trunk\.blocks\.(\d+)\.", name) for name in state)
     depth = 1 + max((int(match[1]) for match in found if match), default=-1)
@@ -92,7 +99,8 @@ def preset_of_meta(state: Mapping[str, Tensor]) -> str:
         if (width, depth) == (PRESETS[name].trunk_dim, sum(PRESETS[name].trunk_blocks)):
             return name
     raise WeightsError(
-        f"checkpoint: its trunk has width {width} and {depth} blocks, which is none of {', '.join(META_PRESETS)}"
+        f"checkpoint: its trunk has width {width} and {depth} blocks, which is none of"
+        f" {', '.join(META_PRESETS)}"
     )
 
 
@@ -102,14 +110,18 @@ def _translate(state: Mapping[str, Tensor], source: Layout, target: Layout) -> d
     for name, tensor in state.items():
         for rule in rules:
             if match := rule.pattern.fullmatch(name):
-                name, tensor = rule.target.format(*match.groups(default="")), _reshape(tensor, rule.extra, target)
+                name, tensor = (
+                    rule.target.format(*match.groups(default="")),
+                    _reshape(tensor, rule.extra, target),
+                )
                 break
         result[name] = tensor
     return result
 
 
 def _reshape(tensor: Tensor, axes: tuple[int, ...], target: Layout) -> Tensor:
-    """Drop the axes of length one that ours have not, or put them back; another shape is left for the check of fit."""
+    """Drop the axes of length one that ours have not, or put them back; another shape is left for
+    the check of fit."""
     if target == "ours":
         return tensor.squeeze(axes) if axes and tensor.ndim > max(axes) else tensor
     for axis in axes:

@@ -1,4 +1,5 @@
-"""From a name or a path to a model in evaluation mode: strict about every tensor, never running code from a file."""
+"""From a name or a path to a model in evaluation mode: strict about every tensor, never running
+code from a file."""
 
 from __future__ import annotations
 
@@ -24,11 +25,14 @@ from sam2s.weights.hf_config import config_from_hf
 
 PACKAGED = ("nano",)
 """Models that ship inside the package."""
-PUBLISHED = tuple(f"facebook/sam2.1-hiera-{size}" for size in ("tiny", "small", "base-plus", "large"))
+PUBLISHED = tuple(
+    f"facebook/sam2.1-hiera-{size}" for size in ("tiny", "small", "base-plus", "large")
+)
 """Meta's SAM 2.1 weights on the Hugging Face hub; any other id in that format loads as well."""
 
 SAFE_TORCH = (2, 10)
-"""The first torch whose ``weights_only=True`` has no known way round it (CVE-2025-32434, CVE-2026-24747)."""
+"""The first torch whose ``weights_only=True`` has no known way round it (CVE-2025-32434,
+CVE-2026-24747)."""
 _META_PREFIX = "sam_mask_decoder."
 LISTED = 10
 """How many offending tensors an error names before it only counts them."""
@@ -36,7 +40,8 @@ LISTED = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Weights under our names, with the model they belong to. ``origin``: what to call it in an error."""
+    """Weights under our names, with the model they belong to. ``origin``: what to call it in an
+    error."""
 
     config: ModelConfig
     tensors: Mapping[str, Tensor]
@@ -44,17 +49,21 @@ class Checkpoint:
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str], *, device: str | torch.device = "auto", image_size: int | None = None
+    name_or_path: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "auto",
+    image_size: int | None = None,
 ) -> SAM2S:
     """A model in evaluation mode, float32, on ``device`` ("auto": the first GPU, else the CPU).
 
-    ``name_or_path``: "nano" (packaged); a Hugging Face id such as "facebook/sam2.1-hiera-base-plus" (downloaded once,
-    ``HF_HUB_OFFLINE`` is honoured); a folder with ``config.json`` and ``model.safetensors``, ours or transformers'; a
-    ``.safetensors`` file; or a ``.pt`` file of Meta's. ``image_size``: side of the square model input in pixels, a
-    multiple of 32, instead of the size the weights come with.
+    ``name_or_path``: "nano" (packaged); a Hugging Face id such as "facebook/sam2.1-hiera-base-plus"
+    (downloaded once, ``HF_HUB_OFFLINE`` is honoured); a folder with ``config.json`` and
+    ``model.safetensors``, ours or transformers'; a ``.safetensors`` file; or a ``.pt`` file of
+    Meta's. ``image_size``: side of the square model input in pixels, a multiple of 32, instead of
+    the size the weights come with.
 
-    Raises WeightsError when weights cannot be found, are unsafe, damaged, or do not fit; InputError for a device or an
-    image size that cannot be.
+    Raises WeightsError when weights cannot be found, are unsafe, damaged, or do not fit; InputError
+    for a device or an image size that cannot be.
     """
     target = pick_device(device)
     model = assemble(read_checkpoint(name_or_path), image_size)
@@ -69,7 +78,9 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device {device}: not usable here; give auto, cpu, or a device torch can see") from error
+        raise InputError(
+            f"device {device}: not usable here; give auto, cpu, or a device torch can see"
+        ) from error
     return found
 
 
@@ -82,7 +93,11 @@ def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
         return _read_folder(path, name)
     if path.is_file():
         return _read_file(path, name)
-    if path.suffix.lower() in (*_READERS, ".pth") or path.is_absolute() or name.startswith((".", "~")):
+    if (
+        path.suffix.lower() in (*_READERS, ".pth")
+        or path.is_absolute()
+        or name.startswith((".", "~"))
+    ):
         raise WeightsError(f"{name}: no such file or folder")
     if hub.is_repo_id(name):
         return _read_folder(hub.fetch(name), name)
@@ -93,11 +108,14 @@ def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def assemble(checkpoint: Checkpoint, image_size: int | None = None) -> SAM2S:
-    """The model that ``checkpoint`` describes, with its weights; every tensor must be there, fit, and be finite."""
+    """The model that ``checkpoint`` describes, with its weights; every tensor must be there, fit,
+    and be finite."""
     config = checkpoint.config
     if image_size is not None:
         config = _resized(config, image_size)
-    with torch.device("meta"):  # starting values would be overwritten; this draws none and leaves randomness alone
+    with torch.device(
+        "meta"
+    ):  # starting values would be overwritten; this draws none and leaves randomness alone
         model = build_model(config)
     expected = model.state_dict()
     _check_fit(checkpoint, expected)
@@ -107,7 +125,8 @@ def assemble(checkpoint: Checkpoint, image_size: int | None = None) -> SAM2S:
 
 
 def weights_hash(model: SAM2S | str | os.PathLike[str]) -> str:
-    """sha256 over name, shape and float32 values of every tensor of a model, or of the one a name or path leads to.
+    """sha256 over name, shape and float32 values of every tensor of a model, or of the one a name
+    or path leads to.
 
     The same weights give the same hash however they are stored.
     """
@@ -121,7 +140,9 @@ def weights_hash(model: SAM2S | str | os.PathLike[str]) -> str:
 
 def _resized(config: ModelConfig, image_size: int) -> ModelConfig:
     if image_size < 32 or image_size % 32:
-        raise InputError(f"image size {image_size}: give a multiple of 32 pixels, such as 512 or 1024")
+        raise InputError(
+            f"image size {image_size}: give a multiple of 32 pixels, such as 512 or 1024"
+        )
     return replace(config, image_size=image_size)
 
 
@@ -134,15 +155,16 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
         "missing": sorted(expected.keys() - given.keys()),
         "unexpected": sorted(given.keys() - expected.keys()),
         "of another shape": [
-            f"{name} {list(given[name].shape)}, expected {list(expected[name].shape)}" for name in misshapen
+            f"{name} {list(given[name].shape)}, expected {list(expected[name].shape)}"
+            for name in misshapen
         ],
         "with NaN or infinity": [name for name in shared if not torch.isfinite(given[name]).all()],
     }
     found = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in problems.items() if names]
     if found:
         raise WeightsError(
-            f"{checkpoint.origin}: its tensors do not fit the {checkpoint.config.name} model: {', '.join(found)}; "
-            "take weights of this very model"
+            f"{checkpoint.origin}: its tensors do not fit the {checkpoint.config.name} model:"
+            f" {', '.join(found)}; take weights of this very model"
         )
 
 
@@ -155,7 +177,8 @@ def _read_packaged(name: str) -> Checkpoint:
     with resources.as_file(resources.files("sam2s.weights") / name) as folder:
         if not (folder / hub.WEIGHTS_FILE).is_file():
             raise WeightsError(
-                f"{name}: this copy of sam2s was packaged without its weights; install it again, or name another model"
+                f"{name}: this copy of sam2s was packaged without its weights; install it again, or"
+                " name another model"
             )
         return _read_folder(folder, name)
 
@@ -163,7 +186,9 @@ def _read_packaged(name: str) -> Checkpoint:
 def _read_folder(folder: Path, origin: str) -> Checkpoint:
     for name in (hub.CONFIG_FILE, hub.WEIGHTS_FILE):
         if not (folder / name).is_file():
-            raise WeightsError(f"{origin}: has no {name}; a model is {hub.CONFIG_FILE} and {hub.WEIGHTS_FILE}")
+            raise WeightsError(
+                f"{origin}: has no {name}; a model is {hub.CONFIG_FILE} and {hub.WEIGHTS_FILE}"
+            )
     tensors, _ = _read_safetensors(folder / hub.WEIGHTS_FILE, origin)
     return _interpret(tensors, _read_config(folder / hub.CONFIG_FILE, origin), origin)
 
@@ -171,7 +196,10 @@ def _read_folder(folder: Path, origin: str) -> Checkpoint:
 def _read_file(path: Path, origin: str) -> Checkpoint:
     reader = _READERS.get(".pt" if path.suffix.lower() == ".pth" else path.suffix.lower())
     if reader is None:
-        raise WeightsError(f"{origin}: not a weights file; give .safetensors or .pt, or a folder that holds a model")
+        raise WeightsError(
+            f"{origin}: not a weights file; give .safetensors or .pt, or a folder that holds a"
+            " model"
+        )
     tensors, config = reader(path, origin)
     beside = path.with_name(hub.CONFIG_FILE)
     if config is None and path.name == hub.WEIGHTS_FILE and beside.is_file():
@@ -183,9 +211,14 @@ def _read_config(path: Path, origin: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{origin}: {path.name} cannot be read as JSON ({error}); get it again") from error
+        raise WeightsError(
+            f"{origin}: {path.name} cannot be read as JSON ({error}); get it again"
+        ) from error
     if not isinstance(config, dict):
-        raise WeightsError(f"{origin}: {path.name} should hold one JSON object, and holds a {type(config).__name__}")
+        raise WeightsError(
+            f"{origin}: {path.name} should hold one JSON object, and holds a"
+            f" {type(config).__name__}"
+        )
     return config
 
 
@@ -196,7 +229,9 @@ def _read_safetensors(path: Path, origin: str) -> tuple[dict[str, Tensor], dict[
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             config = (file.metadata() or {}).get(hub.CONFIG_KEY)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{origin}: {path.name} is damaged or not safetensors ({error}); get it again") from error
+        raise WeightsError(
+            f"{origin}: {path.name} is damaged or not safetensors ({error}); get it again"
+        ) from error
     return tensors, None if config is None else json.loads(config)
 
 
@@ -205,24 +240,36 @@ def _read_pt(path: Path, origin: str) -> tuple[dict[str, Tensor], None]:
     if torch_version() < SAFE_TORCH:
         least = ".".join(map(str, SAFE_TORCH))
         raise WeightsError(
-            f"{origin}: torch {torch.__version__} cannot read .pt files safely; install {least} or later"
+            f"{origin}: torch {torch.__version__} cannot read .pt files safely; install {least} or"
+            " later"
         )
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{origin}: refused, since it holds something else than tensors and could run code; use a .safetensors file"
+            f"{origin}: refused, since it holds something else than tensors and could run code; use"
+            " a .safetensors file"
         ) from error
     except Exception as error:
-        # A truncated or foreign file makes torch raise almost any type; none of them is worth another attempt.
-        raise WeightsError(f"{origin}: damaged, or not a file of torch.save; get it again") from error
+        # A truncated or foreign file makes torch raise almost any type; none of them is worth
+        # another attempt.
+        raise WeightsError(
+            f"{origin}: damaged, or not a file of torch.save; get it again"
+        ) from error
     tensors = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
-    if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError(f"{origin}: expected a table of tensors (Meta's SAM 2.1 layout) and found something else")
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(value, Tensor) for value in tensors.values()
+    ):
+        raise WeightsError(
+            f"{origin}: expected a table of tensors (Meta's SAM 2.1 layout) and found something"
+            " else"
+        )
     return {str(name): tensor for name, tensor in tensors.items()}, None
 
 
-def _interpret(tensors: dict[str, Tensor], config: dict[str, Any] | None, origin: str) -> Checkpoint:
+def _interpret(
+    tensors: dict[str, Tensor], config: dict[str, Any] | None, origin: str
+) -> Checkpoint:
     """Tensors and config of any known format -> ours."""
     try:
         if config is not None and "model_type" in config:
@@ -230,12 +277,14 @@ def _interpret(tensors: dict[str, Tensor], config: dict[str, Any] | None, origin
         if config is not None:
             return Checkpoint(ModelConfig.from_dict(config), tensors, origin)
         if any(name.startswith(_META_PREFIX) for name in tensors):
-            return Checkpoint(preset(keymap.preset_of_meta(tensors)), keymap.meta_to_ours(tensors), origin)
+            return Checkpoint(
+                preset(keymap.preset_of_meta(tensors)), keymap.meta_to_ours(tensors), origin
+            )
     except WeightsError as error:
         raise WeightsError(f"{origin}: {error}") from error
     raise WeightsError(
-        f"{origin}: its {len(tensors)} tensors carry no config and are not named as Meta's SAM 2.1 names them; "
-        f"give the folder that holds its {hub.CONFIG_FILE}"
+        f"{origin}: its {len(tensors)} tensors carry no config and are not named as Meta's SAM 2.1"
+        f" names them; give the folder that holds its {hub.CONFIG_FILE}"
     )
 
 

@@ -1,7 +1,9 @@
-"""The table of tensor names: ours, Meta's (``sam2`` checkpoints) and Hugging Face's (``transformers``' Sam2VideoModel).
+"""The table of tensor names: ours, Meta's (``sam2`` checkpoints) and Hugging Face's
+(``transformers``' Sam2VideoModel).
 
-A row names a module (both its weight and its bias move) or a single tensor. ``#`` stands for a number that is the same
-in all three. Only tensors that a published SAM 2.1 model really uses have a row.
+A row names a module (both its weight and its bias move) or a single tensor. ``#`` stands for a
+number that is the same in all three. Only tensors that a published SAM 2.1 model really uses have a
+row.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``extra``: axes of length one that the foreign tensor has and ours has not."""
+    """One line of the table. ``extra``: axes of length one that the foreign tensor has and ours has
+    not."""
 
     ours: str
     meta: str
@@ -52,7 +55,11 @@ def _image_encoder() -> Iterator[Row]:
     yield Row(f"{ours}.shortcut", f"{meta}.proj", f"{hf}.proj")
     for stage in range(4):  # ours run from fine to coarse, theirs from coarse to fine
         theirs = f"neck.convs.{3 - stage}"
-        yield Row(f"image_encoder.laterals.{stage}", f"image_encoder.{theirs}.conv", f"vision_encoder.{theirs}")
+        yield Row(
+            f"image_encoder.laterals.{stage}",
+            f"image_encoder.{theirs}.conv",
+            f"vision_encoder.{theirs}",
+        )
     for ours, name in (("project4", "conv_s0"), ("project8", "conv_s1")):
         yield Row(f"image_encoder.{ours}", f"sam_mask_decoder.{name}", f"mask_decoder.{name}")
 
@@ -62,45 +69,76 @@ def _prompt_encoder() -> Iterator[Row]:
     code = f"{meta}.pe_layer.positional_encoding_gaussian_matrix"
     yield Row(f"{ours}.frequencies", code, f"{hf}.shared_embedding.positional_embedding")
     yield Row(f"{ours}.label_embed", f"{meta}.point_embeddings.weight", f"{hf}.point_embed.weight")
-    yield Row(f"{ours}.not_a_point", f"{meta}.not_a_point_embed.weight", f"{hf}.not_a_point_embed.weight", (0,))
+    yield Row(
+        f"{ours}.not_a_point",
+        f"{meta}.not_a_point_embed.weight",
+        f"{hf}.not_a_point_embed.weight",
+        (0,),
+    )
     yield Row(f"{ours}.no_mask", f"{meta}.no_mask_embed.weight", f"{hf}.no_mask_embed.weight", (0,))
-    for k, name in ((0, "conv1"), (1, "layer_norm1"), (3, "conv2"), (4, "layer_norm2"), (6, "conv3")):
+    for k, name in (
+        (0, "conv1"),
+        (1, "layer_norm1"),
+        (3, "conv2"),
+        (4, "layer_norm2"),
+        (6, "conv3"),
+    ):
         yield Row(f"{ours}.mask_net.{k}", f"{meta}.mask_downscaling.{k}", f"{hf}.mask_embed.{name}")
 
 
 def _mask_decoder() -> Iterator[Row]:
     ours, meta, hf = "mask_decoder", "sam_mask_decoder", "mask_decoder"
-    for own, name in (("object_token", "obj_score_token"), ("iou_token", "iou_token"), ("mask_tokens", "mask_tokens")):
+    for own, name in (
+        ("object_token", "obj_score_token"),
+        ("iou_token", "iou_token"),
+        ("mask_tokens", "mask_tokens"),
+    ):
         yield Row(f"{ours}.{own}", f"{meta}.{name}.weight", f"{hf}.{name}.weight")
     yield Row(f"{ours}.upscale8", f"{meta}.output_upscaling.0", f"{hf}.upscale_conv1")
     yield Row(f"{ours}.upscale_norm", f"{meta}.output_upscaling.1", f"{hf}.upscale_layer_norm")
     yield Row(f"{ours}.upscale4", f"{meta}.output_upscaling.3", f"{hf}.upscale_conv2")
     hyper = "output_hypernetworks_mlps.#"
     yield from _mlp(f"{ours}.mask_heads.#", f"{meta}.{hyper}", f"{hf}.{hyper}", 3)
-    yield from _mlp(f"{ours}.iou_head", f"{meta}.iou_prediction_head", f"{hf}.iou_prediction_head", 3)
-    yield from _mlp(f"{ours}.object_head", f"{meta}.pred_obj_score_head", f"{hf}.pred_obj_score_head", 3)
+    yield from _mlp(
+        f"{ours}.iou_head", f"{meta}.iou_prediction_head", f"{hf}.iou_prediction_head", 3
+    )
+    yield from _mlp(
+        f"{ours}.object_head", f"{meta}.pred_obj_score_head", f"{hf}.pred_obj_score_head", 3
+    )
 
     ours, meta, hf = f"{ours}.transformer", f"{meta}.transformer", f"{hf}.transformer"
-    yield from _attention(f"{ours}.final_attn", f"{meta}.final_attn_token_to_image", f"{hf}.final_attn_token_to_image")
+    yield from _attention(
+        f"{ours}.final_attn", f"{meta}.final_attn_token_to_image", f"{hf}.final_attn_token_to_image"
+    )
     yield Row(f"{ours}.final_norm", f"{meta}.norm_final_attn", f"{hf}.layer_norm_final_attn")
     ours, meta, hf = f"{ours}.blocks.#", f"{meta}.layers.#", f"{hf}.layers.#"
     yield from _norms(ours, meta, hf, 4)
     yield from _mlp(f"{ours}.mlp", f"{meta}.mlp", f"{hf}.mlp", 2)
     yield from _attention(f"{ours}.self_attn", f"{meta}.self_attn", f"{hf}.self_attn")
     for name in ("token_to_image", "image_to_token"):
-        yield from _attention(f"{ours}.{name}", f"{meta}.cross_attn_{name}", f"{hf}.cross_attn_{name}")
+        yield from _attention(
+            f"{ours}.{name}", f"{meta}.cross_attn_{name}", f"{hf}.cross_attn_{name}"
+        )
 
 
 def _memory_attention() -> Iterator[Row]:
     ours = "memory_attention"
-    yield Row(f"{ours}.slot_embed", "maskmem_tpos_enc", "memory_temporal_positional_encoding", (1, 2))
+    yield Row(
+        f"{ours}.slot_embed", "maskmem_tpos_enc", "memory_temporal_positional_encoding", (1, 2)
+    )
     yield Row(f"{ours}.no_memory", "no_mem_embed", "no_memory_embedding", (0, 1))
-    yield Row(f"{ours}.pointer_time_proj", "obj_ptr_tpos_proj", "temporal_positional_encoding_projection_layer")
+    yield Row(
+        f"{ours}.pointer_time_proj",
+        "obj_ptr_tpos_proj",
+        "temporal_positional_encoding_projection_layer",
+    )
     yield Row(f"{ours}.norm", f"{ours}.norm", f"{ours}.layer_norm")
     layer = f"{ours}.layers.#"
     yield from _norms(layer, layer, layer, 3)
     yield from _attention(f"{layer}.self_attn", f"{layer}.self_attn", f"{layer}.self_attn")
-    yield from _attention(f"{layer}.cross_attn", f"{layer}.cross_attn_image", f"{layer}.cross_attn_image")
+    yield from _attention(
+        f"{layer}.cross_attn", f"{layer}.cross_attn_image", f"{layer}.cross_attn_image"
+    )
     yield Row(f"{layer}.mlp.hidden.0", f"{layer}.linear1", f"{layer}.linear1")
     yield Row(f"{layer}.mlp.last", f"{layer}.linear2", f"{layer}.linear2")
 
@@ -109,11 +147,19 @@ def _memory_encoder() -> Iterator[Row]:
     base = "memory_encoder"
     for k in range(4):
         shrink = f"{base}.mask_downsampler.layers.{k}"
-        yield Row(f"{base}.mask_net.{3 * k}", f"{base}.mask_downsampler.encoder.{3 * k}", f"{shrink}.conv")
         yield Row(
-            f"{base}.mask_net.{3 * k + 1}", f"{base}.mask_downsampler.encoder.{3 * k + 1}", f"{shrink}.layer_norm"
+            f"{base}.mask_net.{3 * k}", f"{base}.mask_downsampler.encoder.{3 * k}", f"{shrink}.conv"
         )
-    yield Row(f"{base}.mask_net.12", f"{base}.mask_downsampler.encoder.12", f"{base}.mask_downsampler.final_conv")
+        yield Row(
+            f"{base}.mask_net.{3 * k + 1}",
+            f"{base}.mask_downsampler.encoder.{3 * k + 1}",
+            f"{shrink}.layer_norm",
+        )
+    yield Row(
+        f"{base}.mask_net.12",
+        f"{base}.mask_downsampler.encoder.12",
+        f"{base}.mask_downsampler.final_conv",
+    )
     yield Row(f"{base}.image_proj", f"{base}.pix_feat_proj", f"{base}.feature_projection")
     yield Row(f"{base}.out_proj", f"{base}.out_proj", f"{base}.projection")
     ours, meta, hf = f"{base}.blocks.#", f"{base}.fuser.layers.#", f"{base}.memory_fuser.layers.#"
@@ -128,7 +174,9 @@ def _container() -> Iterator[Row]:
     yield Row("given_mask_proj", "mask_downsample", "mask_downsample")
     yield from _mlp("pointer_proj", "obj_ptr_proj", "object_pointer_proj", 3)
     yield Row("no_object_pointer", "no_obj_ptr", "no_object_pointer", (0,))
-    yield Row("no_object_map", "no_obj_embed_spatial", "occlusion_spatial_embedding_parameter", (0,))
+    yield Row(
+        "no_object_map", "no_obj_embed_spatial", "occlusion_spatial_embedding_parameter", (0,)
+    )
 
 
 TABLE: tuple[Row, ...] = (

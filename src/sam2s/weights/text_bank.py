@@ -1,4 +1,5 @@
-"""The bank of class names for TSL: embeddings of the names by CLIP's text tower, through transformers.
+"""The bank of class names for TSL: embeddings of the names by CLIP's text tower, through
+transformers.
 
 Made once, before training; it is saved with the model, and no text encoder is needed afterwards.
 """
@@ -17,11 +18,12 @@ from sam2s.errors import InputError, WeightsError
 
 @torch.no_grad()
 def text_bank(classes: Sequence[str], templates: Sequence[str], encoder: str) -> Tensor:
-    """(K, width) float32, rows of unit length: the mean over ``templates`` of each name's unit text embedding (CLIP).
+    """(K, width) float32, rows of unit length: the mean over ``templates`` of each name's unit text
+    embedding (CLIP).
 
-    ``templates``: prompts with one ``{}`` for the name. ``encoder``: a folder or hub id of a CLIP checkpoint in
-    transformers' format, text projection included. Raises InputError without transformers, WeightsError when the
-    checkpoint cannot be found or is no whole text tower.
+    ``templates``: prompts with one ``{}`` for the name. ``encoder``: a folder or hub id of a CLIP
+    checkpoint in transformers' format, text projection included. Raises InputError without
+    transformers, WeightsError when the checkpoint cannot be found or is no whole text tower.
     """
     tokenizer, tower = _load(encoder)
     rows = []
@@ -37,7 +39,8 @@ def _load(encoder: str) -> tuple[Any, Any]:
         from transformers import AutoTokenizer, CLIPTextModelWithProjection
     except ImportError as error:
         raise InputError(
-            "text bank: needs transformers; run pip install 'sam2s[tsl]', or choose the bank orthogonal or learnable"
+            "text bank: needs transformers; run pip install 'sam2s[tsl]', or choose the bank"
+            " orthogonal or learnable"
         ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder)
@@ -48,9 +51,12 @@ def _load(encoder: str) -> tuple[Any, Any]:
         tower, report = loaded
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise WeightsError(f"{encoder}: not a CLIP checkpoint that transformers can load ({reason})") from error
+        raise WeightsError(
+            f"{encoder}: not a CLIP checkpoint that transformers can load ({reason})"
+        ) from error
     if missing := sorted(report["missing_keys"]):
         raise WeightsError(
-            f"{encoder}: lacks {len(missing)} tensors of CLIP's text tower ({missing[0]}); give a whole CLIP checkpoint"
+            f"{encoder}: lacks {len(missing)} tensors of CLIP's text tower ({missing[0]}); give a"
+            " whole CLIP checkpoint"
         )
     return tokenizer, tower.eval()

@@ -1,11 +1,12 @@
-"""A small annotated folder with coloured objects, and a tracker that follows colours instead of running a network."""
+"""A small annotated folder with coloured objects, and a tracker that follows colours instead of
+running a network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.types import Frame, FrameResult, Mask, Points, Prompt
 
 SIZE = (48, 64)
@@ -29,11 +30,16 @@ def paint(masks: Mapping[int, np.ndarray]) -> np.ndarray:
 def scene(frame: int) -> dict[int, np.ndarray]:
     """Object 1 moves right, 2 enters on frame 3 and leaves after 8, 3 is never in view."""
     inside = 3 <= frame < 8
-    return {1: square(4, 2 + 3 * frame), 2: square(30, 10) if inside else np.zeros(SIZE, bool), 3: np.zeros(SIZE, bool)}
+    return {
+        1: square(4, 2 + 3 * frame),
+        2: square(30, 10) if inside else np.zeros(SIZE, bool),
+        3: np.zeros(SIZE, bool),
+    }
 
 
 def write_folder(root: Path) -> Path:
-    """Two videos of two sources: 'moving' has an instrument and tissue, 'still' one instrument, sparsely annotated."""
+    """Two videos of two sources: 'moving' has an instrument and tissue, 'still' one instrument,
+    sparsely annotated."""
     kinds = {
         1: ObjectInfo("grasper", "instrument"),
         2: ObjectInfo("polyp", "tissue"),
@@ -51,9 +57,11 @@ def write_folder(root: Path) -> Path:
 
 
 class ColourTracker:
-    """Follows what has the colour under an object's first click (or first mask), a few pixels short on its left.
+    """Follows what has the colour under an object's first click (or first mask), a few pixels short
+    on its left.
 
-    Every further click mends one missing column, on the frame shown, so that clicks can be seen to matter.
+    Every further click mends one missing column, on the frame shown, so that clicks can be seen to
+    matter.
     """
 
     def __init__(self, fail_at: tuple[int, int] | None = None) -> None:
@@ -95,7 +103,9 @@ class ColourTracker:
         for object_id, prompt in prompts.items():
             where = self._place(prompt)
             known[object_id] = frame.image[where[1], where[0]].astype(int)
-        masks = {i: self._like(frame.image, colour, clicks.get(i, 1)) for i, colour in known.items()}
+        masks = {
+            i: self._like(frame.image, colour, clicks.get(i, 1)) for i, colour in known.items()
+        }
         return known, FrameResult(frame.index, frame.time, masks)
 
     @staticmethod

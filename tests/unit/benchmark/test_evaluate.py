@@ -10,15 +10,17 @@ from colours import SIZE, square
 
 from sam2s.benchmark.evaluate import Evaluation, evaluate_folders
 from sam2s.benchmark.rules import EVERY_FRAME, Rules
-from sam2s.data.masks import write_binary_mask, write_index_mask
 from sam2s.errors import InputError
+from sam2s.masklets.masks import write_binary_mask, write_index_mask
 from sam2s.metrics import score_frame, score_sequence
 
 TRUTH = [square(4, 2 + i) for i in range(6)]
 GUESS = [square(4, 2 + 2 * i) for i in range(6)]
 
 
-def write_sav(folder: Path, masks: list[np.ndarray], video: str = "video", object_id: int = 1) -> Path:
+def write_sav(
+    folder: Path, masks: list[np.ndarray], video: str = "video", object_id: int = 1
+) -> Path:
     target = folder / "Annotations" / video / f"{object_id:03d}"
     target.mkdir(parents=True)
     for i, mask in enumerate(masks):
@@ -51,9 +53,9 @@ def test_skip_rules(tmp_path: Path) -> None:
     gt = write_sav(tmp_path / "gt", [empty, *TRUTH])
     pairs = list(zip(GUESS, TRUTH, strict=True))
     assert evaluate(pred, gt, Rules()).board.objects[0].score == score_sequence(pairs[1:])
-    assert evaluate(pred, gt, Rules(skip_first="none", skip_last="video")).board.objects[0].score == score_sequence(
-        [(GUESS[0], empty), *pairs[:-1]]
-    )
+    assert evaluate(pred, gt, Rules(skip_first="none", skip_last="video")).board.objects[
+        0
+    ].score == score_sequence([(GUESS[0], empty), *pairs[:-1]])
     both = evaluate(pred, gt, Rules(skip_first="prompted", skip_last="video"))
     assert both.board.objects[0].score == score_sequence(pairs[1:-1])
     assert both.board.objects[0].first == 1
@@ -67,8 +69,12 @@ def test_layouts_can_be_mixed(tmp_path: Path) -> None:
     one, two = evaluate(sav, davis).board.objects
     assert one.score == score_sequence(zip(GUESS, TRUTH, strict=True))
     assert two.score.jf == 1.0
-    assert evaluate(sav / "Annotations", davis).board.objects[0].score == one.score  # the folder of annotations itself
-    assert evaluate(sav / "Annotations" / "video", davis).board.objects[0].score == one.score  # one video's masks
+    assert (
+        evaluate(sav / "Annotations", davis).board.objects[0].score == one.score
+    )  # the folder of annotations itself
+    assert (
+        evaluate(sav / "Annotations" / "video", davis).board.objects[0].score == one.score
+    )  # one video's masks
 
 
 def test_videos_may_be_named_by_numbers(tmp_path: Path) -> None:
@@ -82,7 +88,9 @@ def test_what_was_not_predicted_is_empty_and_counted(tmp_path: Path) -> None:
     gt = write_sav(write_sav(tmp_path / "gt", TRUTH), TRUTH, object_id=2)
     found = evaluate(write_sav(tmp_path / "pred", GUESS[:4]), gt)
     one, two = found.board.objects
-    assert one.score == score_sequence(zip([*GUESS[:4], *[np.zeros(SIZE, bool)] * 2], TRUTH, strict=True))
+    assert one.score == score_sequence(
+        zip([*GUESS[:4], *[np.zeros(SIZE, bool)] * 2], TRUTH, strict=True)
+    )
     assert two.score.jf == 0.0
     assert found.missing == {"video": 2 + 6}
 
@@ -91,7 +99,9 @@ def test_catalogue_gives_sources_and_kinds(folder: Path) -> None:
     found = evaluate(folder, folder)
     assert set(found.board.subsets) == {"alpha/instrument", "alpha/tissue", "beta"}
     assert found.board.mean.jf == 1.0
-    assert found.board.objects[2].first is None  # never in view; its empty frames count all the same
+    assert (
+        found.board.objects[2].first is None
+    )  # never in view; its empty frames count all the same
     assert evaluate(folder, folder, Rules()).board.objects[2].score is None
 
 
@@ -128,6 +138,8 @@ def test_errors(tmp_path: Path) -> None:
 
 
 def test_one_score_by_hand(tmp_path: Path) -> None:
-    found = evaluate(write_sav(tmp_path / "pred", GUESS[2:3]), write_sav(tmp_path / "gt", TRUTH[2:3]))
+    found = evaluate(
+        write_sav(tmp_path / "pred", GUESS[2:3]), write_sav(tmp_path / "gt", TRUTH[2:3])
+    )
     assert found.board.objects[0].score == score_frame(GUESS[2], TRUTH[2])
     assert found.board.objects[0].score.j == pytest.approx(12 * 10 / (12 * 14))

@@ -22,7 +22,8 @@ TWO = Cluster("auto", workers=2, gpus=0)
 
 
 class Picky(ColourTracker):
-    """Breaks in the first video it is given, which is the longer one, by an error or by ending its process."""
+    """Breaks in the first video it is given, which is the longer one, by an error or by ending its
+    process."""
 
     def __init__(self, dies: bool) -> None:
         super().__init__()
@@ -58,7 +59,9 @@ def unlike() -> Contestant:
 def cluster() -> Iterator[None]:
     ray = pytest.importorskip("ray")
     here = Path(__file__).parent
-    paths = os.pathsep.join([str(here), str(here.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join(
+        [str(here), str(here.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     ray.init(
         address="local",
         num_cpus=2,
@@ -79,7 +82,9 @@ def scores(file: Path) -> dict[str, object]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("cluster")
 class TestOnRay:
-    def test_the_result_is_that_of_one_run_and_each_worker_opens_once(self, folder: Path, tmp_path: Path) -> None:
+    def test_the_result_is_that_of_one_run_and_each_worker_opens_once(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
         one, many = tmp_path / "one.json", tmp_path / "many.json"
         run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=one, progress=False))
         log = tmp_path / "opened"
@@ -87,10 +92,16 @@ class TestOnRay:
         assert result.board().mean is not None
         assert scores(many) == scores(one)
         assert log.read_text() == "opened\n" * 2
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["many.json", "one.json", "opened"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "many.json",
+            "one.json",
+            "opened",
+        ]
 
     @pytest.mark.parametrize("dies", [False, True])
-    def test_a_failed_video_is_named_and_the_others_are_kept(self, folder: Path, tmp_path: Path, dies: bool) -> None:
+    def test_a_failed_video_is_named_and_the_others_are_kept(
+        self, folder: Path, tmp_path: Path, dies: bool
+    ) -> None:
         file = tmp_path / "results.json"
         options = Options(json=file, progress=False)
         with pytest.raises(InputError, match="of 2 videos failed") as error:
@@ -117,7 +128,8 @@ def test_without_ray_the_extra_is_named(folder: Path, monkeypatch: pytest.Monkey
 
 
 class FakeRay:
-    """As much of Ray as is used, in this process: tasks run when asked for, and ``Dying`` takes its actor along."""
+    """As much of Ray as is used, in this process: tasks run when asked for, and ``Dying`` takes its
+    actor along."""
 
     class exceptions:
         class RayError(Exception):
@@ -176,7 +188,9 @@ class FakeActor:
         self.ray, self.make, self.made, self.dead = ray, make, None, False
 
     def __getattr__(self, name: str) -> Any:
-        return type("Method", (), {"remote": lambda _, *arguments: partial(self.call, name, arguments)})()
+        return type(
+            "Method", (), {"remote": lambda _, *arguments: partial(self.call, name, arguments)}
+        )()
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         assert not self.dead
@@ -213,7 +227,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 def test_videos_are_shared_out(folder: Path, tmp_path: Path, fake: FakeRay) -> None:
     one, many = tmp_path / "one.json", tmp_path / "many.json"
     run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=one, progress=False))
-    run_on_ray(folder, partial(opened, tmp_path / "log"), Options(json=many, progress=False), Cluster())
+    run_on_ray(
+        folder, partial(opened, tmp_path / "log"), Options(json=many, progress=False), Cluster()
+    )
     assert scores(many) == scores(one)
     assert (tmp_path / "log").read_text() == "opened\n" * 2
     assert fake.hired == [{"num_gpus": 0.0, "num_cpus": 1}] * 2
@@ -226,12 +242,21 @@ def test_videos_are_shared_out(folder: Path, tmp_path: Path, fake: FakeRay) -> N
     [
         ({"CPU": 64.0, "GPU": 1.0}, Cluster(), [{"num_gpus": 1.0, "num_cpus": 1}]),
         ({"CPU": 64.0, "GPU": 8.0}, Cluster(), [{"num_gpus": 1.0, "num_cpus": 1}] * 2),
-        ({"CPU": 64.0, "GPU": 8.0}, Cluster(workers=1, gpus=0.5), [{"num_gpus": 0.5, "num_cpus": 1}]),
+        (
+            {"CPU": 64.0, "GPU": 8.0},
+            Cluster(workers=1, gpus=0.5),
+            [{"num_gpus": 0.5, "num_cpus": 1}],
+        ),
         ({"CPU": 2.0}, Cluster(), [{"num_gpus": 0.0, "num_cpus": 1}]),
     ],
 )
 def test_there_are_as_many_workers_as_fit(
-    folder: Path, tmp_path: Path, fake: FakeRay, resources: dict[str, float], cluster: Cluster, hired: list[object]
+    folder: Path,
+    tmp_path: Path,
+    fake: FakeRay,
+    resources: dict[str, float],
+    cluster: Cluster,
+    hired: list[object],
 ) -> None:
     fake.resources = resources
     run_on_ray(folder, partial(opened, tmp_path / "log"), Options(progress=False), cluster)
@@ -254,7 +279,12 @@ def test_a_failure_is_told_of_and_the_others_go_on(
     frail = [Contestant(Frail(error), ABOUT)]  # the first worker; its successor is sound
     one = Cluster(workers=1)
     with pytest.raises(InputError, match="1 of 2 videos failed") as caught:
-        run_on_ray(folder, lambda: frail.pop() if frail else Contestant(ColourTracker(), ABOUT), options, one)
+        run_on_ray(
+            folder,
+            lambda: frail.pop() if frail else Contestant(ColourTracker(), ABOUT),
+            options,
+            one,
+        )
     assert reason in str(caught.value)
     assert "same command" in str(caught.value)
     assert len(fake.hired) == fake.killed == hired
@@ -270,7 +300,9 @@ def test_a_model_that_does_not_open_ends_the_run(folder: Path, fake: FakeRay) ->
         run_on_ray(folder, failing, Options(progress=False), Cluster())
     abouts = iter([ABOUT, {**ABOUT, "device": "cuda"}])
     with pytest.raises(InputError, match="do not run alike"):
-        run_on_ray(folder, lambda: Contestant(ColourTracker(), next(abouts)), Options(progress=False), TWO)
+        run_on_ray(
+            folder, lambda: Contestant(ColourTracker(), next(abouts)), Options(progress=False), TWO
+        )
     assert fake.closed == 2
 
 

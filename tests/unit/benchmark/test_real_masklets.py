@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2s.data.masklets import open_masklets
+from sam2s.masklets.masklets import open_masklets
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "real_masklets.py"
 SIZE = (60, 80)
@@ -41,7 +41,15 @@ def states(track: list) -> str:
 
 def test_one_thing_is_absent_ambiguous_or_there(script: ModuleType) -> None:
     body, speck, rival = (10, 10, 20, 20), (50, 70, 2, 2), (40, 50, 10, 10)
-    planes = [plane(body), plane(body, speck), plane(body, rival), plane(speck), plane(), plane(body), plane(body)]
+    planes = [
+        plane(body),
+        plane(body, speck),
+        plane(body, rival),
+        plane(speck),
+        plane(),
+        plane(body),
+        plane(body),
+    ]
     label = script.Label(5, None, "instrument", True)
     (track,) = script.masklets(planes, label)
     assert states(track) == "oo??-oo"
@@ -66,17 +74,24 @@ def test_a_lonely_polyp_is_one_however_far_it_jumps(script: ModuleType) -> None:
 
 
 def test_folders_become_masklets(
-    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for source, part, value in (("vocalfolds", "labels", 3), ("cvc_clinicdb", "masks", 255)):
         for folder in ("images", part):
             (tmp_path / "real" / source / folder / "seq1").mkdir(parents=True)
         for i in range(5):
             labels = plane((10, 10 + i, 20, 20), value=value)
-            Image.fromarray(labels).save(tmp_path / "real" / source / part / "seq1" / f"{i:03d}.png")
+            Image.fromarray(labels).save(
+                tmp_path / "real" / source / part / "seq1" / f"{i:03d}.png"
+            )
             picture = Image.fromarray(np.dstack([labels] * 3))
             picture.save(tmp_path / "real" / source / "images" / "seq1" / f"{i:03d}.jpg")
-    monkeypatch.setattr(sys, "argv", ["real_masklets.py", str(tmp_path / "real"), str(tmp_path / "out")])
+    monkeypatch.setattr(
+        sys, "argv", ["real_masklets.py", str(tmp_path / "real"), str(tmp_path / "out")]
+    )
     script.main()
     script.main()  # finished videos are kept
     videos = open_masklets(tmp_path / "out").videos

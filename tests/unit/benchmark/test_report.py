@@ -19,8 +19,14 @@ def contestant(name: str) -> Contestant:
 
 
 def test_table_of_several_results(folder: Path, tmp_path: Path) -> None:
-    run_benchmark(folder, contestant("one"), replace(QUIET, floors=True, json=tmp_path / "one.json"))
-    run_benchmark(folder, contestant("two"), replace(QUIET, floors=True, videos=("still",), json=tmp_path / "two.json"))
+    run_benchmark(
+        folder, contestant("one"), replace(QUIET, floors=True, json=tmp_path / "one.json")
+    )
+    run_benchmark(
+        folder,
+        contestant("two"),
+        replace(QUIET, floors=True, videos=("still",), json=tmp_path / "two.json"),
+    )
     first, second = (read_result(tmp_path / f"{name}.json") for name in ("one", "two"))
     head, rule, *rows = markdown_table([first, second]).splitlines()
     assert head == "|  | alpha/instrument | alpha/tissue | beta | mean J&F | J | F | frames/s |"
@@ -29,7 +35,10 @@ def test_table_of_several_results(folder: Path, tmp_path: Path) -> None:
     assert [c[0] for c in cells[:2]] == ["one, diverse, 3-click", "two, diverse, 3-click"]
     assert cells[1][1] == "-"
     assert cells[0][4] == f"{first['mean']['jf']:.2f}"
-    assert [c[0] for c in cells[2:]] == ["floor: first mask held still", "floor: first mask carried by optical flow"]
+    assert [c[0] for c in cells[2:]] == [
+        "floor: first mask held still",
+        "floor: first mask carried by optical flow",
+    ]
     assert cells[2][-1] == "-"
 
 
@@ -41,6 +50,10 @@ def test_a_result_object_needs_no_file(folder: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({"format": "something"}))
     (tmp_path / "broken.json").write_text("{")
-    for name, message in (("other", "not a benchmark"), ("broken", "cannot be read"), ("none", "cannot be read")):
+    for name, message in (
+        ("other", "not a benchmark"),
+        ("broken", "cannot be read"),
+        ("none", "cannot be read"),
+    ):
         with pytest.raises(InputError, match=message):
             read_result(tmp_path / f"{name}.json")

@@ -10,12 +10,21 @@ import pytest
 from colours import ColourTracker, paint, scene, square
 
 from sam2s.benchmark.protocol import plan
-from sam2s.benchmark.rules import BENCHMARK, DAVIS, EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
+from sam2s.benchmark.rules import (
+    BENCHMARK,
+    DAVIS,
+    EVERY_FRAME,
+    Rules,
+    Shown,
+    counted,
+    frames_to_score,
+    takes_part,
+)
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, run_benchmark
 from sam2s.benchmark.tally import at_decoder
 from sam2s.benchmark.times import frame_times
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 
 QUIET = Options(progress=False)
 EVERYONE = [0, 2, 4, 5, 8]
@@ -49,35 +58,50 @@ def test_objects_never_seen_and_late_ones() -> None:
 
 
 def test_what_counts_by_what_is_shown() -> None:
-    frames = [(Shown(t == "o", g == "o"), i) for i, (t, g) in enumerate(zip("--o-o", "-o--o", strict=True))]
+    frames = [
+        (Shown(t == "o", g == "o"), i)
+        for i, (t, g) in enumerate(zip("--o-o", "-o--o", strict=True))
+    ]
     assert counted(EVERY_FRAME, frames) == [0, 1, 2, 3, 4]
     assert counted(replace(EVERY_FRAME, absent="skip"), frames) == [2, 4]
     assert counted(replace(EVERY_FRAME, unseen="skip"), frames) == [1, 2, 3, 4]
-    assert counted(replace(EVERY_FRAME, unseen="skip"), frames[:2]) == []  # no frame shows the object
+    assert (
+        counted(replace(EVERY_FRAME, unseen="skip"), frames[:2]) == []
+    )  # no frame shows the object
     assert counted(BENCHMARK, []) == []
 
 
 @pytest.fixture(scope="module")
 def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Object 1 on all of 8 frames; 2 from frame 3 on, annotated on every other frame, gone on frame 7."""
+    """Object 1 on all of 8 frames; 2 from frame 3 on, annotated on every other frame, gone on frame
+    7."""
     root = tmp_path_factory.mktemp("rules") / "data"
     with MaskletWriter(root) as writer:
-        info = VideoInfo("alpha", None, "test", 10.0, {1: ObjectInfo("hook"), 2: ObjectInfo("grasper")})
+        info = VideoInfo(
+            "alpha", None, "test", 10.0, {1: ObjectInfo("hook"), 2: ObjectInfo("grasper")}
+        )
         writer.add_video("video", info)
         for i in range(8):
-            masks = {1: square(4, 2 + i), 2: square(30, 10) if 3 <= i < 7 else np.zeros((48, 64), bool)}
+            masks = {
+                1: square(4, 2 + i),
+                2: square(30, 10) if 3 <= i < 7 else np.zeros((48, 64), bool),
+            }
             labelled = masks if i % 2 else {1: masks[1]}
             writer.write("video", f"{i:05d}", paint(masks), labelled)
     return root
 
 
 def run(root: Path, rules: Rules) -> BenchmarkResult:
-    return run_benchmark(root, Contestant(ColourTracker(), {"name": "colour"}), replace(QUIET, rules=rules))
+    return run_benchmark(
+        root, Contestant(ColourTracker(), {"name": "colour"}), replace(QUIET, rules=rules)
+    )
 
 
 def test_rules_decide_which_frames_a_run_scores(sparse: Path) -> None:
     def frames(rules: Rules) -> list[int]:
-        return [0 if o.score is None else o.score.frames for o in run(sparse, rules).board().objects]
+        return [
+            0 if o.score is None else o.score.frames for o in run(sparse, rules).board().objects
+        ]
 
     assert frames(BENCHMARK) == [7, 2]  # object 2: frames 5 and 7
     assert frames(EVERY_FRAME) == [8, 4]
@@ -100,7 +124,9 @@ def test_frames_before_the_prompt_are_scored_with_an_empty_mask(sparse: Path) ->
 def test_frames_before_any_prompt_need_no_tracker(folder: Path) -> None:
     video = open_masklets(folder).videos["moving"]
     assert [t.start for t in plan(video, DAVIS)] == [0]
-    result = run_benchmark(folder, Contestant(ColourTracker(), {}), replace(QUIET, rules=EVERY_FRAME, floors=True))
+    result = run_benchmark(
+        folder, Contestant(ColourTracker(), {}), replace(QUIET, rules=EVERY_FRAME, floors=True)
+    )
     for method in result.methods:
         assert result.board(method).objects[1].score.frames == 10  # three before it appears
     assert result.videos[0].skipped == (3,)
@@ -116,7 +142,9 @@ def test_means_by_unit(folder: Path) -> None:
     scores = {(o.video, o.object_id): o.score.j for o in by_object.objects}
     moving = [scores["moving", 1], scores["moving", 2]]
     still = scores["still", 1]
-    assert run(folder, replace(BENCHMARK, mean="all")).board().mean.j == pytest.approx(np.mean([*moving, still]))
+    assert run(folder, replace(BENCHMARK, mean="all")).board().mean.j == pytest.approx(
+        np.mean([*moving, still])
+    )
     by_video = run(folder, replace(BENCHMARK, mean="all", unit="video")).board()
     assert by_video.mean.j == pytest.approx((np.mean(moving) + still) / 2)
     assert by_video.mean == by_object.mean_over_videos
@@ -124,7 +152,8 @@ def test_means_by_unit(folder: Path) -> None:
 
 
 def test_a_run_tells_swaps_recovery_and_its_course(folder: Path) -> None:
-    """Object 2 leaves after frame 7 and does not come back; the tracker follows colours, so nothing is swapped."""
+    """Object 2 leaves after frame 7 and does not come back; the tracker follows colours, so nothing
+    is swapped."""
     result = run(folder, BENCHMARK)
     one, two = result.board().objects[:2]
     assert (one.behaviour.frames, one.behaviour.absent, one.behaviour.swaps) == (9, 0, 0)
@@ -139,14 +168,17 @@ def test_a_run_tells_swaps_recovery_and_its_course(folder: Path) -> None:
 
 
 class Swapper(ColourTracker):
-    """Gives object 1 the mask of object 2 once that is there, and an empty one where it is not; has logits."""
+    """Gives object 1 the mask of object 2 once that is there, and an empty one where it is not; has
+    logits."""
 
     def step(self, frame, prompts=None, prior=None):
         result = super().step(frame, prompts, prior)
         masks = dict(result.masks)
         if 2 in masks and masks[2].any():
             masks[1] = masks[2]
-        logits = {i: np.where(mask[::2, ::2], 2.0, -2.0).astype(np.float32) for i, mask in masks.items()}
+        logits = {
+            i: np.where(mask[::2, ::2], 2.0, -2.0).astype(np.float32) for i, mask in masks.items()
+        }
         return replace(result, masks=masks, logits=logits)
 
 
@@ -161,7 +193,8 @@ def test_a_swap_is_seen_and_logits_are_calibrated(folder: Path) -> None:
     assert 0 < details["ece_found"] < details["ece"] < 100
     assert sum(details["reliability"]["every"]["pixels"]) == result.board().calibration.every.pixels
     assert (
-        run_benchmark(folder, Contestant(Swapper(), {}), replace(QUIET, videos=("moving",))).board() == result.board()
+        run_benchmark(folder, Contestant(Swapper(), {}), replace(QUIET, videos=("moving",))).board()
+        == result.board()
     )
 
 
@@ -175,14 +208,18 @@ def test_a_resumed_run_has_the_same_details(folder: Path, tmp_path: Path) -> Non
     assert resumed.to_json()["details"] == whole.to_json()["details"]
 
 
-def test_times_are_the_sources_own_else_by_the_frame_rate(folder: Path, sparse: Path, tmp_path: Path) -> None:
+def test_times_are_the_sources_own_else_by_the_frame_rate(
+    folder: Path, sparse: Path, tmp_path: Path
+) -> None:
     moving, still = open_masklets(folder).videos.values()
     assert frame_times(moving) == [i / 25 for i in range(10)]
     assert frame_times(still) == [None] * 12
     data = tmp_path / "data"
     shutil.copytree(sparse, data)
     frames = {f"{i:05d}": {"source_frame": 60 * i, "time_s": 1.5 * i} for i in range(7)}
-    (data / "sources.json").write_text(json.dumps({"sources": {}, "videos": {"video": {"frames": frames}}}))
+    (data / "sources.json").write_text(
+        json.dumps({"sources": {}, "videos": {"video": {"frames": frames}}})
+    )
     (video,) = open_masklets(data).videos.values()
     assert frame_times(video) == [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, None]
     (data / "sources.json").write_text("{")

@@ -15,8 +15,8 @@ from sam2s.benchmark.floors import CarriedByFlow, HeldStill
 from sam2s.benchmark.protocol import plan
 from sam2s.benchmark.rules import BENCHMARK
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
-from sam2s.data.masklets import open_masklets
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import open_masklets
 from sam2s.metrics import score_sequence
 from tiny import build_tiny
 
@@ -59,14 +59,18 @@ def test_frames_prompts_and_previews_come_in_order(folder: Path, tracker: Colour
     ("prompt", "first"),
     [("1-click", {1: 1}), ("5-click", {1: 5}), ("box", {1: 0}), ("mask", {1: 0})],
 )
-def test_other_prompts(folder: Path, tracker: ColourTracker, prompt: str, first: dict[int, int]) -> None:
+def test_other_prompts(
+    folder: Path, tracker: ColourTracker, prompt: str, first: dict[int, int]
+) -> None:
     result = run(folder, tracker, replace(QUIET, prompt=prompt))
     assert next(given for what, _, given in tracker.calls if what == "step") == first
     assert result.board().mean is not None
     assert result.board().mean.j > 0.7
 
 
-def test_scores_are_those_of_the_frames_after_the_prompt(folder: Path, tracker: ColourTracker) -> None:
+def test_scores_are_those_of_the_frames_after_the_prompt(
+    folder: Path, tracker: ColourTracker
+) -> None:
     result = run(folder, tracker)
     video = open_masklets(folder).videos["moving"]
     colour = tracker._like  # the tracker's masks on later frames follow from the picture alone
@@ -86,16 +90,22 @@ def test_absence_counts_as_davis_does(folder: Path, tracker: ColourTracker) -> N
     assert by_method["model"].frames == 6
 
 
-def test_subsets_split_a_source_by_kind_and_the_mean_is_over_them(folder: Path, tracker: ColourTracker) -> None:
+def test_subsets_split_a_source_by_kind_and_the_mean_is_over_them(
+    folder: Path, tracker: ColourTracker
+) -> None:
     board = run(folder, tracker).board()
     assert set(board.subsets) == {"alpha/instrument", "alpha/tissue", "beta"}
     assert set(board.sources) == {"alpha", "beta"}
     assert set(board.procedures) == {"colonoscopy", "myotomy"}
     assert board.mean.j == pytest.approx(np.mean([s.j for s in board.subsets.values()]))
-    assert board.sources["alpha"].f == pytest.approx(np.mean([o.score.f for o in board.objects[:2]]))
+    assert board.sources["alpha"].f == pytest.approx(
+        np.mean([o.score.f for o in board.objects[:2]])
+    )
 
 
-def test_result_file_holds_scores_floors_and_provenance(folder: Path, tracker: ColourTracker, tmp_path: Path) -> None:
+def test_result_file_holds_scores_floors_and_provenance(
+    folder: Path, tracker: ColourTracker, tmp_path: Path
+) -> None:
     file = tmp_path / "result.json"
     result = run(folder, tracker, replace(QUIET, json=file, floors=True))
     stored = json.loads(file.read_text())
@@ -153,11 +163,15 @@ def test_videos_of_another_run_are_not_mixed_in(folder: Path, tmp_path: Path) ->
         run(folder, ColourTracker(), replace(options, prompt="box"))
 
 
-def test_kept_masks_evaluate_to_the_same_scores(folder: Path, tracker: ColourTracker, tmp_path: Path) -> None:
+def test_kept_masks_evaluate_to_the_same_scores(
+    folder: Path, tracker: ColourTracker, tmp_path: Path
+) -> None:
     result = run(folder, tracker, replace(QUIET, masks=tmp_path / "masks"))
     evaluation = evaluate_folders(tmp_path / "masks", folder, rules=BENCHMARK, progress=False)
     ours = {(o.video, o.object_id): o.score for o in result.board().objects}
-    theirs = {(o.video, o.object_id): o.score for o in evaluation.board.objects if o.score is not None}
+    theirs = {
+        (o.video, o.object_id): o.score for o in evaluation.board.objects if o.score is not None
+    }
     assert ours == theirs
     assert evaluation.board.subsets == result.board().subsets
 
@@ -206,7 +220,8 @@ def test_imports_without_video_and_command_line_libraries() -> None:
 
 
 def test_floors_by_hand() -> None:
-    """A textured picture shifted by (2, 3) pixels carries the mask along; the still floor does not move."""
+    """A textured picture shifted by (2, 3) pixels carries the mask along; the still floor does not
+    move."""
     rng = np.random.default_rng(0)
     texture = np.kron(rng.integers(0, 255, (40, 40, 3)), np.ones((4, 4, 1))).astype(np.uint8)
     mask = np.zeros(texture.shape[:2], bool)

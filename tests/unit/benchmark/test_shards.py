@@ -39,13 +39,18 @@ class Stuck(ColourTracker):
         return super().step(frame, prompts, prior)
 
 about = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
-run_shard(sys.argv[1], Contestant(Stuck(), about), Options(json=Path(sys.argv[2]), progress=False), Shard())
+options = Options(json=Path(sys.argv[2]), progress=False)
+run_shard(sys.argv[1], Contestant(Stuck(), about), options, Shard())
 """
 
 
-def work(folder: Path, file: Path, shard: str = "any", tracker: ColourTracker | None = None, **more: bool) -> Standing:
+def work(
+    folder: Path, file: Path, shard: str = "any", tracker: ColourTracker | None = None, **more: bool
+) -> Standing:
     contestant = Contestant(tracker or ColourTracker(), ABOUT)
-    return run_shard(folder, contestant, Options(json=file, progress=False), Shard.parse(shard), **more)
+    return run_shard(
+        folder, contestant, Options(json=file, progress=False), Shard.parse(shard), **more
+    )
 
 
 def scores(file: Path) -> dict[str, object]:
@@ -61,7 +66,10 @@ def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, o
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, 50), max_size=12), st.integers(1, 5))
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, 50), max_size=12),
+    st.integers(1, 5),
+)
 def test_parts_hold_every_video_once_and_are_even(frames: dict[str, int], count: int) -> None:
     parts = [Shard(i + 1, count).pick(frames) for i in range(count)]
     assert sorted(name for part in parts for name in part) == sorted(frames)
@@ -77,7 +85,9 @@ def test_what_a_shard_can_be_called() -> None:
             Shard.parse(text)
 
 
-def test_the_last_shard_writes_the_result_of_one_run(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+def test_the_last_shard_writes_the_result_of_one_run(
+    folder: Path, tmp_path: Path, alone: dict[str, object]
+) -> None:
     file = tmp_path / "results.json"
     first = work(folder, file, "1/2")
     assert (first.finished, first.videos, first.result) == (1, 2, None)
@@ -92,7 +102,9 @@ def test_the_last_shard_writes_the_result_of_one_run(folder: Path, tmp_path: Pat
     assert late.calls == []
 
 
-def test_a_failed_video_leaves_its_claim_to_others(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+def test_a_failed_video_leaves_its_claim_to_others(
+    folder: Path, tmp_path: Path, alone: dict[str, object]
+) -> None:
     file = tmp_path / "results.json"
     with pytest.raises(RuntimeError, match="on purpose"):
         work(folder, file, tracker=ColourTracker(fail_at=(2, 6)))
@@ -104,7 +116,9 @@ def test_a_failed_video_leaves_its_claim_to_others(folder: Path, tmp_path: Path,
 
 def killed_worker(folder: Path, file: Path) -> None:
     """A process that finishes one video and dies in the middle of the next."""
-    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join(
+        [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(folder), str(file)],
         stdout=subprocess.PIPE,
@@ -116,7 +130,9 @@ def killed_worker(folder: Path, file: Path) -> None:
         process.kill()
 
 
-def test_a_killed_worker_is_known_by_its_silence(folder: Path, tmp_path: Path, alone: dict[str, object]) -> None:
+def test_a_killed_worker_is_known_by_its_silence(
+    folder: Path, tmp_path: Path, alone: dict[str, object]
+) -> None:
     file = tmp_path / "results.json"
     killed_worker(folder, file)
     shared = tmp_path / "results.json.shards"
@@ -140,7 +156,9 @@ def test_reclaim_does_not_wait(folder: Path, tmp_path: Path, alone: dict[str, ob
 
 
 def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
-    mine, yours = (SharedBoard(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2))
+    mine, yours = (
+        SharedBoard(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2)
+    )
     with mine.claim("a/b") as first:
         time.sleep(1.0)
         with yours.claim("a/b") as second, yours.claim("c") as third:
@@ -151,7 +169,9 @@ def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
 
 
 def test_a_claim_taken_over_is_not_given_back_by_its_former_owner(tmp_path: Path) -> None:
-    slow, quick = (SharedBoard(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2))
+    slow, quick = (
+        SharedBoard(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2)
+    )
     with slow.claim("a"):
         time.sleep(0.2)
         with quick.claim("a") as taken:

@@ -13,17 +13,19 @@ from sam2s.benchmark.paper_rows import BY_PROMPT, PROMPT, ROWS, TITLES
 from sam2s.benchmark.run import Contestant, Options, run_benchmark
 from sam2s.benchmark.suite import SA_SV, choose, gather
 from sam2s.benchmark.suite_report import prepare_report, sa_sv_table, write_report
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.data.sasv import TITLES as SOURCES
-from sam2s.data.synthetic import HELD_OUT, SceneSpec
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.masklets.vocabulary import SA_SV_TITLES as SOURCES
+from sam2s.synthetic import HELD_OUT, SceneSpec
 
 QUIET = Options(progress=False, suite="sa-sv")
 TOOL, TISSUE = ObjectInfo("needle driver", "instrument"), ObjectInfo("kidney parenchyma", "tissue")
 ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}, "image_size": 64}
 
 
-def write(root: Path, name: str, source: str | None, split: str | None, objects: dict[int, ObjectInfo]) -> None:
+def write(
+    root: Path, name: str, source: str | None, split: str | None, objects: dict[int, ObjectInfo]
+) -> None:
     with MaskletWriter(root) as writer:
         writer.add_video(name, VideoInfo(source, None, split, 1.0, objects))
         for i in range(4):
@@ -33,7 +35,8 @@ def write(root: Path, name: str, source: str | None, split: str | None, objects:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three sources in a folder each; 'polypgen' says nothing of its source and split, and repeats a video's name."""
+    """Three sources in a folder each; 'polypgen' says nothing of its source and split, and repeats
+    a video's name."""
     root = tmp_path_factory.mktemp("suite")
     write(root / "endovis18", "seq_2", "EndoVis18", "test", {1: TOOL, 2: TISSUE})
     write(root / "endovis18", "seq_3", "EndoVis18", "train", {1: TOOL})
@@ -51,7 +54,12 @@ def run(root: Path, options: Options = QUIET):
 def test_the_suite_is_the_papers() -> None:
     assert tuple(subset.title for subset in SA_SV) == TITLES
     assert {subset.source for subset in SA_SV} <= set(SOURCES)
-    assert [subset.title for subset in SA_SV if subset.long_term] == ["EV17", "RARP50", "Hyst-YT", "CIS-Test"]
+    assert [subset.title for subset in SA_SV if subset.long_term] == [
+        "EV17",
+        "RARP50",
+        "Hyst-YT",
+        "CIS-Test",
+    ]
     for row in ROWS:
         assert sum(row.scores) / 8 == pytest.approx(row.mean, abs=0.006), row.method
     for method, means in BY_PROMPT.items():
@@ -105,9 +113,15 @@ def test_only_named_videos_of_the_suite(sources: Path) -> None:
 
 
 def test_the_table_has_the_papers_rows_marked_as_quoted(sources: Path) -> None:
-    three, box = (run(sources, replace(QUIET, prompt=prompt)).to_json() for prompt in ("3-click", "box"))
+    three, box = (
+        run(sources, replace(QUIET, prompt=prompt)).to_json() for prompt in ("3-click", "box")
+    )
     head, _, *rows = sa_sv_table([three]).splitlines()
-    assert [cell.strip() for cell in head.strip("|").split("|")][3:] == [*TITLES, "mean", "frames/s"]
+    assert [cell.strip() for cell in head.strip("|").split("|")][3:] == [
+        *TITLES,
+        "mean",
+        "frames/s",
+    ]
     assert len(rows) == 1 + len(ROWS)
     assert all("†" in row for row in rows[1:])
     assert "(4 of 8)" in rows[0]
@@ -129,7 +143,12 @@ def test_report_of_a_suite(sources: Path, tmp_path: Path) -> None:
     assert "0" * 64 in text
     assert "skip_first = prompted" in text
     # Colours have no logits, so there is no reliability to draw, and no word of it.
-    assert sorted(p.name for p in folder.iterdir()) == ["classes.png", "course.png", "report.md", "results.json"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "classes.png",
+        "course.png",
+        "report.md",
+        "results.json",
+    ]
     assert "reliability.png" not in text
     for name in ("classes.png", "course.png"):
         with Image.open(folder / name) as picture:
@@ -146,19 +165,30 @@ def test_report_without_a_suite(folder: Path, tmp_path: Path) -> None:
 
 def test_reliability_is_drawn_of_one_run_and_of_several(tmp_path: Path) -> None:
     curve = {"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "pixels": [30, 70]}
-    details = {"reliability": {"every": curve, "found": curve}, "ece": 10.0, "ece_found": None, "course": []}
+    details = {
+        "reliability": {"every": curve, "found": curve},
+        "ece": 10.0,
+        "ece_found": None,
+        "course": [],
+    }
     entry = {"details": {"all": details}}
     assert plots.plot_reliability({"one": entry}, tmp_path / "one.png")
     assert plots.plot_reliability(
         {"a": {"details": {"all": {**details, "ece_found": 9.0}}}, "b": entry}, tmp_path / "b.png"
     )
-    assert not plots.plot_reliability({"none": {"details": {"all": {"reliability": None}}}}, tmp_path / "none.png")
+    assert not plots.plot_reliability(
+        {"none": {"details": {"all": {"reliability": None}}}}, tmp_path / "none.png"
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.png", "one.png"]
     with pytest.raises(InputError, match="cannot be written"):
-        plots.plot_comparison({"recent": 50.0, "diverse": 60.0}, tmp_path / "no" / "bars.png", "J&F")
+        plots.plot_comparison(
+            {"recent": 50.0, "diverse": 60.0}, tmp_path / "no" / "bars.png", "J&F"
+        )
 
 
-def test_without_matplotlib_a_report_is_refused_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_a_report_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(InputError, match="matplotlib"):
         suite_report.prepare_report(tmp_path / "report")
@@ -192,10 +222,14 @@ def test_long_term_videos_are_made_once(tmp_path: Path, monkeypatch: pytest.Monk
     before = picture.stat().st_mtime_ns
     assert choose("long-term", data, progress=False).names == made.names
     assert picture.stat().st_mtime_ns == before
-    result = run_benchmark(data, Contestant(ColourTracker(), ABOUT), Options(progress=False, suite="long-term"))
+    result = run_benchmark(
+        data, Contestant(ColourTracker(), ABOUT), Options(progress=False, suite="long-term")
+    )
     assert "suite" not in result.to_json()
     assert result.protocol["suite"] == "long-term"
-    monkeypatch.setattr(long_term.LongTerm, "specs", lambda self: [replace(s, frames=5) for s in short])
+    monkeypatch.setattr(
+        long_term.LongTerm, "specs", lambda self: [replace(s, frames=5) for s in short]
+    )
     with pytest.raises(InputError, match="has 3 frames, not 5"):
         choose("long-term", data, progress=False)
     monkeypatch.setattr(long_term.LongTerm, "specs", lambda self: short[:1])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sam2s import cli
-from sam2s.data.masklets import open_masklets
+from sam2s.masklets.masklets import open_masklets
 
 
 @pytest.fixture
@@ -28,9 +28,21 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def test_convert_then_stats_then_check(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_convert_then_stats_then_check(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     out = tmp_path / "out"
-    words = ["data", "convert", "cvc-clinicdb", str(source), str(out), "--frames", "copy", "--option", "gap=2"]
+    words = [
+        "data",
+        "convert",
+        "cvc-clinicdb",
+        str(source),
+        str(out),
+        "--frames",
+        "copy",
+        "--option",
+        "gap=2",
+    ]
     assert cli.main(words) == 0
     assert "1 videos, 3 frames, 1 masklets, 3 masks" in capsys.readouterr().out
     assert len(open_masklets(out).videos) == 1
@@ -42,7 +54,9 @@ def test_convert_then_stats_then_check(source: Path, tmp_path: Path, capsys: pyt
     assert "CVC-ClinicDB" in capsys.readouterr().out
     assert json.loads(counts.read_text())
     sheet = tmp_path / "sheet.png"
-    assert cli.main(["data", "check", str(out), "--json", str(findings), "--sheet", str(sheet)]) == 0
+    assert (
+        cli.main(["data", "check", str(out), "--json", str(findings), "--sheet", str(sheet)]) == 0
+    )
     assert "findings" in capsys.readouterr().out
     assert json.loads(findings.read_text())
 
@@ -58,12 +72,17 @@ def test_sources_are_listed(capsys: pytest.CaptureFixture[str]):
     ("words", "says"),
     [
         (["convert", "nowhere", "a", "b"], "no source 'nowhere'; there are: art-net"),
-        (["convert", "cvc-clinicdb", "a", "b", "--option", "gap"], "--option gap: expected KEY=VALUE"),
+        (
+            ["convert", "cvc-clinicdb", "a", "b", "--option", "gap"],
+            "--option gap: expected KEY=VALUE",
+        ),
         (["stats", "no-such-folder"], "no-such-folder"),
         (["check", "no-such-folder"], "no-such-folder"),
     ],
 )
-def test_what_cannot_be_used_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]):
+def test_what_cannot_be_used_is_one_line(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+):
     assert cli.main(["data", *words]) == 2
     error = capsys.readouterr().err
     assert says in error

@@ -1,4 +1,5 @@
-"""The demo's user: clicks again while the tracker is unsure, where the mask is wrong, and not for ever."""
+"""The demo's user: clicks again while the tracker is unsure, where the mask is wrong, and not for
+ever."""
 
 from __future__ import annotations
 

@@ -125,7 +125,12 @@ def test_a_mask_that_is_missing_or_no_picture(tmp_path: Path):
 @settings(deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1, 5), st.integers(0, 4000), st.integers(0, 4000), st.sampled_from(["", ",+", ",-"])),
+        st.tuples(
+            st.integers(1, 5),
+            st.integers(0, 4000),
+            st.integers(0, 4000),
+            st.sampled_from(["", ",+", ",-"]),
+        ),
         min_size=1,
         max_size=12,
     )
@@ -135,7 +140,9 @@ def test_every_click_arrives_once_at_its_object(clicks: list[tuple[int, int, int
     for object_id, (points,) in prompts.items():
         expected = [(x, y, sign != ",-") for i, x, y, sign in clicks if i == object_id]
         assert isinstance(points, Points)
-        assert [(x, y, bool(s)) for (x, y), s in zip(points.xy.tolist(), points.labels, strict=True)] == expected
+        assert [
+            (x, y, bool(s)) for (x, y), s in zip(points.xy.tolist(), points.labels, strict=True)
+        ] == expected
     assert set(prompts) == {i for i, *_ in clicks}
 
 

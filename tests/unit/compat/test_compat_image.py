@@ -78,21 +78,29 @@ def test_a_rough_mask_changes_the_answer(predictor: SAM2ImagePredictor):
 
 
 def test_a_rough_mask_alone(predictor: SAM2ImagePredictor):
-    masks, _, _ = predictor.predict(mask_input=np.ones((1, 16, 16), np.float32), multimask_output=False)
+    masks, _, _ = predictor.predict(
+        mask_input=np.ones((1, 16, 16), np.float32), multimask_output=False
+    )
     assert masks.shape == (1, HEIGHT, WIDTH)
 
 
 def test_several_boxes_at_once_are_as_one_by_one(predictor: SAM2ImagePredictor):
     boxes = np.array([[5, 5, 40, 30], [30, 10, 70, 40]], np.float32)
     masks, ious, logits = predictor.predict(box=boxes, multimask_output=False, return_logits=True)
-    assert (masks.shape, ious.shape, logits.shape) == ((2, 1, HEIGHT, WIDTH), (2, 1), (2, 1, 16, 16))
+    assert (masks.shape, ious.shape, logits.shape) == (
+        (2, 1, HEIGHT, WIDTH),
+        (2, 1),
+        (2, 1, 16, 16),
+    )
     for k, box in enumerate(boxes):
         alone, _, _ = predictor.predict(box=box, multimask_output=False, return_logits=True)
         np.testing.assert_allclose(masks[k], alone, atol=1e-5)
 
 
 def test_boxes_and_clicks_together_and_relative(predictor: SAM2ImagePredictor):
-    pixels = predictor.predict(np.array([[40, 24]]), np.array([1]), np.array([20, 12, 60, 36]), return_logits=True)
+    pixels = predictor.predict(
+        np.array([[40, 24]]), np.array([1]), np.array([20, 12, 60, 36]), return_logits=True
+    )
     relative = predictor.predict(
         np.array([[0.5, 0.5]]),
         np.array([1]),

@@ -9,10 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from sam2s.compat import SAM2VideoPredictor, build_sam2_video_predictor, build_sam2_video_predictor_hf
+from sam2s.compat import (
+    SAM2VideoPredictor,
+    build_sam2_video_predictor,
+    build_sam2_video_predictor_hf,
+)
 from sam2s.compat.video import CHUNK, KEPT_STATES, InferenceState
-from sam2s.data.frames import open_frames
 from sam2s.errors import InputError
+from sam2s.media.frames import open_frames
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Points
@@ -25,9 +29,8 @@ FRAMES, HEIGHT, WIDTH = 7, 48, 80
 @pytest.fixture(scope="module")
 def model() -> SAM2S:
     model = small_model()
-    with (
-        torch.no_grad()
-    ):  # random starting weights give logits near zero; these give masks with an inside and an outside
+    # random starting weights give logits near zero; these give masks with an inside and an outside
+    with torch.no_grad():
         for parameter in model.mask_decoder.parameters():
             parameter.mul_(2.0)
     return model
@@ -38,7 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("frames")
     for k in range(FRAMES):
-        Image.fromarray(rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(folder / f"{k}.png")
+        Image.fromarray(rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(
+            folder / f"{k}.png"
+        )
     return folder
 
 
@@ -49,11 +54,14 @@ def predictor(model: SAM2S) -> SAM2VideoPredictor:
 
 def equal(answers: list, expected: list) -> bool:
     return all(
-        a[0] == b[0] and a[1] == b[1] and torch.equal(a[2], b[2]) for a, b in zip(answers, expected, strict=True)
+        a[0] == b[0] and a[1] == b[1] and torch.equal(a[2], b[2])
+        for a, b in zip(answers, expected, strict=True)
     )
 
 
-def test_click_then_propagate_is_what_the_tracker_gives(predictor: SAM2VideoPredictor, model: SAM2S, folder: Path):
+def test_click_then_propagate_is_what_the_tracker_gives(
+    predictor: SAM2VideoPredictor, model: SAM2S, folder: Path
+):
     state = predictor.init_state(str(folder))
     index, ids, logits = predictor.add_new_points_or_box(
         state, frame_idx=0, obj_id=4, points=[[30, 20]], labels=np.array([1], np.int32)
@@ -71,10 +79,16 @@ def test_click_then_propagate_is_what_the_tracker_gives(predictor: SAM2VideoPred
 def test_two_objects_keep_the_order_in_which_they_came(predictor: SAM2VideoPredictor, folder: Path):
     state = predictor.init_state(folder)
     predictor.add_new_points_or_box(state, 0, 9, box=np.array([5, 5, 40, 30], np.float32))
-    _, ids, logits = predictor.add_new_points_or_box(state, 0, 2, points=torch.tensor([[60.0, 20.0]]), labels=[1])
+    _, ids, logits = predictor.add_new_points_or_box(
+        state, 0, 2, points=torch.tensor([[60.0, 20.0]]), labels=[1]
+    )
     assert ids == state["obj_ids"] == [9, 2]
     assert logits.shape == (2, 1, HEIGHT, WIDTH)
-    assert (state["num_frames"], state["video_height"], state["video_width"]) == (FRAMES, HEIGHT, WIDTH)
+    assert (state["num_frames"], state["video_height"], state["video_width"]) == (
+        FRAMES,
+        HEIGHT,
+        WIDTH,
+    )
 
 
 def test_coordinates_may_be_relative(predictor: SAM2VideoPredictor, folder: Path):
@@ -88,7 +102,9 @@ def test_coordinates_may_be_relative(predictor: SAM2VideoPredictor, folder: Path
     assert isinstance(points, Points)
 
 
-def test_further_clicks_add_to_earlier_ones_or_replace_them(predictor: SAM2VideoPredictor, folder: Path):
+def test_further_clicks_add_to_earlier_ones_or_replace_them(
+    predictor: SAM2VideoPredictor, folder: Path
+):
     state = predictor.init_state(folder)
     predictor.add_new_points(state, 0, 1, [[30, 20]], [1])
     predictor.add_new_points(state, 0, 1, [[60, 20]], [0], clear_old_points=False)
@@ -120,14 +136,21 @@ def test_a_correction_after_propagation_sees_the_memory_before_it(
         np.testing.assert_array_equal((answer[2][0, 0] > 0).numpy(), result.masks[1])
 
 
-def test_starting_later_gives_the_same_as_having_started_before(predictor: SAM2VideoPredictor, folder: Path):
+def test_starting_later_gives_the_same_as_having_started_before(
+    predictor: SAM2VideoPredictor, folder: Path
+):
     state = predictor.init_state(folder)
     predictor.add_new_points(state, 0, 1, [[30, 20]], [1])
     whole = list(predictor.propagate_in_video(state))
-    assert equal(list(predictor.propagate_in_video(state, start_frame_idx=3, max_frame_num_to_track=2)), whole[3:6])
+    assert equal(
+        list(predictor.propagate_in_video(state, start_frame_idx=3, max_frame_num_to_track=2)),
+        whole[3:6],
+    )
 
 
-def test_backwards_is_the_tracker_in_reverse(predictor: SAM2VideoPredictor, model: SAM2S, folder: Path):
+def test_backwards_is_the_tracker_in_reverse(
+    predictor: SAM2VideoPredictor, model: SAM2S, folder: Path
+):
     state = predictor.init_state(folder)
     predictor.add_new_points(state, 5, 1, [[30, 20]], [1])
     answers = list(predictor.propagate_in_video(state, reverse=True))
@@ -137,7 +160,9 @@ def test_backwards_is_the_tracker_in_reverse(predictor: SAM2VideoPredictor, mode
     assert [a[0] for a in answers] == [5, 4, 3, 2, 1, 0]
     for answer, result in zip(answers, expected, strict=True):
         np.testing.assert_array_equal((answer[2][0, 0] > 0).numpy(), result.masks[1])
-    two = predictor.propagate_in_video(state, start_frame_idx=5, max_frame_num_to_track=2, reverse=True)
+    two = predictor.propagate_in_video(
+        state, start_frame_idx=5, max_frame_num_to_track=2, reverse=True
+    )
     assert [a[0] for a in two] == [5, 4, 3]
 
 
@@ -196,7 +221,9 @@ def test_a_reset_forgets_everything(predictor: SAM2VideoPredictor, folder: Path)
         ({"points": [[500, 2]], "labels": [1]}, "outside the picture"),
     ],
 )
-def test_prompts_that_cannot_be(predictor: SAM2VideoPredictor, folder: Path, arguments: dict, words: str):
+def test_prompts_that_cannot_be(
+    predictor: SAM2VideoPredictor, folder: Path, arguments: dict, words: str
+):
     state = predictor.init_state(folder)
     with pytest.raises(InputError, match=words):
         predictor.add_new_points_or_box(state, 0, 1, **arguments)
@@ -222,7 +249,9 @@ def test_the_states_that_are_kept_stay_few(folder: Path):
 def test_the_builders_take_a_path(model: SAM2S, folder: Path, tmp_path: Path):
     saved = save_model(model, tmp_path / "model")
     for predictor in (
-        build_sam2_video_predictor("configs/sam2.1/sam2.1_hiera_t.yaml", saved, device="cpu", vos_optimized=False),
+        build_sam2_video_predictor(
+            "configs/sam2.1/sam2.1_hiera_t.yaml", saved, device="cpu", vos_optimized=False
+        ),
         build_sam2_video_predictor_hf(str(saved), device="cpu"),
         SAM2VideoPredictor.from_pretrained(str(saved), device="cpu", memory="recent"),
     ):

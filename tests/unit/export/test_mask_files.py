@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sam2s.data.annotations import open_annotations
 from sam2s.errors import InputError
 from sam2s.export.mask_files import open_mask_files
+from sam2s.masklets.annotations import open_annotations
 
 
 def masks(*corners: int) -> dict[int, np.ndarray]:
@@ -36,7 +36,10 @@ def test_what_is_written_is_read_back(kind: str, tmp_path: Path):
 def test_the_sav_layout_keeps_overlaps(tmp_path: Path):
     files = open_mask_files(tmp_path, "sav")
     files.write("a b", masks(0, 1))
-    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == ["001/a b.png", "002/a b.png"]
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == [
+        "001/a b.png",
+        "002/a b.png",
+    ]
     back = open_annotations(tmp_path)
     assert back.read(1, "a b").sum() == back.read(2, "a b").sum() == 4
     assert files.notes() == []

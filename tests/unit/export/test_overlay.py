@@ -66,7 +66,9 @@ def test_one_pixel_at_the_border(top: int, left: int):
     mask[top, left] = True
     drawn = draw_overlay(GREY, result(mask))
     assert drawn.shape == GREY.shape
-    assert top == 0 or (drawn[top, left] == colour_of(1)).all()  # at the top edge the label covers it
+    assert (
+        top == 0 or (drawn[top, left] == colour_of(1)).all()
+    )  # at the top edge the label covers it
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (8, 8)])

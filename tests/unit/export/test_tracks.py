@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sam2s.data.masks import decode_rle
 from sam2s.errors import InputError
 from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head, read_tracks
+from sam2s.masklets.masks import decode_rle
 from sam2s.types import FrameResult
 
 SOURCE = SourceInfo("opération.mp4", 5, 4, 25.0)
@@ -20,7 +20,9 @@ NOWHERE = np.zeros((4, 5), bool)
 
 
 def result(index: int, time: float | None) -> FrameResult:
-    return FrameResult(index, time, {2: HERE, 1: NOWHERE}, {2: 0.98765432, 1: 0.01}, {2: 0.5, 1: 0.0})
+    return FrameResult(
+        index, time, {2: HERE, 1: NOWHERE}, {2: 0.98765432, 1: 0.01}, {2: 0.5, 1: 0.0}
+    )
 
 
 def write(path: Path, frames: int = 2, broke_at: Breakage | None = None) -> Path:
@@ -51,7 +53,12 @@ def test_one_line_a_frame(tmp_path: Path):
 
 def test_reading_back(tmp_path: Path):
     tracks = read_tracks(write(tmp_path / "t.json"))
-    assert (tracks.source, tracks.run, tracks.complete, tracks.broke_at) == (SOURCE, RUN, True, None)
+    assert (tracks.source, tracks.run, tracks.complete, tracks.broke_at) == (
+        SOURCE,
+        RUN,
+        True,
+        None,
+    )
     assert [(frame.index, frame.time) for frame in tracks.frames] == [(0, 0.0), (1, 0.04)]
     seen = tracks.frames[0].objects
     assert np.array_equal(seen[2].mask, HERE)
@@ -95,7 +102,9 @@ def test_numbers_that_json_cannot_hold_are_not_written(tmp_path: Path):
 def test_later_keys_are_ignored(tmp_path: Path):
     path = write(tmp_path / "t.json")
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["later"] = content["source"]["later"] = content["frames"][0]["objects"]["1"]["later"] = 1
+    content["later"] = content["source"]["later"] = content["frames"][0]["objects"]["1"][
+        "later"
+    ] = 1
     path.write_text(json.dumps(content))
     assert read_tracks(path).source == SOURCE
 
@@ -108,7 +117,10 @@ def test_later_keys_are_ignored(tmp_path: Path):
         ('{"format": "other"}', "not a tracks file"),
         ('{"format": "sam2s-tracks", "version": 9}', "is version 9, this program reads version 1"),
         ('{"format": "sam2s-tracks", "version": 1}', "damaged tracks file"),
-        ('{"format": "sam2s-tracks", "version": 1, "source": 3, "broke_at": null}', "damaged tracks file"),
+        (
+            '{"format": "sam2s-tracks", "version": 1, "source": 3, "broke_at": null}',
+            "damaged tracks file",
+        ),
     ],
 )
 def test_files_that_are_no_tracks(text: str, words: str, tmp_path: Path):

@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 from footage import number_of, numbered
-from sam2s.data.frames import open_frames
 from sam2s.errors import InputError
 from sam2s.export import video_file
-from sam2s.export.video_file import ENCODERS, VideoWriter, check_video_path, find_encoder, write_video
+from sam2s.export.video_file import (
+    ENCODERS,
+    VideoWriter,
+    check_video_path,
+    find_encoder,
+    write_video,
+)
+from sam2s.media.frames import open_frames
 from sam2s.types import Frame
 
 AT_HAND = [name for name in ENCODERS if name in av.codecs_available]
@@ -29,7 +35,9 @@ def test_frames_and_rate_come_back(suffix: str, tmp_path: Path):
         assert source.count == 20
         frames = list(source)
     assert [number_of(frame.image) for frame in frames] == list(range(20))
-    assert [frame.time for frame in frames] == pytest.approx([i * 1001 / 30000 for i in range(20)], abs=6e-4)
+    assert [frame.time for frame in frames] == pytest.approx(
+        [i * 1001 / 30000 for i in range(20)], abs=6e-4
+    )
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
@@ -42,7 +50,9 @@ def test_variable_rate_keeps_its_times(encoder: str, tmp_path: Path):
     with open_frames(tmp_path / "v.mp4") as source:
         frames = list(source)
     assert [number_of(frame.image) for frame in frames] == list(range(7))
-    assert [frame.time for frame in frames] == pytest.approx([time - 7.0 for time in times], abs=2e-5)
+    assert [frame.time for frame in frames] == pytest.approx(
+        [time - 7.0 for time in times], abs=2e-5
+    )
     with av.open(str(tmp_path / "v.mp4")) as container:
         assert container.duration / av.time_base == pytest.approx(2.04, abs=0.05)
 
@@ -88,7 +98,12 @@ def test_only_pictures_are_in_the_file_and_no_metadata(tmp_path: Path):
     with av.open(str(tmp_path / "v.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
-        assert set(container.metadata) <= {"major_brand", "minor_version", "compatible_brands", "encoder"}
+        assert set(container.metadata) <= {
+            "major_brand",
+            "minor_version",
+            "compatible_brands",
+            "encoder",
+        }
 
 
 def test_the_index_comes_first_so_that_browsers_can_start(tmp_path: Path):
@@ -98,7 +113,9 @@ def test_the_index_comes_first_so_that_browsers_can_start(tmp_path: Path):
 
 
 def test_frames_bring_their_own_times(tmp_path: Path):
-    write_video(tmp_path / "v.mp4", [Frame(5, 0.2, numbered(0)), Frame(6, 0.7, numbered(1))], fps=None)
+    write_video(
+        tmp_path / "v.mp4", [Frame(5, 0.2, numbered(0)), Frame(6, 0.7, numbered(1))], fps=None
+    )
     with open_frames(tmp_path / "v.mp4") as source:
         assert [frame.time for frame in source] == pytest.approx([0, 0.5], abs=1e-4)
 

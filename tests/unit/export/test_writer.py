@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from footage import FAST, Clip, number_of, numbered, packets
-from sam2s.data.annotations import open_annotations
-from sam2s.data.frames import FrameSource, open_frames
 from sam2s.errors import DamagedSource, InputError
 from sam2s.export import writer as writer_module
 from sam2s.export.tracks import read_tracks
 from sam2s.export.writer import Output, ResultWriter, folder_name
+from sam2s.masklets.annotations import open_annotations
+from sam2s.media.frames import FrameSource, open_frames
 from sam2s.types import Frame, FrameResult
 
 RUN = {"model": "nano", "memory": "diverse"}
@@ -26,10 +26,14 @@ def look(frame: Frame) -> FrameResult:
     one, two = np.zeros(frame.size, bool), np.zeros(frame.size, bool)
     one[20:40, frame.index : frame.index + 20] = True
     two[30:60, 15:45] = frame.index % 2 == 0
-    return FrameResult(frame.index, frame.time, {1: one, 2: two}, {1: 0.9, 2: 0.3}, {1: 0.8, 2: 0.1})
+    return FrameResult(
+        frame.index, frame.time, {1: one, 2: two}, {1: 0.9, 2: 0.3}, {1: 0.8, 2: 0.1}
+    )
 
 
-def run(source: FrameSource, output: Output, then: Callable[[int], None] = lambda index: None) -> ResultWriter:
+def run(
+    source: FrameSource, output: Output, then: Callable[[int], None] = lambda index: None
+) -> ResultWriter:
     with source, ResultWriter(output, source, RUN) as writer:
         for frame in source:
             then(frame.index)
@@ -60,9 +64,14 @@ def test_a_whole_run(kind: str, tmp_path: Path):
     writer = run(open_frames(video(tmp_path)), Output(out, kind, overlay))
     names = [f"{i:05d}.png" for i in range(12)]
     folders = ["001/", "002/"] if kind == "sav" else [""]
-    assert everything(out) == {f"Annotations/op_1/{f}{n}" for f in folders for n in names} | {"tracks.json"}
+    assert everything(out) == {f"Annotations/op_1/{f}{n}" for f in folders for n in names} | {
+        "tracks.json"
+    }
     assert (writer.frames, writer.video) == (12, "op_1")
-    assert (writer.masks_folder, writer.tracks_file) == (out / "Annotations" / "op_1", out / "tracks.json")
+    assert (writer.masks_folder, writer.tracks_file) == (
+        out / "Annotations" / "op_1",
+        out / "tracks.json",
+    )
 
     masks, tracks = open_annotations(writer.masks_folder), read_tracks(writer.tracks_file)
     assert (tracks.source.name, tracks.source.width, tracks.source.height, tracks.source.fps) == (
@@ -82,8 +91,12 @@ def test_a_whole_run(kind: str, tmp_path: Path):
 
     with open_frames(overlay) as source:
         shown = list(source)
-    assert [number_of(frame.image) for frame in shown[::2]] == list(range(0, 12, 2))  # else "absent" covers it
-    assert [frame.time for frame in shown] == pytest.approx([frame.time for frame in tracks.frames], abs=1e-4)
+    assert [number_of(frame.image) for frame in shown[::2]] == list(
+        range(0, 12, 2)
+    )  # else "absent" covers it
+    assert [frame.time for frame in shown] == pytest.approx(
+        [frame.time for frame in tracks.frames], abs=1e-4
+    )
     assert everything(tmp_path / "shown") == {"overlay.mp4"}
     assert bool(writer.notes) == (kind == "davis")
 
@@ -142,7 +155,9 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["sav", "davis"])
-def test_an_interrupt_within_a_frame_takes_that_frame_back(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupt_within_a_frame_takes_that_frame_back(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Its masks are on disk already, its line in tracks.json is not."""
     drawn = []
 
@@ -158,10 +173,14 @@ def test_an_interrupt_within_a_frame_takes_that_frame_back(kind: str, tmp_path: 
         run(open_frames(video(tmp_path)), Output(out, kind, tmp_path / "o.mp4"))
     assert drawn == [0, 1, 2, 3, 4, 5]
     assert len(read_tracks(out / "tracks.json").frames) == 5
-    assert open_annotations(out / "Annotations" / "op_1").frames(1) == [f"{i:05d}" for i in range(5)]
+    assert open_annotations(out / "Annotations" / "op_1").frames(1) == [
+        f"{i:05d}" for i in range(5)
+    ]
 
 
-@pytest.mark.parametrize("error", [InputError("prompt on frame 90: the source ends at 11"), RuntimeError("bug")])
+@pytest.mark.parametrize(
+    "error", [InputError("prompt on frame 90: the source ends at 11"), RuntimeError("bug")]
+)
 def test_after_any_other_error_nothing_is_left(error: Exception, tmp_path: Path):
     path, out = video(tmp_path), tmp_path / "out"
     with pytest.raises(type(error)):
@@ -170,16 +189,25 @@ def test_after_any_other_error_nothing_is_left(error: Exception, tmp_path: Path)
     assert not out.exists()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), DamagedSource("broken at frame 0", 0, None)])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), DamagedSource("broken at frame 0", 0, None)]
+)
 def test_a_break_before_the_first_frame_leaves_nothing(error: BaseException, tmp_path: Path):
     path = video(tmp_path)
     with pytest.raises(type(error)):
-        run(open_frames(path), Output(tmp_path / "out", overlay=tmp_path / "o.mp4"), fail_at(0, error))
+        run(
+            open_frames(path),
+            Output(tmp_path / "out", overlay=tmp_path / "o.mp4"),
+            fail_at(0, error),
+        )
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_run_without_frames_leaves_nothing(tmp_path: Path):
-    with open_frames([numbered(0)]) as source, ResultWriter(Output(tmp_path / "out"), source, RUN) as writer:
+    with (
+        open_frames([numbered(0)]) as source,
+        ResultWriter(Output(tmp_path / "out"), source, RUN) as writer,
+    ):
         pass
     assert writer.frames == 0
     assert not (tmp_path / "out").exists()
@@ -212,7 +240,7 @@ def test_a_folder_that_was_there_stays_when_a_run_fails(tmp_path: Path):
     assert list(out.iterdir()) == []
 
 
-# ---------------------------------------------------------------------------------------------- what is there already
+# ---------------------------------------- what is there already
 
 
 def test_another_run_on_the_same_source_replaces_the_results(tmp_path: Path):
@@ -220,12 +248,14 @@ def test_another_run_on_the_same_source_replaces_the_results(tmp_path: Path):
     run(open_frames(path), Output(out, "davis"))
     with pytest.raises(RuntimeError):
         run(open_frames(path), Output(out), fail_at(3, RuntimeError()))
-    assert len(open_annotations(out / "Annotations" / "op_1").frames(1)) == 12  # a failing run keeps the earlier one
+    assert (
+        len(open_annotations(out / "Annotations" / "op_1").frames(1)) == 12
+    )  # a failing run keeps the earlier one
     with pytest.raises(KeyboardInterrupt):
         run(open_frames(path), Output(out), fail_at(3, KeyboardInterrupt()))
-    assert everything(out) == {f"Annotations/op_1/00{i}/0000{f}.png" for i in (1, 2) for f in range(3)} | {
-        "tracks.json"
-    }
+    assert everything(out) == {
+        f"Annotations/op_1/00{i}/0000{f}.png" for i in (1, 2) for f in range(3)
+    } | {"tracks.json"}
 
 
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path):
@@ -243,7 +273,9 @@ def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path):
 def test_results_of_another_source_are_not_replaced(tmp_path: Path):
     path, out = video(tmp_path), tmp_path / "out"
     run(open_frames(path), Output(out))
-    with pytest.raises(InputError, match=r"holds results of 'op 1\.mp4'; choose another folder for 'array'"):
+    with pytest.raises(
+        InputError, match=r"holds results of 'op 1\.mp4'; choose another folder for 'array'"
+    ):
         run(open_frames([numbered(0)]), Output(out))
     (out / "tracks.json").write_text("my own notes")
     with pytest.raises(InputError, match="not of an earlier run; choose another folder"):
@@ -302,23 +334,36 @@ def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.Monk
     assert "No space left" in tracks.broke_at.reason
 
 
-# ---------------------------------------------------------------------------------------------- sources of all kinds
+# ---------------------------------------- sources of all kinds
 
 
 def test_tracking_that_begins_late(tmp_path: Path):
-    with open_frames(video(tmp_path)) as source, ResultWriter(Output(tmp_path / "out"), source, RUN) as writer:
+    with (
+        open_frames(video(tmp_path)) as source,
+        ResultWriter(Output(tmp_path / "out"), source, RUN) as writer,
+    ):
         for frame in source.frames(9):
             writer.write(frame, look(frame))
-    assert [frame.index for frame in read_tracks(tmp_path / "out" / "tracks.json").frames] == [9, 10, 11]
+    assert [frame.index for frame in read_tracks(tmp_path / "out" / "tracks.json").frames] == [
+        9,
+        10,
+        11,
+    ]
     assert open_annotations(writer.masks_folder).frames(1) == ["00009", "00010", "00011"]
 
 
 def test_objects_that_come_and_go(tmp_path: Path):
-    with open_frames([numbered(i) for i in range(3)]) as source, ResultWriter(Output(tmp_path), source, {}) as writer:
+    with (
+        open_frames([numbered(i) for i in range(3)]) as source,
+        ResultWriter(Output(tmp_path), source, {}) as writer,
+    ):
         for frame in source:
             full = np.ones(frame.size, bool)
             writer.write(
-                frame, FrameResult(frame.index, None, {frame.index: full}, {frame.index: 1.0}, {frame.index: 1.0})
+                frame,
+                FrameResult(
+                    frame.index, None, {frame.index: full}, {frame.index: 1.0}, {frame.index: 1.0}
+                ),
             )
     masks = open_annotations(tmp_path / "Annotations" / "array")
     assert [masks.frames(i) for i in masks.ids()] == [["00000"], ["00001"], ["00002"]]

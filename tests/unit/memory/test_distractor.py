@@ -63,7 +63,9 @@ def test_only_trusted_frames_become_anchors(doubtful):
 
 
 def test_area_may_change_by_a_fifth():
-    assert anchors(Distractor().admit(tracked(8), remember(8, sighting(boxed(10, 10, 10, 12), FAR)))) == [8]
+    assert anchors(
+        Distractor().admit(tracked(8), remember(8, sighting(boxed(10, 10, 10, 12), FAR)))
+    ) == [8]
 
 
 def test_anchors_are_spaced_and_the_oldest_leaves():
@@ -117,7 +119,9 @@ def test_the_bank_stays_small(frames, appearances, places):
     rule = Distractor(appearances=appearances, anchors=places)
     bank = rule.admit(Bank(), remember(0, sighting(OBJECT), source=Source.PROMPTED))
     for time, (iou, logit, width, lured) in enumerate(frames, start=1):
-        seen = sighting(boxed(10, 10, width, 10), FAR if lured else NEAR, ious=(iou, 0.3), logit=logit)
+        seen = sighting(
+            boxed(10, 10, width, 10), FAR if lured else NEAR, ious=(iou, 0.3), logit=logit
+        )
         bank = rule.admit(bank, remember(time, seen))
         assert len(bank.candidates) <= appearances
         assert len(bank.long_term) <= places - 1

@@ -16,7 +16,13 @@ def test_box_of_a_mask():
 
 @pytest.mark.parametrize(
     ("other", "iou"),
-    [([0, 0, 4, 4], 1.0), ([2, 0, 6, 4], 1 / 3), ([4, 0, 8, 4], 0.0), ([9, 9, 12, 12], 0.0), ([1, 1, 3, 3], 0.25)],
+    [
+        ([0, 0, 4, 4], 1.0),
+        ([2, 0, 6, 4], 1 / 3),
+        ([4, 0, 8, 4], 0.0),
+        ([9, 9, 12, 12], 0.0),
+        ([1, 1, 3, 3], 0.25),
+    ],
 )
 def test_box_iou(other, iou):
     assert box_iou(np.array([0.0, 0, 4, 4]), np.array(other, float)) == pytest.approx(iou)

@@ -16,7 +16,15 @@ from sam2s.types import LONG_TERM_SLOT, Memory, MemoryConfig, Source
 
 
 def memory(time, feature, *, source=Source.TRACKED, iou=0.99, logit=1.0):
-    return Memory(time, source, torch.zeros(1), torch.zeros(1), logit, iou, torch.tensor(feature).view(2, 1, 1))
+    return Memory(
+        time,
+        source,
+        torch.zeros(1),
+        torch.zeros(1),
+        logit,
+        iou,
+        torch.tensor(feature).view(2, 1, 1),
+    )
 
 
 def fill(policy, bank, start, features):
@@ -69,7 +77,10 @@ def test_long_term_pointers_join_once():
 
 
 def test_forget_on_correction_drops_what_was_tracked():
-    for policy in (Recent(forget_on_correction=True), Diverse(Recent(forget_on_correction=True), candidates=2)):
+    for policy in (
+        Recent(forget_on_correction=True),
+        Diverse(Recent(forget_on_correction=True), candidates=2),
+    ):
         bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
         bank = fill(policy, bank, 1, [[1.0, 0.0]] * 9)
         bank = policy.admit(bank, memory(10, [1.0, 0.0], source=Source.PROMPTED))
@@ -87,9 +98,18 @@ def test_a_second_prompt_on_a_frame_replaces_the_first():
 
 def test_make_policy_passes_every_constant():
     config = MemoryConfig(
-        rule="diverse", recent_maps=4, pointers=8, stride=2, iou_threshold=0.7, candidates=3, long_term=2,
-        similarity="pooled", long_term_pointers=True, future_pointers=True, forget_on_correction=True,
-    )  # fmt: skip
+        rule="diverse",
+        recent_maps=4,
+        pointers=8,
+        stride=2,
+        iou_threshold=0.7,
+        candidates=3,
+        long_term=2,
+        similarity="pooled",
+        long_term_pointers=True,
+        future_pointers=True,
+        forget_on_correction=True,
+    )
     recent = Recent(4, 8, 2, True, True)
     assert make_policy(config) == Diverse(recent, 0.7, 3, 2, True, True)
     assert make_policy(replace(config, rule="recent")) == recent
@@ -100,7 +120,10 @@ def test_make_policy_passes_every_constant():
     [
         (
             MemoryConfig(rule="elephant"),
-            "unknown name 'elephant'; use one of distractor, diverse, pruned, recent, samurai, tree",
+            (
+                "unknown name 'elephant'; use one of distractor, diverse, pruned, recent, samurai,"
+                " tree"
+            ),
         ),
         (MemoryConfig(similarity="l2"), "expected flat or pooled"),
         (MemoryConfig(stride=0), "stride: expected at least 1"),

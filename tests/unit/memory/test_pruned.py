@@ -42,7 +42,13 @@ def test_of_six_frames_the_two_most_like_the_newest_are_not_recalled():
 
 def test_the_others_keep_their_slots_and_every_pointer_stays():
     found = Pruned().select(fill(Pruned(), 90, 50, 10, 48, 80, 51), 7)
-    assert [(m.time, slot) for m, slot in found.maps] == [(0, CONDITIONING_SLOT), (1, 5), (3, 3), (5, 1), (6, 0)]
+    assert [(m.time, slot) for m, slot in found.maps] == [
+        (0, CONDITIONING_SLOT),
+        (1, 5),
+        (3, 3),
+        (5, 1),
+        (6, 0),
+    ]
     assert [age for _, age in found.pointers] == [7, 1, 2, 3, 4, 5, 6]
 
 
@@ -74,7 +80,11 @@ def test_it_keeps_what_sam_2_keeps_and_may_forget():
 
 
 @settings(deadline=None, max_examples=60)
-@given(angles=st.lists(st.floats(0, 180), max_size=40), maps=st.integers(1, 6), dropped=st.integers(0, 7))
+@given(
+    angles=st.lists(st.floats(0, 180), max_size=40),
+    maps=st.integers(1, 6),
+    dropped=st.integers(0, 7),
+)
 def test_it_recalls_a_part_of_what_sam_2_recalls(angles, maps, dropped):
     rule, recent = Pruned(Recent(maps=maps), dropped), Recent(maps=maps)
     bank, now = fill(rule, *angles), len(angles) + 1

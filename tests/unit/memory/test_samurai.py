@@ -17,7 +17,8 @@ from sam2s.types import CONDITIONING_SLOT, Source
 
 
 def moving(frames: int, rule: Samurai | None = None) -> Bank:
-    """A box that moves right by 2 cells a frame, prompted on frame 0, tracked well on all later ones."""
+    """A box that moves right by 2 cells a frame, prompted on frame 0, tracked well on all later
+    ones."""
     rule = rule or Samurai()
     bank = rule.admit(Bank(), remember(0, sighting(boxed(0, 20, 8, 8)), source=Source.PROMPTED))
     for time in range(1, frames):

@@ -9,8 +9,8 @@ from sam2s.metrics.behaviour import Behaviour, Return, Sight, behaviour, sight, 
 
 
 def sights(states: str, fps: float | None = None, step: int = 1) -> list[Sight]:
-    """One letter a frame. In view: R right, o on another object, w wrong, _ no mask. Absent: O on another object,
-    F a mask elsewhere, - no mask."""
+    """One letter a frame. In view: R right, o on another object, w wrong, _ no mask. Absent: O on
+    another object, F a mask elsewhere, - no mask."""
     return [
         Sight(
             index=step * i,
@@ -49,7 +49,10 @@ def test_swaps(states: str, swaps: int) -> None:
         ("RR--RR", [Return(0, None, True)]),
         ("R-_wR", [Return(2, None, True)]),
         ("R-ww", [Return(1, None, False)]),  # the annotation ends before it is found
-        ("R-w-wwR", [Return(0, None, False), Return(2, None, True)]),  # left again before it was found
+        (
+            "R-w-wwR",
+            [Return(0, None, False), Return(2, None, True)],
+        ),  # left again before it was found
         ("--R", [Return(0, None, True)]),  # it left at once after the prompt
         ("RR--", []),
         ("wwww", []),  # lost, but it never left
@@ -75,7 +78,11 @@ def test_shares_and_medians() -> None:
     assert found.missed == 1
     assert found.miss_rate == pytest.approx(1 / 11)
     nothing = behaviour(sights("RR"))
-    assert (nothing.share_recovered, nothing.frames_to_recover, nothing.false_presence) == (None, None, None)
+    assert (nothing.share_recovered, nothing.frames_to_recover, nothing.false_presence) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_sums_and_json() -> None:

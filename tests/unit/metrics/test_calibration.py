@@ -39,7 +39,9 @@ def test_certain_and_right_is_perfect_and_certain_and_wrong_is_worst():
 def test_curves_add_up_to_the_curve_of_all_pixels():
     rng = np.random.default_rng(0)
     prob, target = rng.random((6, 8)), rng.random((6, 8)) < 0.5
-    parts = reliability(prob[:2], target[:2]) + reliability(prob[2:], target[2:]) + empty_reliability()
+    parts = (
+        reliability(prob[:2], target[:2]) + reliability(prob[2:], target[2:]) + empty_reliability()
+    )
     whole = reliability(prob, target)
     assert parts.ece == pytest.approx(whole.ece)
     assert parts.count.sum() == 48
@@ -84,7 +86,9 @@ def test_boundary_reliability_is_that_of_the_band(seed, width):
     top, left = rng.integers(0, 16, 2)
     mask[top : top + rng.integers(0, 20), left : left + rng.integers(0, 24)] = True
     logits = rng.normal(0, 4, mask.shape).astype(np.float32)
-    whole = reliability(1 / (1 + np.exp(-logits.astype(np.float64))), mask, where=boundary_band(mask, width))
+    whole = reliability(
+        1 / (1 + np.exp(-logits.astype(np.float64))), mask, where=boundary_band(mask, width)
+    )
     found = boundary_reliability(logits, mask, width)
     assert np.array_equal(found.count, whole.count)
     assert np.allclose(found.confidence, whole.confidence)
@@ -92,7 +96,9 @@ def test_boundary_reliability_is_that_of_the_band(seed, width):
 
 
 def test_totals_json_and_equality():
-    one = Calibration(reliability(np.array([[0.2, 0.8]]), np.array([[False, True]])), empty_reliability())
+    one = Calibration(
+        reliability(np.array([[0.2, 0.8]]), np.array([[False, True]])), empty_reliability()
+    )
     both = total_calibration([one, None, one])
     assert both.every.pixels == 4
     assert both.found.pixels == 0

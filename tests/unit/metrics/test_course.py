@@ -23,7 +23,10 @@ def test_every_age_lies_in_its_bin_and_bins_follow_one_another() -> None:
 
 
 def test_means_count_every_object_once() -> None:
-    long = course([(age, Score(1.0, 0.5)) for age in (8, 9, 10)] + [(0, Score(0.0, 0.0)), (-1, Score(0.0, 0.0))])
+    long = course(
+        [(age, Score(1.0, 0.5)) for age in (8, 9, 10)]
+        + [(0, Score(0.0, 0.0)), (-1, Score(0.0, 0.0))]
+    )
     short = course([(8, Score(0.0, 0.1))])
     (point,) = mean_course([long, None, short])
     assert (point.first, point.last, point.objects, point.score.frames) == (8, 11, 2, 4)

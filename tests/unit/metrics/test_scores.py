@@ -1,4 +1,5 @@
-"""Conventions and errors of the metrics; their numbers are checked in tests/parity/test_davis.py."""
+"""Conventions and errors of the metrics; their numbers are checked in
+tests/parity/test_davis.py."""
 
 import time
 
@@ -24,7 +25,9 @@ def test_jaccard_by_hand() -> None:
     assert jaccard(np.zeros((4, 4), bool), np.zeros((4, 4), bool)) == 1.0
 
 
-@pytest.mark.parametrize(("shape", "radius"), [((480, 854), 8), ((512, 512), 6), ((256, 256), 3), ((3, 4), 1)])
+@pytest.mark.parametrize(
+    ("shape", "radius"), [((480, 854), 8), ((512, 512), 6), ((256, 256), 3), ((3, 4), 1)]
+)
 def test_tolerance_is_rounded_up(shape: tuple[int, int], radius: int) -> None:
     assert tolerance(shape) == radius
 
@@ -51,7 +54,9 @@ def test_dilation_is_a_disc(radius: int) -> None:
     edge = np.zeros((41, 37), bool)
     edge[20, 18] = True
     rows, cols = np.mgrid[:41, :37]
-    np.testing.assert_array_equal(dilate(edge, radius), (rows - 20) ** 2 + (cols - 18) ** 2 <= radius**2)
+    np.testing.assert_array_equal(
+        dilate(edge, radius), (rows - 20) ** 2 + (cols - 18) ** 2 <= radius**2
+    )
 
 
 def test_masks_must_be_bool_and_of_one_size() -> None:

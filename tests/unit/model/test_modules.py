@@ -26,7 +26,12 @@ def hiera(**changed: object) -> Hiera:
 
 def test_each_stage_halves_the_grid_and_doubles_the_width():
     stages = hiera()(torch.randn(2, 3, 96, 96))
-    assert [tuple(s.shape) for s in stages] == [(2, 8, 24, 24), (2, 16, 12, 12), (2, 32, 6, 6), (2, 64, 3, 3)]
+    assert [tuple(s.shape) for s in stages] == [
+        (2, 8, 24, 24),
+        (2, 16, 12, 12),
+        (2, 32, 6, 6),
+        (2, 64, 3, 3),
+    ]
 
 
 def reach(trunk: Hiera) -> torch.Tensor:
@@ -99,7 +104,8 @@ def test_prompt_tokens_end_with_an_empty_point():
 
 
 def test_a_click_at_a_cells_centre_has_the_cells_code():
-    """Clicks and image cells share one code. Pixel 7.5 (centre 8) is the middle of the first cell of 16 pixels."""
+    """Clicks and image cells share one code. Pixel 7.5 (centre 8) is the middle of the first cell
+    of 16 pixels."""
     encoder = PromptEncoder(16)
     encoder.label_embed.data.zero_()
     coords = torch.tensor([[[7.5, 7.5], [39.5, 23.5]]])
@@ -113,7 +119,10 @@ def test_without_a_mask_the_dense_code_is_one_vector():
     encoder = PromptEncoder(16)
     _, none = encoder(PromptBatch.none(2), 64)
     _, some = encoder(
-        PromptBatch(torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.long), torch.randn(2, 16, 16)), 64
+        PromptBatch(
+            torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.long), torch.randn(2, 16, 16)
+        ),
+        64,
     )
     assert none.shape == (1, 16, 1, 1)
     assert some.shape == (2, 16, 4, 4)

@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from sam2s.errors import InputError
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S, build_model
-from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Decoded, Features, MemoryBatch, PromptBatch, take_rows
+from sam2s.types import (
+    CONDITIONING_SLOT,
+    LONG_TERM_SLOT,
+    Decoded,
+    Features,
+    MemoryBatch,
+    PromptBatch,
+    take_rows,
+)
 
 SIZE = 64
 GRID = SIZE // 16
@@ -33,7 +41,9 @@ def frame(model: SAM2S, rows: int, size: int = SIZE) -> Features:
     return model.encode(torch.randn(1, 3, size, size)).expand(rows)
 
 
-def memory(model: SAM2S, rows: int, maps: int = 3, pointers: int = 2, grid: int = GRID) -> MemoryBatch:
+def memory(
+    model: SAM2S, rows: int, maps: int = 3, pointers: int = 2, grid: int = GRID
+) -> MemoryBatch:
     config = model.config
     return MemoryBatch(
         maps=torch.randn(rows, maps, config.memory_dim, grid, grid),
@@ -46,7 +56,9 @@ def memory(model: SAM2S, rows: int, maps: int = 3, pointers: int = 2, grid: int 
 
 
 def clicks(rows: int, points: int, mask: Tensor | None = None) -> PromptBatch:
-    return PromptBatch(torch.rand(rows, points, 2) * SIZE, torch.ones(rows, points, dtype=torch.long), mask)
+    return PromptBatch(
+        torch.rand(rows, points, 2) * SIZE, torch.ones(rows, points, dtype=torch.long), mask
+    )
 
 
 def no_binarize(rows: int) -> Tensor:
@@ -61,7 +73,7 @@ def set_presence(model: SAM2S, logit: float) -> None:
         last.bias.fill_(logit)
 
 
-# --------------------------------------------------------------------------- shapes, sizes, precision
+# ---------------------------------------- shapes, sizes, precision
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -86,7 +98,9 @@ def test_shapes_at_any_size_divisible_by_32(model: SAM2S, rows: int, size: int):
         assert torch.isfinite(maps).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 64, 96), (1, 3, 80, 80), (1, 1, 64, 64), (3, 64, 64), (1, 3, 0, 0)])
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 64, 96), (1, 3, 80, 80), (1, 1, 64, 64), (3, 64, 64), (1, 3, 0, 0)]
+)
 def test_encode_refuses_other_shapes(model: SAM2S, shape: tuple[int, ...]):
     with pytest.raises(InputError, match=r"multiple of 32; resize it first"):
         model.encode(torch.zeros(shape))
@@ -120,22 +134,38 @@ def test_gradients_reach_every_parameter(model: SAM2S):
         PromptBatch(torch.rand(2, 4, 2), torch.arange(4).expand(2, 4)),
     ):
         loss = loss + _sum(model.decode(model.recall(features, long_term), prompts, fallback=False))
-    absent = replace(model.adopt(features, torch.ones(2, SIZE, SIZE)), object_logits=torch.tensor([-1.0, 1.0]))
-    loss = loss + _sum(absent) + model.memorize(features, absent, binarize=no_binarize(2)).square().sum()
+    absent = replace(
+        model.adopt(features, torch.ones(2, SIZE, SIZE)), object_logits=torch.tensor([-1.0, 1.0])
+    )
+    loss = (
+        loss
+        + _sum(absent)
+        + model.memorize(features, absent, binarize=no_binarize(2)).square().sum()
+    )
     loss = loss + model.adopt(features, torch.zeros(2, SIZE, SIZE)).pointer.square().sum()
     loss.backward()
-    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    without = [
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
     assert without == []
 
 
 def _sum(decoded: Decoded) -> Tensor:
     """A scalar to which every field contributes unevenly."""
-    parts = [decoded.candidate_logits, decoded.candidate_ious, decoded.object_logits, decoded.pointer]
-    return sum((p * torch.linspace(0.5, 1.5, p.numel()).view(p.shape)).square().sum() for p in parts)
+    parts = [
+        decoded.candidate_logits,
+        decoded.candidate_ious,
+        decoded.object_logits,
+        decoded.pointer,
+    ]
+    return sum(
+        (p * torch.linspace(0.5, 1.5, p.numel()).view(p.shape)).square().sum() for p in parts
+    )
 
 
 def test_a_new_model_sees_every_object():
-    """Masks of absent objects get no gradient, so a model must not start by calling everything absent."""
+    """Masks of absent objects get no gradient, so a model must not start by calling everything
+    absent."""
     torch.manual_seed(3)
     model = build_model(preset("nano", image_size=SIZE))
     decoded = model.decode(model.recall(frame(model, 8), memory(model, 8)), clicks(8, 1))
@@ -146,8 +176,12 @@ def test_a_new_model_sees_every_object():
 def test_training_mode_changes_nothing_without_dropout(model: SAM2S):
     features, recalled, prompts = frame(model, 2), memory(model, 2), clicks(2, 2)
     for fallback in (True, False):
-        training = model.train().decode(model.recall(features, recalled), prompts, fallback=fallback)
-        evaluating = model.eval().decode(model.recall(features, recalled), prompts, fallback=fallback)
+        training = model.train().decode(
+            model.recall(features, recalled), prompts, fallback=fallback
+        )
+        evaluating = model.eval().decode(
+            model.recall(features, recalled), prompts, fallback=fallback
+        )
         assert torch.equal(training.mask_logits, evaluating.mask_logits)
 
 
@@ -157,17 +191,23 @@ def test_dropout_and_stochastic_depth_are_alive_in_training():
     image = torch.randn(1, 3, SIZE, SIZE)
     assert not torch.equal(model.encode(image).stride16, model.encode(image).stride16)
     features, recalled = frame(model, 1), memory(model, 1)
-    assert not torch.equal(model.recall(features, recalled).stride16, model.recall(features, recalled).stride16)
+    assert not torch.equal(
+        model.recall(features, recalled).stride16, model.recall(features, recalled).stride16
+    )
     model.eval()
     assert torch.equal(model.encode(image).stride16, model.encode(image).stride16)
-    assert torch.equal(model.recall(features, recalled).stride16, model.recall(features, recalled).stride16)
+    assert torch.equal(
+        model.recall(features, recalled).stride16, model.recall(features, recalled).stride16
+    )
 
 
 def test_training_works_after_inference(model: SAM2S):
     """Codes are cached; a cache filled in inference mode must not break the next backward pass."""
     with torch.inference_mode():
         model.decode(model.recall(frame(model, 1, 224), memory(model, 1, grid=14)), clicks(1, 1))
-    decoded = model.decode(model.recall(frame(model, 1, 224), memory(model, 1, grid=14)), clicks(1, 1))
+    decoded = model.decode(
+        model.recall(frame(model, 1, 224), memory(model, 1, grid=14)), clicks(1, 1)
+    )
     decoded.candidate_logits.sum().backward()
 
 
@@ -208,8 +248,12 @@ def test_a_row_does_not_depend_on_its_neighbours(model: SAM2S):
         alone = model.decode(one, take_rows(prompts, [row]))
         for spec in fields(Decoded):
             mine, theirs = getattr(together, spec.name), getattr(alone, spec.name)
-            assert mine is theirs is None or torch.allclose(mine[row], theirs[0], atol=1e-4), spec.name
-        single = model.memorize(take_rows(features, [row]), alone, binarize=torch.tensor([row == 0]))
+            assert mine is theirs is None or torch.allclose(mine[row], theirs[0], atol=1e-4), (
+                spec.name
+            )
+        single = model.memorize(
+            take_rows(features, [row]), alone, binarize=torch.tensor([row == 0])
+        )
         assert torch.allclose(maps[row], single[0], atol=1e-4)
 
 
@@ -262,7 +306,9 @@ def test_what_is_not_in_use_does_not_count(model: SAM2S):
     full.pointer_mask[:, 2:] = False
     full.maps[:, 2:] = 1e6
     full.pointers[:, 2:] = -1e6
-    assert torch.allclose(model.recall(features, full).stride16, model.recall(features, part).stride16, atol=1e-5)
+    assert torch.allclose(
+        model.recall(features, full).stride16, model.recall(features, part).stride16, atol=1e-5
+    )
 
 
 def recall_in_slot(model: SAM2S, slot: int) -> Tensor:
@@ -284,8 +330,12 @@ def test_long_term_memories_take_the_conditioning_slot_elsewhere():
     model = build_model(preset("nano", image_size=SIZE, long_term_embedding=False))
     model.memory_attention.slot_embed.data.normal_()
     assert model.memory_attention.slot_embed.shape[0] == CONDITIONING_SLOT + 1
-    assert torch.equal(recall_in_slot(model, LONG_TERM_SLOT), recall_in_slot(model, CONDITIONING_SLOT))
-    assert not torch.allclose(recall_in_slot(model, 0), recall_in_slot(model, CONDITIONING_SLOT), atol=1e-3)
+    assert torch.equal(
+        recall_in_slot(model, LONG_TERM_SLOT), recall_in_slot(model, CONDITIONING_SLOT)
+    )
+    assert not torch.allclose(
+        recall_in_slot(model, 0), recall_in_slot(model, CONDITIONING_SLOT), atol=1e-3
+    )
 
 
 def test_ages_of_pointers_are_signed(model: SAM2S):
@@ -310,7 +360,9 @@ def test_three_candidates_up_to_one_point(model: SAM2S, points: int, candidates:
 
 
 @pytest.mark.parametrize(("threshold", "gives_way"), [(0.0, False), (2.0, True)])
-def test_the_config_says_when_the_single_candidate_gives_way(model: SAM2S, threshold: float, gives_way: bool):
+def test_the_config_says_when_the_single_candidate_gives_way(
+    model: SAM2S, threshold: float, gives_way: bool
+):
     model.config = replace(model.config, stability_threshold=threshold)
     features = model.recall(frame(model, 2), None)
     two = PromptBatch(torch.rand(2, 2, 2) * SIZE, torch.ones(2, 2, dtype=torch.long))
@@ -329,7 +381,8 @@ def test_absent_objects_have_no_mask_and_the_no_object_pointer(model: SAM2S):
 
 
 def test_fallback_takes_mask_and_iou_but_not_the_token(model: SAM2S):
-    """An unstable single mask gives way to the best of three; with ``fallback=False`` (training) it stays."""
+    """An unstable single mask gives way to the best of three; with ``fallback=False`` (training) it
+    stays."""
     set_presence(model, 1.0)
     model.config = replace(model.config, stability_threshold=0.98)  # nano has none
     head = model.mask_decoder.mask_heads[0].last
@@ -381,7 +434,8 @@ def test_a_given_mask_is_the_answer(model: SAM2S):
 
 
 def test_a_given_mask_that_the_decoder_does_not_see_has_no_pointer(model: SAM2S):
-    """As in SAM 2: presence comes from the mask, but its pointer passes the decoder's gate as well."""
+    """As in SAM 2: presence comes from the mask, but its pointer passes the decoder's gate as
+    well."""
     set_presence(model, -1.0)
     adopted = model.adopt(frame(model, 1), torch.ones(1, SIZE, SIZE))
     assert adopted.object_logits.tolist() == [10]
@@ -407,7 +461,11 @@ def seen_masks(model: SAM2S, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 
 def some_answer(model: SAM2S, features: Features, rows: int) -> Decoded:
     decoded = model.decode(features, PromptBatch.none(rows))
-    return replace(decoded, mask_logits=3 * torch.randn(rows, 4 * GRID, 4 * GRID), object_logits=torch.ones(rows))
+    return replace(
+        decoded,
+        mask_logits=3 * torch.randn(rows, 4 * GRID, 4 * GRID),
+        object_logits=torch.ones(rows),
+    )
 
 
 def test_masks_are_scaled_and_made_hard_row_by_row(model: SAM2S, seen_masks: list[Tensor]):
@@ -433,4 +491,6 @@ def test_absence_is_written_on_the_map(model: SAM2S):
     gone = replace(answer, object_logits=torch.tensor([1.0, -1.0]))
     absent = model.memorize(features, gone, binarize=no_binarize(2))
     assert torch.equal(absent[0], present[0])
-    assert torch.allclose(absent[1] - present[1], model.no_object_map.view(-1, 1, 1).expand_as(absent[1]), atol=1e-5)
+    assert torch.allclose(
+        absent[1] - present[1], model.no_object_map.view(-1, 1, 1).expand_as(absent[1]), atol=1e-5
+    )

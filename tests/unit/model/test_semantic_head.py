@@ -1,4 +1,5 @@
-"""TSL in the network: where the token goes, what it sees, who sees it, and that without it nothing changes."""
+"""TSL in the network: where the token goes, what it sees, who sees it, and that without it nothing
+changes."""
 
 from __future__ import annotations
 
@@ -120,12 +121,19 @@ def test_it_attends_to_the_frame(named: SAM2S):
 def test_where_nothing_is_remembered_it_is_the_learnt_token(named: SAM2S):
     assert named.semantic_head is not None
     token = named.semantic_head.token
-    for memory in (None, replace(memories(), map_mask=torch.zeros(2, 2).bool(), pointer_mask=torch.zeros(2, 2).bool())):
+    for memory in (
+        None,
+        replace(
+            memories(), map_mask=torch.zeros(2, 2).bool(), pointer_mask=torch.zeros(2, 2).bool()
+        ),
+    ):
         semantic = named.recall(frames(named), memory).semantic
         assert semantic is not None
         assert torch.equal(semantic, token.expand(ROWS, -1))
     half = torch.tensor([[True, True], [False, False]])
-    mixed = named.recall(frames(named), replace(memories(), map_mask=half, pointer_mask=half)).semantic
+    mixed = named.recall(
+        frames(named), replace(memories(), map_mask=half, pointer_mask=half)
+    ).semantic
     full = named.recall(frames(named), memories()).semantic
     assert mixed is not None
     assert full is not None
@@ -152,14 +160,18 @@ def test_it_carries_no_rope(named: SAM2S, monkeypatch: pytest.MonkeyPatch):
 
     def spy(tokens, rope, count):
         out = rotate(tokens, rope, count)
-        turned.append((tokens.shape[2], count, torch.equal(out[:, :, count:], tokens[:, :, count:])))
+        turned.append(
+            (tokens.shape[2], count, torch.equal(out[:, :, count:], tokens[:, :, count:]))
+        )
         return out
 
     monkeypatch.setattr(attention, "rotate", spy)
     named.recall(frames(named), memories())
     cells, pointer_parts = GRID * GRID, 2 * SMALL.dim // SMALL.memory_dim
     queries_and_keys = [(cells + 1, cells)] * 3 + [(2 * cells + pointer_parts, 2 * cells)]
-    assert [(length, count) for length, count, _ in turned] == queries_and_keys * SMALL.memory_layers
+    assert [
+        (length, count) for length, count, _ in turned
+    ] == queries_and_keys * SMALL.memory_layers
     assert all(untouched for *_, untouched in turned)
 
 
@@ -191,8 +203,13 @@ def test_banks():
     assert torch.allclose(bank @ bank.T, torch.eye(5), atol=1e-6)
     assert torch.equal(bank, orthogonal_bank(5, 16, seed=3))
     assert not torch.equal(bank, orthogonal_bank(5, 16, seed=4))
-    kinds = {k: SemanticHead(4, classes=NAMES, bank=k, width=8, seed=0) for k in ("text", "orthogonal", "learnable")}
-    assert [k for k, head in kinds.items() if isinstance(head.text_embed, torch.nn.Parameter)] == ["learnable"]
+    kinds = {
+        k: SemanticHead(4, classes=NAMES, bank=k, width=8, seed=0)
+        for k in ("text", "orthogonal", "learnable")
+    }
+    assert [k for k, head in kinds.items() if isinstance(head.text_embed, torch.nn.Parameter)] == [
+        "learnable"
+    ]
     assert {tuple(head.state_dict()["text_embed"].shape) for head in kinds.values()} == {(3, 8)}
     assert torch.isnan(kinds["text"].text_embed).all()
 
@@ -244,7 +261,9 @@ def test_names_and_bank_travel_with_the_weights(tmp_path: Path, bank: str):
 
 
 def test_an_empty_text_bank_cannot_be_saved(tmp_path: Path):
-    model = small_model(config=replace(SMALL, semantic=SemanticConfig(NAMES, encoder="clip", width=8)))
+    model = small_model(
+        config=replace(SMALL, semantic=SemanticConfig(NAMES, encoder="clip", width=8))
+    )
     with pytest.raises(WeightsError, match=r"semantic_head\.text_embed: holds NaN"):
         save_model(model, tmp_path)
 
@@ -265,7 +284,10 @@ def test_rows_and_expansion_carry_the_token(named: SAM2S):
 
 def test_tracks_name_every_object(named: SAM2S, plain: SAM2S):
     rng = torch.Generator().manual_seed(0)
-    pictures = [torch.randint(0, 255, (48, 64, 3), generator=rng, dtype=torch.uint8).numpy() for _ in range(3)]
+    pictures = [
+        torch.randint(0, 255, (48, 64, 3), generator=rng, dtype=torch.uint8).numpy()
+        for _ in range(3)
+    ]
     given = torch.zeros(48, 64, dtype=torch.bool)
     given[10:30, 10:30] = True
     prompts = {0: {1: Points([[20, 20]], [1]), 2: Mask(given.numpy())}}

@@ -24,7 +24,9 @@ def test_equals_torch_with_and_without_gradients(masked: bool) -> None:
     torch.testing.assert_close(given, wanted)
     upstream = torch.randn_like(wanted)
     for want, got in zip(
-        torch.autograd.grad(wanted, wanted_in, upstream), torch.autograd.grad(given, given_in, upstream), strict=True
+        torch.autograd.grad(wanted, wanted_in, upstream),
+        torch.autograd.grad(given, given_in, upstream),
+        strict=True,
     ):
         torch.testing.assert_close(got, want)
     torch.testing.assert_close(attend(*_inputs(False), mask=mask), wanted.detach())

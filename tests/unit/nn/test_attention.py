@@ -9,7 +9,9 @@ from sam2s.nn.rope import axial_rope, rotate
 CPU = torch.device("cpu")
 
 
-def by_hand(layer: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+def by_hand(
+    layer: Attention, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+) -> torch.Tensor:
     """One head, no mask, written out."""
     q, k, v = layer.q_proj(query), layer.k_proj(key), layer.v_proj(value)
     weights = (q @ k.transpose(1, 2) / q.shape[-1] ** 0.5).softmax(dim=-1)
@@ -39,7 +41,9 @@ def test_masked_keys_do_not_count():
     layer = Attention(8, 2)
     query, key = torch.randn(1, 4, 8), torch.randn(1, 6, 8)
     mask = torch.tensor([1, 1, 1, 1, 0, 0]).bool().view(1, 1, 1, 6)
-    assert torch.allclose(layer(query, key, key, mask=mask), layer(query, key[:, :4], key[:, :4]), atol=1e-6)
+    assert torch.allclose(
+        layer(query, key, key, mask=mask), layer(query, key[:, :4], key[:, :4]), atol=1e-6
+    )
 
 
 def test_rope_turns_queries_and_the_leading_keys():

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sam2s.nn.blocks import MLP, ConvNeXtBlock, DropPath, LayerNorm2d, from_windows, init_weights, to_windows
+from sam2s.nn.blocks import (
+    MLP,
+    ConvNeXtBlock,
+    DropPath,
+    LayerNorm2d,
+    from_windows,
+    init_weights,
+    to_windows,
+)
 
 
 def test_layer_norm_2d_is_over_channels():
@@ -14,13 +22,19 @@ def test_layer_norm_2d_is_over_channels():
     norm.bias.data.normal_()
     x = torch.randn(2, 5, 3, 4)
     mean, variance = x.mean(1, keepdim=True), x.var(1, unbiased=False, keepdim=True)
-    expected = (x - mean) / (variance + 1e-6).sqrt() * norm.weight[:, None, None] + norm.bias[:, None, None]
+    expected = (x - mean) / (variance + 1e-6).sqrt() * norm.weight[:, None, None] + norm.bias[
+        :, None, None
+    ]
     assert torch.allclose(norm(x), expected, atol=1e-5)
 
 
 def test_mlp_layers_and_activation():
     mlp = MLP(3, 5, 5, 2)
-    assert [tuple(layer.weight.shape) for layer in (*mlp.hidden, mlp.last)] == [(5, 3), (5, 5), (2, 5)]
+    assert [tuple(layer.weight.shape) for layer in (*mlp.hidden, mlp.last)] == [
+        (5, 3),
+        (5, 5),
+        (2, 5),
+    ]
     x = torch.randn(4, 3)
     hidden = mlp.hidden[1](mlp.hidden[0](x).relu()).relu()
     assert torch.equal(mlp(x), mlp.last(hidden))

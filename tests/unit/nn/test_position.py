@@ -50,7 +50,8 @@ def test_cell_centres():
 
 
 def test_cached_codes_can_be_trained_through():
-    """A code first computed in inference mode must not be an inference tensor, which autograd refuses to save."""
+    """A code first computed in inference mode must not be an inference tensor, which autograd
+    refuses to save."""
     with torch.inference_mode():
         code = sine_grid(12, 5, 7, CPU)
     weight = torch.ones(1, requires_grad=True)

@@ -15,7 +15,9 @@ def complex_rotation(tokens: torch.Tensor, height: int, width: int) -> torch.Ten
     dim = tokens.shape[-1]
     frequency = 10000.0 ** (-torch.arange(0, dim, 4) / dim)
     cells = torch.arange(height * width)
-    angles = torch.cat([torch.outer(cells % width, frequency), torch.outer(cells // width, frequency)], dim=1)
+    angles = torch.cat(
+        [torch.outer(cells % width, frequency), torch.outer(cells // width, frequency)], dim=1
+    )
     pairs = torch.view_as_complex(tokens.unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
 

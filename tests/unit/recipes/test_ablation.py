@@ -33,22 +33,34 @@ def test_variants_share_everything_but_their_ideas() -> None:
         ("all", 0.5, 0.1, True, "diverse"),
     ],
 )
-def test_each_idea_is_where_its_name_says(name: str, diverse: float, tsl: float, softened: bool, memory: str) -> None:
+def test_each_idea_is_where_its_name_says(
+    name: str, diverse: float, tsl: float, softened: bool, memory: str
+) -> None:
     variant = find_variant(name)
     stage = ablation(variant, seed=1).stages[0]
-    assert (stage.diverse, stage.loss.tsl, stage.loss.soften is not None) == (diverse, tsl, softened)
+    assert (stage.diverse, stage.loss.tsl, stage.loss.soften is not None) == (
+        diverse,
+        tsl,
+        softened,
+    )
     assert variant.memory == memory
 
 
 def test_what_is_on_stills_differs_from_all_in_stills_alone() -> None:
     every, *others = (ablation(v, seed=1).stages[0] for v in (find_variant("all"), *ON_STILLS))
-    assert [(s.stills, s.still.growths) for s in others] == [(0.4, (0, 0)), (0.4, (0, 2)), (0.4, (0, 2))]
+    assert [(s.stills, s.still.growths) for s in others] == [
+        (0.4, (0, 0)),
+        (0.4, (0, 2)),
+        (0.4, (0, 2)),
+    ]
     assert others[2].still.zooming > 2 * others[1].still.zooming
     assert all(replace(s, stills=0.0, still=every.still) == every for s in others)
 
 
 def test_a_resting_encoder_is_the_only_difference() -> None:
-    awake, resting = (ablation(VARIANTS[0], seed=1, rest_encoder=rest).stages[0] for rest in (False, True))
+    awake, resting = (
+        ablation(VARIANTS[0], seed=1, rest_encoder=rest).stages[0] for rest in (False, True)
+    )
     assert resting == replace(awake, frozen=("image_encoder",))
 
 

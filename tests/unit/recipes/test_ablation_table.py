@@ -16,12 +16,16 @@ from sam2s.metrics import Score
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
-def test_table_has_mean_and_spread_and_leaves_open_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_has_mean_and_spread_and_leaves_open_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "path", [str(SCRIPTS), *sys.path])
     table = runpy.run_path(str(SCRIPTS / "ablation.py"))["table"]
     first = {"1": _result(49.0, 3, 10.0), "3": _result(51.0, 5, 12.0)}
     runs = {"1": _result(50.0, 1), "3": _result(54.0, 3), "4": _result(100.0, 2)}
-    lines = table({"sam2": {"seeds": first}, "all": {"seeds": runs}, "tsl": {"seeds": {}}}).splitlines()
+    lines = table(
+        {"sam2": {"seeds": first}, "all": {"seeds": runs}, "tsl": {"seeds": {}}}
+    ).splitlines()
     assert lines[2:] == [
         "| sam2 | 2 | 50.00 ± 1.41 | - | 4.00 ± 1.41 | 11.00 ± 1.41 |",
         "| all | 3 | 68.00 ± 27.78 | 2.00 ± 1.41 | 2.00 ± 1.00 | - |",

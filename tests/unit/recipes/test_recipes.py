@@ -1,4 +1,5 @@
-"""Recipes on a user's data: their defaults, the held-out videos, and the whole way from an order to a model."""
+"""Recipes on a user's data: their defaults, the held-out videos, and the whole way from an order to
+a model."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.model.presets import SemanticConfig
 from sam2s.recipes import recipe
 from sam2s.recipes.finetune import CLIP, LONG, STILLS, choose_held_out, finetune, survey
@@ -34,7 +35,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(small_model(), tmp_path_factory.mktemp("start") / "model")
 
 
-def folder_of(root: Path, lengths: dict[str, int], *, every: int = 1, name: str | None = "grasper") -> Path:
+def folder_of(
+    root: Path, lengths: dict[str, int], *, every: int = 1, name: str | None = "grasper"
+) -> Path:
     """Videos of so many frames with one sliding square, labelled on every ``every``-th frame."""
     info = VideoInfo(objects={1: ObjectInfo(name, "instrument")})
     with MaskletWriter(root) as writer:
@@ -52,9 +55,23 @@ def test_the_papers_recipe() -> None:
     config = recipe("sam2s_base_plus")
     (stage,) = config.stages
     assert from_json(TrainConfig, to_json(config)) == config
-    assert (config.model, config.pretrained, config.long_term) == ("facebook/sam2.1-hiera-base-plus", True, True)
-    assert (stage.size, stage.epochs, stage.lr, stage.diverse, stage.stills) == (512, 30.0, 1e-5, 0.5, 0.2)
-    assert (stage.sampler.frames, stage.diverse_sampler.long_term, stage.diverse_sampler.recent) == (8, 2, 5)
+    assert (config.model, config.pretrained, config.long_term) == (
+        "facebook/sam2.1-hiera-base-plus",
+        True,
+        True,
+    )
+    assert (stage.size, stage.epochs, stage.lr, stage.diverse, stage.stills) == (
+        512,
+        30.0,
+        1e-5,
+        0.5,
+        0.2,
+    )
+    assert (
+        stage.sampler.frames,
+        stage.diverse_sampler.long_term,
+        stage.diverse_sampler.recent,
+    ) == (8, 2, 5)
     assert (stage.loss.focal, stage.loss.tsl) == (20.0, 0.1)
     assert stage.loss.soften is not None
     assert (stage.loss.soften.size, stage.loss.soften.sigma) == (5, 1.0)
@@ -62,7 +79,10 @@ def test_the_papers_recipe() -> None:
     assert config.semantic.bank == "text"
     assert [(folder.root, folder.split) for folder in config.folders] == [("data/sa-sv", "train")]
     elsewhere = recipe("sam2s_base_plus", ("a", "b"), "mine.safetensors")
-    assert ([folder.root for folder in elsewhere.folders], elsewhere.model) == (["a", "b"], "mine.safetensors")
+    assert ([folder.root for folder in elsewhere.folders], elsewhere.model) == (
+        ["a", "b"],
+        "mine.safetensors",
+    )
 
 
 def test_recipes_that_name_their_data_take_none() -> None:
@@ -93,12 +113,19 @@ def test_many_long_videos(tmp_path: Path, start: Path) -> None:
 def test_few_short_videos(tmp_path: Path, start: Path) -> None:
     config = finetune([str(folder_of(tmp_path, {"a": 5, "b": 5, "c": 7}))], str(start))
     (stage,) = config.stages
-    assert (stage.sampler.frames, stage.diverse, stage.stills, config.long_term) == (5, 0.0, 0.0, False)
+    assert (stage.sampler.frames, stage.diverse, stage.stills, config.long_term) == (
+        5,
+        0.0,
+        0.0,
+        False,
+    )
     assert config.folders[0].held_out == ()
 
 
 def test_stills_and_sparse_videos(tmp_path: Path, start: Path) -> None:
-    only = finetune([str(folder_of(tmp_path / "stills", dict.fromkeys("abcde", 1)))], str(start)).stages[0]
+    only = finetune(
+        [str(folder_of(tmp_path / "stills", dict.fromkeys("abcde", 1)))], str(start)
+    ).stages[0]
     assert (only.sampler.frames, only.stills) == (CLIP, 1.0)
     sparse = folder_of(tmp_path / "sparse", {"a": 20}, every=10)
     both = finetune([str(tmp_path / "stills"), str(sparse)], str(start))
@@ -114,7 +141,9 @@ def test_a_fifth_of_the_videos_is_held_out_by_seed(tmp_path: Path) -> None:
     assert chosen == choose_held_out(surveys, 0)
     assert any(choose_held_out(surveys, seed) != chosen for seed in range(1, 6))
     assert all(
-        folder == root and name != "still" for seed in range(9) for folder, name in choose_held_out(surveys, seed)
+        folder == root and name != "still"
+        for seed in range(9)
+        for folder, name in choose_held_out(surveys, seed)
     )
 
 
@@ -132,16 +161,34 @@ def test_new_class_names_are_added_to_a_learnable_bank(tmp_path: Path) -> None:
     learnable = save_model(with_semantics(small_model(), known), tmp_path / "learnable")
     config = finetune([str(root)], str(learnable))
     assert config.semantic == replace(known, classes=("hook", "snare", "stapler"))
-    assert finetune([str(folder_of(tmp_path / "hook", {"a": 3}, name="hook"))], str(learnable)).semantic is None
+    assert (
+        finetune(
+            [str(folder_of(tmp_path / "hook", {"a": 3}, name="hook"))], str(learnable)
+        ).semantic
+        is None
+    )
 
 
-def test_from_an_order_to_a_better_judged_model(tmp_path: Path, start: Path, capsys: pytest.CaptureFixture) -> None:
+def test_from_an_order_to_a_better_judged_model(
+    tmp_path: Path, start: Path, capsys: pytest.CaptureFixture
+) -> None:
     root = folder_of(tmp_path / "data", {f"v{k}": 4 for k in range(4)})
-    quick = ("stages.0.epochs=none", "stages.0.steps=1", "stages.0.accumulate=1", "run.precision=fp32")
+    quick = (
+        "stages.0.epochs=none",
+        "stages.0.steps=1",
+        "stages.0.accumulate=1",
+        "run.precision=fp32",
+    )
     order = Order("finetune", tmp_path / "run", data=(str(root),), model=str(start), settings=quick)
     told: list[str] = []
     carry_out(replace(order, dry_run=True), told.append)
-    assert [line.split()[0] for line in told] == ["data:", "masks:", "objects", "stage", "estimate:"]
+    assert [line.split()[0] for line in told] == [
+        "data:",
+        "masks:",
+        "objects",
+        "stage",
+        "estimate:",
+    ]
     assert not (tmp_path / "run").exists()
     told.clear()
     folder = carry_out(order, told.append)

@@ -11,7 +11,8 @@ from sam2s.tracking.annotator import Click, box_around, center_click, random_cli
 
 
 def brute_depth(region: np.ndarray) -> np.ndarray:
-    """Distance of every region pixel to the nearest pixel outside, the border of the picture being outside."""
+    """Distance of every region pixel to the nearest pixel outside, the border of the picture being
+    outside."""
     outside = np.argwhere(~np.pad(region, 1))
     depth = np.zeros(region.shape)
     for y, x in np.argwhere(region):
@@ -61,7 +62,9 @@ def test_first_click_is_the_centre_and_the_border_counts_as_outside() -> None:
     assert center_click(mask) == Click(15, 10, positive=True)
     assert center_click(np.ones((9, 9), bool)) == Click(4, 4, positive=True)
     touching = np.zeros((9, 20), bool)
-    touching[:, :7] = True  # runs out of the picture on three sides: still its middle, not the border
+    touching[:, :7] = (
+        True  # runs out of the picture on three sides: still its middle, not the border
+    )
     assert center_click(touching) == Click(3, 3, positive=True)
 
 
@@ -124,7 +127,9 @@ def test_jittered_boxes_stay_near_and_inside_and_follow_the_generator() -> None:
     mask = np.zeros((100, 400), bool)
     mask[0:40, 20:380] = True
     boxes = np.array([box_around(mask, np.random.default_rng(seed)).xyxy for seed in range(200)])
-    assert np.abs(boxes - [20, 0, 379, 39]).max(axis=0) == pytest.approx([20, 3.9, 20, 3.9], rel=0.1)
+    assert np.abs(boxes - [20, 0, 379, 39]).max(axis=0) == pytest.approx(
+        [20, 3.9, 20, 3.9], rel=0.1
+    )
     assert (boxes >= 0).all()
     assert (boxes <= [399, 99, 399, 99]).all()
     np.testing.assert_array_equal(boxes[3], box_around(mask, np.random.default_rng(3)).xyxy)

@@ -1,4 +1,5 @@
-"""Rules that judge masks: what they see, and that their choice is what is shown, memorised and previewed."""
+"""Rules that judge masks: what they see, and that their choice is what is shown, memorised and
+previewed."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def decode(model):
     torch.manual_seed(0)
     c, h = model.config.dim, model.image_size // 16
     features = Features(
-        torch.randn(2, c, h, h), torch.randn(2, c // 4, 2 * h, 2 * h), torch.randn(2, c // 8, 4 * h, 4 * h)
+        torch.randn(2, c, h, h),
+        torch.randn(2, c // 4, 2 * h, 2 * h),
+        torch.randn(2, c // 8, 4 * h, 4 * h),
     )
     with torch.inference_mode():
         return model.decode(model.recall(features, None), PromptBatch.none(2))
@@ -53,7 +56,10 @@ def decode(model):
 def test_choosing_takes_mask_iou_and_pointer_along(model):
     decoded = decode(model)
     with torch.inference_mode():
-        same, other = model.choose(decoded, decoded.chosen), model.choose(decoded, (decoded.chosen + 1) % 3)
+        same, other = (
+            model.choose(decoded, decoded.chosen),
+            model.choose(decoded, (decoded.chosen + 1) % 3),
+        )
     assert torch.equal(same.mask_logits, decoded.mask_logits)
     assert torch.equal(same.pointer, decoded.pointer)
     for row, k in enumerate(other.chosen.tolist()):
@@ -78,7 +84,9 @@ def test_a_rule_that_agrees_with_the_decoder_changes_nothing(model, video):
     plain, judged = Tracker(model, "recent"), Tracker(model, Stubborn())
     for i, frame in enumerate(video[:5]):
         prompts = {1: CLICK} if i == 0 else None
-        np.testing.assert_array_equal(plain.step(frame, prompts).logits[1], judged.step(frame, prompts).logits[1])
+        np.testing.assert_array_equal(
+            plain.step(frame, prompts).logits[1], judged.step(frame, prompts).logits[1]
+        )
 
 
 def test_the_choice_is_shown_previewed_and_remembered(model, video):
@@ -93,7 +101,9 @@ def test_the_choice_is_shown_previewed_and_remembered(model, video):
     ours, theirs = judged.state.banks[1].tracked[-1], plain.state.banks[1].tracked[-1]
     assert ours.iou == seen.ious[1]
     assert theirs.iou == max(seen.ious)
-    assert seen.ious[1] < max(seen.ious), "the script needs a decoder that prefers another candidate"
+    assert seen.ious[1] < max(seen.ious), (
+        "the script needs a decoder that prefers another candidate"
+    )
     assert not torch.equal(ours.pointer, theirs.pointer)
     assert not np.array_equal(shown.logits[1], default.logits[1])
 

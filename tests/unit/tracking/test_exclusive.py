@@ -19,9 +19,13 @@ def test_the_more_certain_object_has_the_pixel(model, video):
     single = list(Tracker(model, exclusive=True).run(video, PROMPTS))
     assert any((r.masks[1] & r.masks[2]).any() for r in shared)  # else nothing is shown here
     for a, b in zip(shared, single, strict=True):
-        logits = logits_to_source(torch.from_numpy(np.stack([a.logits[i] for i in (1, 2, 3)])), (48, 80)).numpy()
+        logits = logits_to_source(
+            torch.from_numpy(np.stack([a.logits[i] for i in (1, 2, 3)])), (48, 80)
+        ).numpy()
         for k, i in enumerate((1, 2, 3)):
-            np.testing.assert_array_equal(a.logits[i], b.logits[i])  # what is remembered is the same
+            np.testing.assert_array_equal(
+                a.logits[i], b.logits[i]
+            )  # what is remembered is the same
             np.testing.assert_array_equal(b.masks[i], a.masks[i] & (logits.argmax(0) == k))
         stacked = np.stack(list(b.masks.values()))
         assert stacked.sum(0).max() <= 1

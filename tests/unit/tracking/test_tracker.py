@@ -1,4 +1,5 @@
-"""The tracker: prompts on any frame, undo, batching, reverse, and errors that leave the state alone."""
+"""The tracker: prompts on any frame, undo, batching, reverse, and errors that leave the state
+alone."""
 
 from __future__ import annotations
 
@@ -114,7 +115,9 @@ def test_correction_changes_this_and_later_frames(model, video):
 
 
 def test_objects_are_batched_and_independent(model, video):
-    together = list(Tracker(model).run(video, {0: {1: CLICK, 2: BOX, 3: Mask(square(0))}, 4: {4: CLICK}}))
+    together = list(
+        Tracker(model).run(video, {0: {1: CLICK, 2: BOX, 3: Mask(square(0))}, 4: {4: CLICK}})
+    )
     for i, prompt in ((1, CLICK), (2, BOX), (3, Mask(square(0)))):
         alone = list(Tracker(model).run(video, {0: {i: prompt}}))
         for a, b in zip(alone, together, strict=True):
@@ -127,7 +130,11 @@ def test_one_call_of_each_verb_serves_all_objects(model, video, monkeypatch):
     calls = []
     for verb in ("encode", "recall", "decode", "memorize"):
         original = getattr(type(model), verb)
-        monkeypatch.setattr(type(model), verb, lambda *a, _f=original, _v=verb, **k: (calls.append(_v), _f(*a, **k))[1])
+        monkeypatch.setattr(
+            type(model),
+            verb,
+            lambda *a, _f=original, _v=verb, **k: (calls.append(_v), _f(*a, **k))[1],
+        )
     tracker.step(video[1])
     assert sorted(calls) == ["decode", "encode", "memorize", "recall"]
 
@@ -161,7 +168,9 @@ def test_frames_before_the_first_prompt_are_passed_over(model, video):
     results = list(Tracker(model).run(iter(video), {4: {1: CLICK}}, stop=9))
     assert [r.index for r in results] == [4, 5, 6, 7, 8]
     pushed = Tracker(model)
-    assert [len(pushed.step(f, {1: CLICK} if i == 4 else None).masks) for i, f in enumerate(video[:6])] == [0] * 4 + [
+    assert [
+        len(pushed.step(f, {1: CLICK} if i == 4 else None).masks) for i, f in enumerate(video[:6])
+    ] == [0] * 4 + [
         1,
         1,
     ]
@@ -235,7 +244,10 @@ def test_bf16_agrees_with_fp32(model, video):
     exact = list(Tracker(model, precision="fp32").run(video, {0: {1: BOX}}))
     rough = list(Tracker(model, precision="bf16").run(video, {0: {1: BOX}}))
     spread = max(np.abs(r.logits[1]).max() for r in exact)
-    assert all(np.abs(a.logits[1] - b.logits[1]).max() < 0.1 * spread for a, b in zip(exact, rough, strict=True))
+    assert all(
+        np.abs(a.logits[1] - b.logits[1]).max() < 0.1 * spread
+        for a, b in zip(exact, rough, strict=True)
+    )
     assert all(r.logits[1].dtype == np.float32 for r in rough)
 
 

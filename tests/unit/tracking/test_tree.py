@@ -19,9 +19,11 @@ OBJECT, LOOK_ALIKE, JUNK = 1, 2, 3
 
 
 class Scripted:
-    """A network of one cell: a memory's map is the identity it shows, and the script says what follows from it.
+    """A network of one cell: a memory's map is the identity it shows, and the script says what
+    follows from it.
 
-    On frame 1 the look-alike seems a little better than the object; whoever follows it then sees it fit less and less.
+    On frame 1 the look-alike seems a little better than the object; whoever follows it then sees it
+    fit less and less.
     """
 
     image_size = 16
@@ -58,7 +60,9 @@ class Scripted:
     def adopt(self, features: Features, mask) -> Decoded:
         decoded = self.decode(features, PromptBatch.none(len(mask)))
         return replace(
-            decoded, input_logits=torch.zeros(len(mask), 16, 16), object_logits=torch.full((len(mask),), 9.0)
+            decoded,
+            input_logits=torch.zeros(len(mask), 16, 16),
+            object_logits=torch.full((len(mask),), 9.0),
         )
 
     def choose(self, decoded: Decoded, chosen) -> Decoded:
@@ -118,10 +122,15 @@ def test_a_prompt_leaves_one_pathway():
 def rows(ious: list[list[float]], logits: list[float]) -> Observation:
     n, m = len(ious), len(ious[0])
     decoded = Decoded(
-        mask_logits=torch.zeros(n, 1, 1), iou=torch.zeros(n), object_logits=torch.tensor(logits),
-        pointer=torch.zeros(n, 1), candidate_logits=torch.zeros(n, m, 1, 1), candidate_ious=torch.tensor(ious),
-        chosen=torch.zeros(n, dtype=torch.long), candidate_tokens=torch.zeros(n, m, 1),
-    )  # fmt: skip
+        mask_logits=torch.zeros(n, 1, 1),
+        iou=torch.zeros(n),
+        object_logits=torch.tensor(logits),
+        pointer=torch.zeros(n, 1),
+        candidate_logits=torch.zeros(n, m, 1, 1),
+        candidate_ious=torch.tensor(ious),
+        chosen=torch.zeros(n, dtype=torch.long),
+        candidate_tokens=torch.zeros(n, m, 1),
+    )
     return Observation(tuple(range(n)), decoded, (False,) * n, torch.zeros(n, dtype=torch.bool))
 
 
@@ -131,7 +140,9 @@ def test_the_best_cumulative_scores_go_on():
     assert [(b.row, b.candidate) for b in kept] == [(0, 0), (0, 1), (1, 0)]
     assert kept[0].score == 0
     assert kept[2].score == pytest.approx(np.log(0.95 / 0.9) - 0.5, abs=1e-5)
-    assert [(b.row, b.candidate) for b in survivors(Tree(pathways=1), seen, [0, 1], [-0.5, 0.0])] == [(1, 0)]
+    assert [
+        (b.row, b.candidate) for b in survivors(Tree(pathways=1), seen, [0, 1], [-0.5, 0.0])
+    ] == [(1, 0)]
 
 
 def test_unsure_pathways_must_differ():
@@ -143,10 +154,14 @@ def test_unsure_pathways_must_differ():
 
 
 def test_where_nothing_is_seen_there_is_nothing_to_choose():
-    kept = survivors(Tree(), rows([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]), [0, 1], [0.0, 0.0])
+    kept = survivors(
+        Tree(), rows([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]), [0, 1], [0.0, 0.0]
+    )
     assert [(b.row, b.candidate) for b in kept] == [(0, 1), (1, 0), (1, 1)]
     # A predicted IoU of zero is bad, not impossible.
-    assert np.isfinite([b.score for b in survivors(Tree(), rows([[0.0, 0.0, 0.0]], [5.0]), [0], [0.0])]).all()
+    assert np.isfinite(
+        [b.score for b in survivors(Tree(), rows([[0.0, 0.0, 0.0]], [5.0]), [0], [0.0])]
+    ).all()
 
 
 def test_only_good_memories_are_kept_and_the_surest_weigh_most():
@@ -161,7 +176,11 @@ def test_only_good_memories_are_kept_and_the_surest_weigh_most():
 
 
 RIVALS = ["pruned", "distractor", "samurai", "tree"]
-PROMPTS = {0: {1: Points([[10, 24]], [1])}, 3: {2: Box([4, 16, 20, 32])}, 5: {1: Points([[30, 20]], [1])}}
+PROMPTS = {
+    0: {1: Points([[10, 24]], [1])},
+    3: {2: Box([4, 16, 20, 32])},
+    5: {1: Points([[30, 20]], [1])},
+}
 
 
 def test_every_rule_is_run():

@@ -1,4 +1,5 @@
-"""Small material for training tests: a masklet folder of sliding squares, and a model of a few thousand weights."""
+"""Small material for training tests: a masklet folder of sliding squares, and a model of a few
+thousand weights."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.config import TrainConfig
 from sam2s.train.loop import run_training
 from sam2s.train.trainer import Trainer
@@ -42,7 +43,8 @@ def break_off(monkeypatch: pytest.MonkeyPatch) -> BreakOff:
 
 
 def square_scene(frames: int, seed: int) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Two bright squares sliding over a dark noisy ground; the second is out of view in the second half."""
+    """Two bright squares sliding over a dark noisy ground; the second is out of view in the second
+    half."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 60, (frames, SIDE, SIDE, 3)).astype(np.uint8)
     masks = {1: np.zeros((frames, SIDE, SIDE), bool), 2: np.zeros((frames, SIDE, SIDE), bool)}

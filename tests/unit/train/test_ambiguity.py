@@ -15,7 +15,8 @@ from sam2s.train.losses import focal_loss
 
 
 def reference(hard: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
-    """The weighted mean of the mask over the kernel's pixels that lie in the picture, pixel by pixel."""
+    """The weighted mean of the mask over the kernel's pixels that lie in the picture, pixel by
+    pixel."""
     height, width = hard.shape
     soft = torch.zeros_like(hard)
     for y in range(height):
@@ -31,7 +32,9 @@ def reference(hard: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
     return soft
 
 
-def reference_loss(logits: torch.Tensor, soft: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> float:
+def reference_loss(
+    logits: torch.Tensor, soft: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0
+) -> float:
     total = 0.0
     for logit, y in zip(logits.flatten().tolist(), soft.flatten().tolist(), strict=True):
         p = 1 / (1 + math.exp(-logit))
@@ -65,7 +68,9 @@ def test_loss_equals_the_reference():
     logits = 3 * torch.randn(1, 1, 8, 8, generator=generator)
     soft = SoftLabel()(hard)
     ours = focal_loss(logits, soft[:, None])
-    assert float(ours) == pytest.approx(reference_loss(logits[0, 0], reference(hard[0], 5, 1.0)), rel=1e-4)
+    assert float(ours) == pytest.approx(
+        reference_loss(logits[0, 0], reference(hard[0], 5, 1.0)), rel=1e-4
+    )
 
 
 def test_sigma_to_zero_is_sam2s_focal_loss():

@@ -1,4 +1,5 @@
-"""What is looked at before the first step: configuration, data, epochs, and the estimate of time and memory."""
+"""What is looked at before the first step: configuration, data, epochs, and the estimate of time
+and memory."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from sam2s.data.clips import NOT_ANNOTATED, ConsecutiveSampler, VideoIndex
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.clips.clips import NOT_ANNOTATED, ConsecutiveSampler, VideoIndex
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.checks import check_config, check_data
 from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
 from sam2s.train.epochs import annotated_frames, clips_per_epoch, with_steps
@@ -23,13 +24,17 @@ from sam2s.train.unroll import UserConfig
 from sam2s.weights.save import save_model
 from small import small_model
 
-STAGE = Stage("clips", 2, 64, 1, 1e-3, 1e-3, sampler=ConsecutiveSampler(frames=3), loss=LossConfig(stride=4))
+STAGE = Stage(
+    "clips", 2, 64, 1, 1e-3, 1e-3, sampler=ConsecutiveSampler(frames=3), loss=LossConfig(stride=4)
+)
 
 
 def config_for(root: Path, model: Path | str = "nano", stage: Stage = STAGE) -> TrainConfig:
     stage = replace(stage, user=UserConfig(prompted=1, corrected=1, clicks=1))
     run = RunConfig(precision="fp32", log_every=1, checkpoint_minutes=0.0)
-    return TrainConfig("checked", str(model), (stage,), pretrained=True, folders=(FolderSet(str(root)),), run=run)
+    return TrainConfig(
+        "checked", str(model), (stage,), pretrained=True, folders=(FolderSet(str(root)),), run=run
+    )
 
 
 # --------------------------------------------------------------------------- configuration
@@ -75,7 +80,9 @@ def index_of(*rows: str) -> VideoIndex:
 def test_an_epoch_sees_every_labelled_frame_once() -> None:
     assert clips_per_epoch([8, 9, 1, 0], 8) == 1 + 2 + 1 + 1
     assert annotated_frames(index_of("x??-?", "??x-?")) == 3
-    stage = replace(STAGE, steps=0, epochs=3.0, clips=2, accumulate=2, sampler=ConsecutiveSampler(frames=2))
+    stage = replace(
+        STAGE, steps=0, epochs=3.0, clips=2, accumulate=2, sampler=ConsecutiveSampler(frames=2)
+    )
     config = replace(config_for(Path("x")), stages=(stage, STAGE))
     filled = with_steps(config, [index_of("xxxxxxx"), index_of("x?-?x")], processes=2)
     # 4 + 2 clips an epoch, 18 in three, eight a step.
@@ -84,7 +91,9 @@ def test_an_epoch_sees_every_labelled_frame_once() -> None:
     assert with_steps(filled, [index_of("xxxxxxx"), index_of("x?-?x")], processes=2) == filled
 
 
-def test_the_saved_configuration_has_epochs_and_steps_and_resumes(squares: Path, tmp_path: Path) -> None:
+def test_the_saved_configuration_has_epochs_and_steps_and_resumes(
+    squares: Path, tmp_path: Path
+) -> None:
     stage = replace(STAGE, steps=0, epochs=0.2)
     config = config_for(squares, save_model(small_model(), tmp_path / "start"), stage)
     run_training(config, tmp_path / "run")
@@ -93,7 +102,9 @@ def test_the_saved_configuration_has_epochs_and_steps_and_resumes(squares: Path,
     assert '"steps": 4' in saved  # four videos of ten frames: 16 clips an epoch
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["step"] == 4
-    run_training(config, tmp_path / "run", resume=True)  # steps follow again, so it is the same configuration
+    run_training(
+        config, tmp_path / "run", resume=True
+    )  # steps follow again, so it is the same configuration
 
 
 # --------------------------------------------------------------------------- data
@@ -115,14 +126,19 @@ def folder_of(root: Path, *rows: str, name: str = "one") -> Path:
 
 
 def findings(root: Path, stage: Stage = STAGE) -> list[str]:
-    return check_data(open_pool([FolderSet(str(root))], progress=False), config_for(root, stage=stage))
+    return check_data(
+        open_pool([FolderSet(str(root))], progress=False), config_for(root, stage=stage)
+    )
 
 
 def test_what_is_told_of_the_data(tmp_path: Path) -> None:
     told = findings(folder_of(tmp_path, "xxxx-x", "xx??xx", "------"))
     assert told == [
         "data: 1 video, 6 frames of 64 x 48 pixels",
-        "masks: 16 of 3 objects, 7 of them empty (object out of view); 100 % of the frames are annotated",
+        (
+            "masks: 16 of 3 objects, 7 of them empty (object out of view); 100 % of the frames are"
+            " annotated"
+        ),
         "objects by class: grasper (instrument) 3",
         "note: 1 object never in view: one/3",
         "stage clips: 2 steps of 1 x 3 frames at 64 pixels, from 1 of 1 video",
@@ -133,7 +149,9 @@ def test_sparse_labels_and_stills_are_told_of(tmp_path: Path) -> None:
     told = findings(folder_of(tmp_path / "sparse", "x????x????"), replace(STAGE, stills=0.2))
     assert "20 % of the frames are annotated" in told[1]
     assert told[-1].endswith("from 1 of 1 video, 20% of the clips made of stills")
-    still = findings(folder_of(tmp_path / "still", "x"), replace(STAGE, sampler=ConsecutiveSampler(frames=1)))
+    still = findings(
+        folder_of(tmp_path / "still", "x"), replace(STAGE, sampler=ConsecutiveSampler(frames=1))
+    )
     assert "1 video, 1 of them still images, 1 frame of" in still[0]
 
 
@@ -142,9 +160,12 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
         findings(folder_of(tmp_path / "empty", "----"))
     with pytest.raises(InputError, match="stage clips: no video has 3 frames and an object"):
         findings(folder_of(tmp_path / "short", "xx"))
-    with pytest.raises(InputError, match=r"no video has 3 frames and an object of 50\.00% of the picture"):
+    with pytest.raises(
+        InputError, match=r"no video has 3 frames and an object of 50\.00% of the picture"
+    ):
         findings(
-            folder_of(tmp_path / "tiny", "xxxx"), replace(STAGE, sampler=ConsecutiveSampler(frames=3, min_area=0.5))
+            folder_of(tmp_path / "tiny", "xxxx"),
+            replace(STAGE, sampler=ConsecutiveSampler(frames=3, min_area=0.5)),
         )
 
 
@@ -161,7 +182,9 @@ def test_a_damaged_picture_is_found_before_the_first_step(tmp_path: Path) -> Non
 
 def test_the_estimate_is_measured_and_leaves_no_trace(squares: Path, tmp_path: Path) -> None:
     config = config_for(squares, save_model(small_model(), tmp_path / "start"))
-    config = replace(config, stages=(replace(STAGE, steps=30), replace(STAGE, steps=0), replace(STAGE, steps=1)))
+    config = replace(
+        config, stages=(replace(STAGE, steps=30), replace(STAGE, steps=0), replace(STAGE, steps=1))
+    )
     trainer = prepare(config, tmp_path, tmp_path)
     before = {name: t.clone() for name, t in trainer.running.model.state_dict().items()}
     found = estimate(trainer)
@@ -169,7 +192,9 @@ def test_the_estimate_is_measured_and_leaves_no_trace(squares: Path, tmp_path: P
     assert 0.05 < found.gigabytes < 64
     assert str(found).startswith("estimate: about ")
     assert str(found).endswith("(cpu)")
-    assert all(torch.equal(before[name], t) for name, t in trainer.running.model.state_dict().items())
+    assert all(
+        torch.equal(before[name], t) for name, t in trainer.running.model.state_dict().items()
+    )
     assert not trainer.running.optimizer.state
     assert all(parameter.grad is None for parameter in trainer.running.model.parameters())
 
@@ -181,7 +206,10 @@ def test_a_run_is_the_same_with_and_without_an_estimate(squares: Path, tmp_path:
     run_training(config, tmp_path / "silent")
     assert told[0].startswith("data: 4 videos, 40 frames")
     assert told[-1].startswith("estimate: about")
-    one, two = (torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["model"] for n in ("told", "silent"))
+    one, two = (
+        torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["model"]
+        for n in ("told", "silent")
+    )
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
@@ -189,7 +217,9 @@ def test_a_dry_run_stops_after_the_estimate(squares: Path, tmp_path: Path) -> No
     config = config_for(squares, save_model(small_model(), tmp_path / "start"))
     config = replace(config, run=replace(config.run, overlay_every=1))
     told: list[str] = []
-    run_training(config, tmp_path / "dry", tell=told.append, dry_run=True, ready=lambda: told.append("ready"))
+    run_training(
+        config, tmp_path / "dry", tell=told.append, dry_run=True, ready=lambda: told.append("ready")
+    )
     assert told[-1].startswith("estimate")
     assert not (tmp_path / "dry").exists()
     run_training(config, tmp_path / "wet", ready=lambda: told.append("ready"))
@@ -198,8 +228,17 @@ def test_a_dry_run_stops_after_the_estimate(squares: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.2, "1 s"), (89, "89 s"), (100, "2 min"), (3540, "59 min"), (4800, "1 h 20 min"), (7260, "2 h 01 min")],
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (100, "2 min"),
+        (3540, "59 min"),
+        (4800, "1 h 20 min"),
+        (7260, "2 h 01 min"),
+    ],
 )
 def test_durations_as_people_say_them(seconds: float, words: str) -> None:
     assert duration(seconds) == words
-    assert str(Estimate(seconds, 3.14, "cuda")) == f"estimate: about {words}, 3.1 GB of memory (cuda)"
+    assert (
+        str(Estimate(seconds, 3.14, "cuda")) == f"estimate: about {words}, 3.1 GB of memory (cuda)"
+    )

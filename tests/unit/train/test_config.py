@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from sam2s.data.synthetic.procedures import HELD_OUT
 from sam2s.errors import InputError
 from sam2s.recipes import RECIPES, recipe
+from sam2s.synthetic.procedures import HELD_OUT
 from sam2s.train.config import FolderSet, Stage, TrainConfig, from_json, to_json
 
 
@@ -25,7 +25,9 @@ def test_nano_never_trains_on_the_held_out_procedure_or_on_validation_seeds() ->
     assert len(trained) >= 4
     assert config.validation is not None
     seeds = {made.seed + i for made in config.synthetic for i in range(len(made.procedures))}
-    assert not seeds & {config.validation.data.seed + i for i in range(len(config.validation.data.procedures))}
+    assert not seeds & {
+        config.validation.data.seed + i for i in range(len(config.validation.data.procedures))
+    }
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sam2s.data.batch import ClipBatch
-from sam2s.data.clips import Clip
+from sam2s.clips.batch import ClipBatch
+from sam2s.clips.clips import Clip
 from sam2s.train.dense import DenseHead, dense_loss
 from sam2s.types import Features
 
@@ -19,7 +19,8 @@ CELLS = SIZE // 4
 
 
 def _batch() -> ClipBatch:
-    """Two clips of two frames; clip 0 shows objects 0 and 1 (1 leaves on the second frame), clip 1 object 2."""
+    """Two clips of two frames; clip 0 shows objects 0 and 1 (1 leaves on the second frame), clip 1
+    object 2."""
     masks = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.bool)
     masks[:, 0, :16], masks[0, 1, 16:, :12], masks[:, 2, 8:24, 8:] = True, True, True
     clips = tuple(Clip(f"video{i}", (0, 1), (0, 1), ids) for i, ids in enumerate(((1, 2), (1,))))
@@ -35,11 +36,14 @@ def _batch() -> ClipBatch:
 
 
 def _features(plane: Tensor) -> Features:
-    return Features(stride16=torch.zeros(4, 16, 2, 2), stride8=torch.zeros(4, 4, 4, 4), stride4=plane)
+    return Features(
+        stride16=torch.zeros(4, 16, 2, 2), stride8=torch.zeros(4, 4, 4, 4), stride4=plane
+    )
 
 
 class _Oracle(nn.Module):
-    """Takes the stride-4 plane for the embedding, in which every object has a channel of its own."""
+    """Takes the stride-4 plane for the embedding, in which every object has a channel of its
+    own."""
 
     def forward(self, features: Features) -> Tensor:
         return features.stride4
@@ -54,14 +58,20 @@ class _Oracle(nn.Module):
 def _true_plane(batch: ClipBatch) -> Tensor:
     """(4, 3, h, w): channel n of frame b x T + t is the mask of row n of clip b."""
     coarse = batch.masks[:, :, ::4, ::4].float()
-    frames = [coarse[t] * (batch.clip_of_row == b).float()[:, None, None] for b in range(2) for t in range(2)]
+    frames = [
+        coarse[t] * (batch.clip_of_row == b).float()[:, None, None]
+        for b in range(2)
+        for t in range(2)
+    ]
     return torch.stack(frames)
 
 
 def test_an_encoder_that_tells_all_objects_apart_has_no_loss() -> None:
     batch = _batch()
     right = dense_loss(_Oracle(), _features(_true_plane(batch)), batch, np.random.default_rng(0))  # type: ignore[arg-type]
-    wrong = dense_loss(_Oracle(), _features(_true_plane(batch).flip(-2)), batch, np.random.default_rng(0))  # type: ignore[arg-type]
+    wrong = dense_loss(
+        _Oracle(), _features(_true_plane(batch).flip(-2)), batch, np.random.default_rng(0)
+    )  # type: ignore[arg-type]
     assert float(right) < 1e-3
     assert float(wrong) > 1.0
 
@@ -85,8 +95,13 @@ def test_frames_without_annotation_neither_name_objects_nor_are_judged() -> None
 
 def test_gradients_reach_every_level_of_the_features() -> None:
     torch.manual_seed(0)
-    levels = [torch.randn(shape, requires_grad=True) for shape in ((4, 16, 2, 2), (4, 4, 4, 4), (4, 2, CELLS, CELLS))]
-    dense_loss(DenseHead(16, width=8), Features(*levels), _batch(), np.random.default_rng(0)).backward()
+    levels = [
+        torch.randn(shape, requires_grad=True)
+        for shape in ((4, 16, 2, 2), (4, 4, 4, 4), (4, 2, CELLS, CELLS))
+    ]
+    dense_loss(
+        DenseHead(16, width=8), Features(*levels), _batch(), np.random.default_rng(0)
+    ).backward()
     assert all(level.grad is not None and level.grad.abs().sum() > 0 for level in levels)
 
 

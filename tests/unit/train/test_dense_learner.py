@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from sam2s.data.batch import ClipBatch, collate, load_clip
-from sam2s.data.clips import Clip, ConsecutiveSampler
-from sam2s.data.masklets import open_masklets
+from sam2s.clips.batch import ClipBatch, collate, load_clip
+from sam2s.clips.clips import Clip, ConsecutiveSampler
+from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
@@ -31,7 +31,13 @@ SCRIPT = Script({0: "click"}, {0: 1})
 @pytest.fixture(scope="module")
 def batch(squares: Path) -> ClipBatch:
     video = open_masklets(squares).videos["squares0"]
-    return collate([load_clip(video, Clip("squares0", (2, 3), (0, 1), (1, 2)), 64, None, np.random.default_rng(0))])
+    return collate(
+        [
+            load_clip(
+                video, Clip("squares0", (2, 3), (0, 1), (1, 2)), 64, None, np.random.default_rng(0)
+            )
+        ]
+    )
 
 
 def _gradients(batch: ClipBatch, stage: Stage) -> tuple[float, float]:
@@ -69,23 +75,46 @@ def test_dense_loss_joins_the_total(batch: ClipBatch) -> None:
     stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4))
     with torch.no_grad():
         plain = learner(batch, stage, SCRIPT, np.random.default_rng(0))[0]
-        dense = learner(batch, replace(stage, loss=LossConfig(stride=4, dense=0.5)), SCRIPT, np.random.default_rng(0))[
-            0
-        ]
+        dense = learner(
+            batch,
+            replace(stage, loss=LossConfig(stride=4, dense=0.5)),
+            SCRIPT,
+            np.random.default_rng(0),
+        )[0]
     assert plain.dense.item() == 0
-    assert dense.total.item() == pytest.approx(plain.total.item() + 0.5 * dense.dense.item(), rel=1e-5)
+    assert dense.total.item() == pytest.approx(
+        plain.total.item() + 0.5 * dense.dense.item(), rel=1e-5
+    )
 
 
 def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(
     squares: Path, tmp_path: Path, break_off: Callable
 ) -> None:
     loss = LossConfig(stride=4, dense=1.0)
-    encoder = Stage("e", 2, 64, 1, 1e-3, 5e-4, 0, ConsecutiveSampler(frames=2), loss=loss, encoder_only=True)
-    clips = Stage("c", 2, 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=2), user=UserConfig(clicks=1), loss=loss)
+    encoder = Stage(
+        "e", 2, 64, 1, 1e-3, 5e-4, 0, ConsecutiveSampler(frames=2), loss=loss, encoder_only=True
+    )
+    clips = Stage(
+        "c",
+        2,
+        64,
+        1,
+        5e-4,
+        0.0,
+        0,
+        ConsecutiveSampler(frames=2),
+        user=UserConfig(clicks=1),
+        loss=loss,
+    )
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1, checkpoint_minutes=0.0)
-    config = TrainConfig("dense", "nano", (encoder, clips), folders=(FolderSet(str(squares)),), run=run, seed=3)
+    config = TrainConfig(
+        "dense", "nano", (encoder, clips), folders=(FolderSet(str(squares)),), run=run, seed=3
+    )
     run_training(config, tmp_path / "whole")
     break_off(config, tmp_path / "parts", 2)
     run_training(config, tmp_path / "parts", resume=True)
-    whole, parts = (dict(load_model(tmp_path / name / "model").named_parameters()) for name in ("whole", "parts"))
+    whole, parts = (
+        dict(load_model(tmp_path / name / "model").named_parameters())
+        for name in ("whole", "parts")
+    )
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

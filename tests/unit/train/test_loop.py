@@ -1,4 +1,5 @@
-"""Whole small runs: what they leave behind, exact resumption, the NaN guard, validation and overlays."""
+"""Whole small runs: what they leave behind, exact resumption, the NaN guard, validation and
+overlays."""
 
 from __future__ import annotations
 
@@ -12,14 +13,22 @@ import pytest
 import torch
 from PIL import Image
 
-from sam2s.data.clips import ConsecutiveSampler
+from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
 from sam2s.train import trainer
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.config import FolderSet, RunConfig, Stage, SyntheticSet, TrainConfig, ValidationConfig, from_json
+from sam2s.train.config import (
+    FolderSet,
+    RunConfig,
+    Stage,
+    SyntheticSet,
+    TrainConfig,
+    ValidationConfig,
+    from_json,
+)
 from sam2s.train.datasets import ensure
 from sam2s.train.examples import Examples, open_pool
 from sam2s.train.learner import ClipLearner
@@ -36,12 +45,33 @@ LOSS = LossConfig(focal=5.0, dice=5.0, spread=1.0, stride=4)
 USER = UserConfig(prompted=1, corrected=1, clicks=1)
 
 
-def config_for(root: Path, *, steps: tuple[int, int] = (2, 2), precision: str = "fp32") -> TrainConfig:
-    pictures = Stage("pictures", steps[0], 64, 2, 1e-3, 5e-4, 1, ConsecutiveSampler(frames=1), user=USER, loss=LOSS)
-    clips = Stage("clips", steps[1], 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=3), user=USER, loss=LOSS)
+def config_for(
+    root: Path, *, steps: tuple[int, int] = (2, 2), precision: str = "fp32"
+) -> TrainConfig:
+    pictures = Stage(
+        "pictures",
+        steps[0],
+        64,
+        2,
+        1e-3,
+        5e-4,
+        1,
+        ConsecutiveSampler(frames=1),
+        user=USER,
+        loss=LOSS,
+    )
+    clips = Stage(
+        "clips", steps[1], 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=3), user=USER, loss=LOSS
+    )
     run = RunConfig(precision=precision, log_every=1, overlay_every=3, checkpoint_minutes=0.0)
     return TrainConfig(
-        "tiny", "nano", (pictures, clips), folders=(FolderSet(str(root)),), optim=OptimConfig(clip=1.0), run=run, seed=3
+        "tiny",
+        "nano",
+        (pictures, clips),
+        folders=(FolderSet(str(root)),),
+        optim=OptimConfig(clip=1.0),
+        run=run,
+        seed=3,
     )
 
 
@@ -76,10 +106,14 @@ def test_the_saved_model_holds_the_averaged_weights(finished: tuple[TrainConfig,
     state = torch.load(out / CHECKPOINT, weights_only=True)
     loaded = dict(load_model(out / "model").named_parameters())
     assert state["average"]["steps"] == 4
-    assert all(torch.equal(loaded[name], weight) for name, weight in state["average"]["weights"].items())
+    assert all(
+        torch.equal(loaded[name], weight) for name, weight in state["average"]["weights"].items()
+    )
 
 
-def test_training_goes_on_from_given_weights(finished: tuple[TrainConfig, Path], tmp_path: Path) -> None:
+def test_training_goes_on_from_given_weights(
+    finished: tuple[TrainConfig, Path], tmp_path: Path
+) -> None:
     config, out = finished
     stage = replace(config.stages[0], steps=1, lr=0.0, lr_end=0.0, warmup=0)
     further = replace(config, model=str(out / "model"), pretrained=True, stages=(stage,))
@@ -94,7 +128,9 @@ def test_a_finished_folder_is_not_overwritten(finished: tuple[TrainConfig, Path]
         run_training(config, out)
 
 
-def test_resuming_needs_a_checkpoint_of_the_same_config(finished: tuple[TrainConfig, Path], tmp_path: Path) -> None:
+def test_resuming_needs_a_checkpoint_of_the_same_config(
+    finished: tuple[TrainConfig, Path], tmp_path: Path
+) -> None:
     config, out = finished
     with pytest.raises(InputError, match="no such checkpoint"):
         run_training(config, tmp_path, resume=True)
@@ -102,18 +138,26 @@ def test_resuming_needs_a_checkpoint_of_the_same_config(finished: tuple[TrainCon
         run_training(replace(config, seed=4), out, resume=True)
 
 
-def test_resuming_is_as_if_nothing_had_happened(squares: Path, tmp_path: Path, break_off: Callable) -> None:
+def test_resuming_is_as_if_nothing_had_happened(
+    squares: Path, tmp_path: Path, break_off: Callable
+) -> None:
     config = config_for(squares)
     run_training(config, tmp_path / "whole")
     break_off(config, tmp_path / "broken", 3)
     run_training(config, tmp_path / "broken", resume=True)
-    one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
+    one, two = (
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken")
+    )
     assert (one["step"], two["step"]) == (4, 4)
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
-    assert all(torch.equal(w, two["average"]["weights"][n]) for n, w in one["average"]["weights"].items())
+    assert all(
+        torch.equal(w, two["average"]["weights"][n]) for n, w in one["average"]["weights"].items()
+    )
 
 
-def test_nan_stops_the_run_and_names_the_clip(squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_stops_the_run_and_names_the_clip(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learn = ClipLearner.forward
 
     def poisoned(self: ClipLearner, *arguments: object) -> object:
@@ -131,7 +175,9 @@ def test_a_frozen_encoder_stays_as_it_was(squares: Path, tmp_path: Path) -> None
     run_training(config, tmp_path)
     trained = torch.load(tmp_path / CHECKPOINT, weights_only=True)["model"]
     fresh = starting_model(config)
-    same = {name for name, weight in fresh.state_dict().items() if torch.equal(weight, trained[name])}
+    same = {
+        name for name, weight in fresh.state_dict().items() if torch.equal(weight, trained[name])
+    }
     assert {name for name in trained if name.startswith("image_encoder.")} <= same
     assert not all(name in same for name in trained if name.startswith("mask_decoder."))
 
@@ -151,7 +197,9 @@ def test_a_stage_longer_than_all_videos_is_refused(squares: Path) -> None:
     config = config_for(squares)
     long = replace(config.stages[0], sampler=ConsecutiveSampler(frames=11))
     with pytest.raises(InputError, match="none of 100 videos drawn has 11 frames"):
-        Examples(open_pool([FolderSet(str(squares))], progress=False), replace(config, stages=(long,)))[0]
+        Examples(
+            open_pool([FolderSet(str(squares))], progress=False), replace(config, stages=(long,))
+        )[0]
 
 
 def test_no_videos_is_refused() -> None:
@@ -169,8 +217,12 @@ def test_quick_validation(squares: Path) -> None:
     result = validate(model, policy, samples, torch.device("cpu"))
     assert model.training
     assert result == validate(model, policy, samples, torch.device("cpu"))
-    assert all(0 <= value <= 100 for value in (result.j_1, result.j_3, result.j_track, result.presence, result.iou_gap))
-    # Squares slide one pixel a frame over 14 columns: the still mask overlaps 13/15, 12/16 and 11/17.
+    assert all(
+        0 <= value <= 100
+        for value in (result.j_1, result.j_3, result.j_track, result.presence, result.iou_gap)
+    )
+    # Squares slide one pixel a frame over 14 columns: the still mask overlaps 13/15, 12/16 and
+    # 11/17.
     assert result.j_still == pytest.approx(100 * (13 / 15 + 12 / 16 + 11 / 17) / 3, abs=0.01)
     assert isinstance(result, Validation)
 
@@ -179,7 +231,10 @@ def test_synthetic_sets_are_made_once(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     wanted = SyntheticSet(("colonoscopy", "cholecystectomy"), videos=1, frames=3, size=64, seed=5)
     roots = ensure(wanted, tmp_path)
-    assert [root.name for root in roots] == ["train-colonoscopy-1x3x64-5", "train-cholecystectomy-1x3x64-6"]
+    assert [root.name for root in roots] == [
+        "train-colonoscopy-1x3x64-5",
+        "train-cholecystectomy-1x3x64-6",
+    ]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jpg")}
     assert len(before) == 6
     assert ensure(wanted, tmp_path) == roots
@@ -206,7 +261,9 @@ def test_only_videos_of_the_split_are_taken(squares: Path) -> None:
         open_pool([FolderSet(str(squares), split="elsewhere")], progress=False)
     every = open_pool([FolderSet(str(squares))], progress=False)
     split = every.videos[0].info.split
-    assert len(open_pool([FolderSet(str(squares), split=split)], progress=False).videos) == len(every.videos)
+    assert len(open_pool([FolderSet(str(squares), split=split)], progress=False).videos) == len(
+        every.videos
+    )
 
 
 def test_videos_opened_before_are_used_as_they_are(
@@ -216,5 +273,7 @@ def test_videos_opened_before_are_used_as_they_are(
     pool = open_pool(config.folders)
     monkeypatch.setattr("sam2s.train.loop.open_pool", None)
     run_training(config, tmp_path / "again", pool=pool)
-    first, again = (load_model(folder / "model").state_dict() for folder in (out, tmp_path / "again"))
+    first, again = (
+        load_model(folder / "model").state_dict() for folder in (out, tmp_path / "again")
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from sam2s.data.clips import ConsecutiveSampler
+from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.checkpoint import CHECKPOINT
@@ -38,7 +38,15 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config_for(root: Path, start: Path, lora: LoraConfig = LORA) -> TrainConfig:
     user = UserConfig(prompted=1, corrected=1, clicks=1)
     stage = Stage(
-        "clips", 3, 64, 1, 1e-2, 1e-2, sampler=ConsecutiveSampler(frames=2), user=user, loss=LossConfig(stride=4)
+        "clips",
+        3,
+        64,
+        1,
+        1e-2,
+        1e-2,
+        sampler=ConsecutiveSampler(frames=2),
+        user=user,
+        loss=LossConfig(stride=4),
     )
     run = RunConfig(precision="fp32", checkpoint_minutes=0.0)
     return TrainConfig(
@@ -58,7 +66,10 @@ def test_adapters_change_nothing_until_they_are_trained_and_merge_into_what_they
     assert whole.state_dict().keys() == plain.state_dict().keys()
     changed = adapted.encode(picture).stride16
     torch.testing.assert_close(
-        whole.encode(picture).stride16, changed, rtol=1e-4, atol=1e-4 * float(changed.detach().abs().max())
+        whole.encode(picture).stride16,
+        changed,
+        rtol=1e-4,
+        atol=1e-4 * float(changed.detach().abs().max()),
     )
     assert (changed - plain.encode(picture).stride16).abs().max() > 1e-2
 
@@ -68,14 +79,20 @@ def test_only_adapters_and_chosen_modules_train() -> None:
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     assert all(".lora_" in name or name.startswith("prompt_encoder.") for name in trained)
     assert any(name.startswith("image_encoder.trunk.blocks.0.attn.qkv.lora_A") for name in trained)
-    assert any(name.startswith("memory_attention.layers.0.cross_attn.k_proj.lora_B") for name in trained)
-    named = small_model(config=replace(SMALL, semantic=SemanticConfig(("hook",), bank="orthogonal", width=8)))
+    assert any(
+        name.startswith("memory_attention.layers.0.cross_attn.k_proj.lora_B") for name in trained
+    )
+    named = small_model(
+        config=replace(SMALL, semantic=SemanticConfig(("hook",), bank="orthogonal", width=8))
+    )
     add_adapters(named, replace(LORA, modules=()))
     assert named.semantic_head is not None
     assert named.semantic_head.projection.weight.requires_grad
 
 
-def test_a_run_rests_the_base_and_saves_a_plain_model(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_a_run_rests_the_base_and_saves_a_plain_model(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = config_for(squares, start)
     folder = run_training(config, tmp_path)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
@@ -84,7 +101,11 @@ def test_a_run_rests_the_base_and_saves_a_plain_model(squares: Path, start: Path
     saved = model.state_dict()
     assert saved.keys() == before.keys()
     changed = {name for name in saved if not torch.equal(saved[name], before[name])}
-    allowed = [name for name in changed if ".attn." in name or "_attn." in name or name.startswith("mask_decoder.")]
+    allowed = [
+        name
+        for name in changed
+        if ".attn." in name or "_attn." in name or name.startswith("mask_decoder.")
+    ]
     assert sorted(changed) == sorted(allowed)
     assert any(".attn.qkv.weight" in name for name in changed)
     assert any(name.startswith("mask_decoder.") for name in changed)
@@ -92,29 +113,40 @@ def test_a_run_rests_the_base_and_saves_a_plain_model(squares: Path, start: Path
         if ".lora_" not in name and not name.startswith("mask_decoder."):
             assert torch.equal(weight, before[name.replace(".base_layer.", ".")])
     # The averaged adapters are merged, and only what trains is averaged.
-    assert all(".lora_" in name or name.startswith("mask_decoder.") for name in state["average"]["weights"])
+    assert all(
+        ".lora_" in name or name.startswith("mask_decoder.") for name in state["average"]["weights"]
+    )
     adapted = starting_model(config)
     adapted.load_state_dict(state["model"])
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
             if name in state["average"]["weights"]:
                 parameter.copy_(state["average"]["weights"][name])
-    assert all(torch.equal(saved[name], weight) for name, weight in merged(adapted).state_dict().items())
+    assert all(
+        torch.equal(saved[name], weight) for name, weight in merged(adapted).state_dict().items()
+    )
 
 
-def test_adapters_resume_exactly(squares: Path, start: Path, tmp_path: Path, break_off: Callable) -> None:
+def test_adapters_resume_exactly(
+    squares: Path, start: Path, tmp_path: Path, break_off: Callable
+) -> None:
     config = config_for(squares, start, replace(LORA, dropout=0.2))
     run_training(config, tmp_path / "whole")
     break_off(config, tmp_path / "broken", 1)
     run_training(config, tmp_path / "broken", resume=True)
-    one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
+    one, two = (
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken")
+    )
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
 
 
 @pytest.mark.parametrize(
     ("lora", "message"),
     [
-        (LoraConfig(targets="nothing"), "'nothing' matches no layer; layers are named like image_encoder"),
+        (
+            LoraConfig(targets="nothing"),
+            "'nothing' matches no layer; layers are named like image_encoder",
+        ),
         (LoraConfig(targets="("), "is no regular expression"),
         (LoraConfig(modules=("decoder",)), "no parameter's name begins with 'decoder'"),
     ],
@@ -124,7 +156,9 @@ def test_mistakes(lora: LoraConfig, message: str) -> None:
         add_adapters(small_model(), lora)
 
 
-def test_adapters_need_something_to_adapt_and_peft(squares: Path, start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adapters_need_something_to_adapt_and_peft(
+    squares: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="need a trained model under them"):
         starting_model(replace(config_for(squares, start), model="nano", pretrained=False))
     monkeypatch.setitem(sys.modules, "peft", None)

@@ -51,7 +51,9 @@ def test_focal_of_a_soft_target_vanishes_where_the_prediction_agrees() -> None:
 def test_dice_by_hand() -> None:
     logits = torch.tensor([[[[logit(0.8), logit(0.3)]]]])
     target = torch.tensor([[[[1.0, 0.0]]]])
-    assert dice_loss(logits, target).item() == pytest.approx(1 - (2 * 0.8 + 1) / (1.1 + 1 + 1), rel=1e-5)
+    assert dice_loss(logits, target).item() == pytest.approx(
+        1 - (2 * 0.8 + 1) / (1.1 + 1 + 1), rel=1e-5
+    )
 
 
 def test_true_iou_by_hand() -> None:
@@ -62,7 +64,8 @@ def test_true_iou_by_hand() -> None:
 
 
 def two_candidates() -> tuple[Decoded, torch.Tensor]:
-    """One row of 4 x 4 pixels whose left half is the object; candidate 1 is right, candidate 0 inverted."""
+    """One row of 4 x 4 pixels whose left half is the object; candidate 1 is right, candidate 0
+    inverted."""
     target = torch.zeros(1, 4, 4, dtype=torch.bool)
     target[:, :, :2] = True
     right = torch.where(target, 2.0, -2.0)
@@ -107,7 +110,9 @@ def test_total_is_the_weighted_sum() -> None:
 def test_an_absent_object_teaches_presence_alone() -> None:
     candidates = torch.randn(1, 3, 4, 4).requires_grad_()
     presence = torch.tensor([0.7]).requires_grad_()
-    losses = mask_losses(decoded_of(candidates, torch.rand(1, 3), presence), torch.zeros(1, 4, 4).bool(), PLAIN)
+    losses = mask_losses(
+        decoded_of(candidates, torch.rand(1, 3), presence), torch.zeros(1, 4, 4).bool(), PLAIN
+    )
     assert (losses.focal.item(), losses.dice.item(), losses.iou.item()) == (0.0, 0.0, 0.0)
     assert losses.presence.item() == pytest.approx(math.log1p(math.exp(0.7)), rel=1e-5)
     losses.total.backward()
@@ -125,7 +130,9 @@ def test_a_row_gated_as_absent_stays_finite() -> None:
 def test_rows_without_annotation_add_nothing() -> None:
     candidates, ious, presence = torch.randn(2, 3, 4, 4), torch.rand(2, 3), torch.randn(2)
     target = torch.rand(2, 4, 4) > 0.5
-    both = mask_losses(decoded_of(candidates, ious, presence), target, PLAIN, annotated=torch.tensor([True, False]))
+    both = mask_losses(
+        decoded_of(candidates, ious, presence), target, PLAIN, annotated=torch.tensor([True, False])
+    )
     alone = mask_losses(decoded_of(candidates[:1], ious[:1], presence[:1]), target[:1], PLAIN)
     assert both.total.item() == pytest.approx(alone.total.item() / 2, rel=1e-5)
 
@@ -147,7 +154,9 @@ def test_a_perfect_mask_costs_nothing_at_any_stride(stride: int) -> None:
     candidates = (
         logits
         if stride == 4
-        else logits.repeat_interleave(16 // (4 * stride), 2).repeat_interleave(16 // (4 * stride), 3)
+        else logits.repeat_interleave(16 // (4 * stride), 2).repeat_interleave(
+            16 // (4 * stride), 3
+        )
     )
     decoded = decoded_of(candidates, torch.ones(1, 1), torch.tensor([20.0]))
     losses = mask_losses(decoded, target, LossConfig(stride=stride))
@@ -160,7 +169,9 @@ def test_losses_are_finite_and_not_negative(seed: int, candidates: int, stride: 
     generator = torch.Generator().manual_seed(seed)
     logits = 20 * torch.randn(2, candidates, 4, 4, generator=generator)
     target = torch.rand(2, 16, 16, generator=generator) > torch.rand(1, generator=generator)
-    decoded = decoded_of(logits, torch.rand(2, candidates, generator=generator), torch.randn(2, generator=generator))
+    decoded = decoded_of(
+        logits, torch.rand(2, candidates, generator=generator), torch.randn(2, generator=generator)
+    )
     for value in mask_losses(decoded, target, LossConfig(stride=stride)).terms().values():
         assert torch.isfinite(value)
         assert value >= 0

@@ -12,7 +12,14 @@ from torch import nn
 
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
-from sam2s.train.optim import MovingAverage, OptimConfig, build_optimizer, freeze, learning_rate, set_lr
+from sam2s.train.optim import (
+    MovingAverage,
+    OptimConfig,
+    build_optimizer,
+    freeze,
+    learning_rate,
+    set_lr,
+)
 
 
 def test_biases_norms_and_embeddings_do_not_decay() -> None:
@@ -20,11 +27,17 @@ def test_biases_norms_and_embeddings_do_not_decay() -> None:
     groups = build_optimizer(model, OptimConfig(weight_decay=0.1)).param_groups
     names = {id(p): name for name, p in model.named_parameters()}
     decayed = {names[id(p)] for group in groups if group["weight_decay"] for p in group["params"]}
-    spared = {names[id(p)] for group in groups if not group["weight_decay"] for p in group["params"]}
+    spared = {
+        names[id(p)] for group in groups if not group["weight_decay"] for p in group["params"]
+    }
     assert decayed | spared == set(names.values())
     assert "image_encoder.trunk.blocks.0.attn.qkv.weight" in decayed
     assert not any(name.endswith("bias") or "norm" in name for name in decayed)
-    assert {"image_encoder.trunk.pos_embed", "prompt_encoder.label_embed", "memory_attention.slot_embed"} <= spared
+    assert {
+        "image_encoder.trunk.pos_embed",
+        "prompt_encoder.label_embed",
+        "memory_attention.slot_embed",
+    } <= spared
 
 
 def test_layer_decay_scales_the_trunk_only() -> None:
@@ -53,7 +66,9 @@ def test_the_image_encoder_may_go_slower() -> None:
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     names = dict(model.named_parameters())
     assert {rates[id(p)] for name, p in names.items() if name.startswith("image_encoder.")} == {1.0}
-    assert {rates[id(p)] for name, p in names.items() if not name.startswith("image_encoder.")} == {4.0}
+    assert {rates[id(p)] for name, p in names.items() if not name.startswith("image_encoder.")} == {
+        4.0
+    }
 
 
 def test_freezing_rests_what_is_named_and_wakes_the_rest() -> None:
@@ -65,7 +80,12 @@ def test_freezing_rests_what_is_named_and_wakes_the_rest() -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(steps=st.integers(1, 500), warmup=st.integers(0, 500), lr=st.floats(1e-5, 1), end=st.floats(0, 1e-5))
+@given(
+    steps=st.integers(1, 500),
+    warmup=st.integers(0, 500),
+    lr=st.floats(1e-5, 1),
+    end=st.floats(0, 1e-5),
+)
 def test_schedule_rises_then_falls(steps: int, warmup: int, lr: float, end: float) -> None:
     rates = [learning_rate(step, steps, lr, end, warmup) for step in range(steps + 1)]
     peak = min(warmup, steps)

@@ -19,7 +19,8 @@ from sam2s.train.overrides import override
 def test_fields_positions_and_all_positions() -> None:
     config = nano()
     changed = override(
-        config, ["stages.0.steps=10", "stages.*.lr=2e-5", "optim.clip=0.5", "seed=11", "stages.-1.size=64"]
+        config,
+        ["stages.0.steps=10", "stages.*.lr=2e-5", "optim.clip=0.5", "seed=11", "stages.-1.size=64"],
     )
     assert changed.stages[0].steps == 10
     assert {stage.lr for stage in changed.stages} == {2e-5}
@@ -33,11 +34,18 @@ def test_every_kind_of_value() -> None:
     changed = override(
         nano(),
         [
-            "pretrained=yes", "run.tensorboard=false", "model=runs/a=b", "optim.betas=0.8, 0.9", "validation=none",
-            "stages.0.frozen=image_encoder,prompt_encoder", "stages.1.frozen=", "stages.0.epochs=2.5",
-            'folders=[{"root": "mine", "weight": 2}]', 'stages.0.augment.scale=[0.5, 2]',
+            "pretrained=yes",
+            "run.tensorboard=false",
+            "model=runs/a=b",
+            "optim.betas=0.8, 0.9",
+            "validation=none",
+            "stages.0.frozen=image_encoder,prompt_encoder",
+            "stages.1.frozen=",
+            "stages.0.epochs=2.5",
+            'folders=[{"root": "mine", "weight": 2}]',
+            "stages.0.augment.scale=[0.5, 2]",
         ],
-    )  # fmt: skip
+    )
     assert (changed.pretrained, changed.run.tensorboard, changed.model) == (True, False, "runs/a=b")
     assert changed.optim.betas == (0.8, 0.9)
     assert changed.validation is None
@@ -51,7 +59,9 @@ def test_every_kind_of_value() -> None:
 def test_what_is_none_is_made_on_the_way() -> None:
     changed = override(nano(), ["stages.0.loss.soften.sigma=0.5"])
     assert changed.stages[0].loss.soften == replace(SoftLabel(), sigma=0.5)
-    with pytest.raises(InputError, match=r"SemanticConfig is none; give it whole, as JSON with classes"):
+    with pytest.raises(
+        InputError, match=r"SemanticConfig is none; give it whole, as JSON with classes"
+    ):
         override(nano(), ["semantic.width=8"])
     whole = override(nano(), ['semantic={"classes": ["hook"], "bank": "orthogonal"}'])
     assert whole.semantic == SemanticConfig(("hook",), bank="orthogonal")
@@ -79,7 +89,7 @@ def test_what_is_none_is_made_on_the_way() -> None:
         ("optim=fast", "expected OptimConfig as JSON"),
         ('semantic={"classes": []}', "semantic classes"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_named_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         override(nano(), [text])
@@ -87,7 +97,10 @@ def test_mistakes_are_named_in_one_line(text: str, message: str) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(value=st.one_of(st.floats(allow_nan=False), st.integers(-(10**9), 10**9)), position=st.integers(-6, 5))
+@given(
+    value=st.one_of(st.floats(allow_nan=False), st.integers(-(10**9), 10**9)),
+    position=st.integers(-6, 5),
+)
 def test_any_number_arrives(value: float, position: int) -> None:
     changed = override(nano(), [f"stages.{position}.lr={value!r}"])
     assert changed.stages[position].lr == float(value)

@@ -1,4 +1,5 @@
-"""Two processes on a CPU (gloo) take the very steps that one process takes with the same global batch."""
+"""Two processes on a CPU (gloo) take the very steps that one process takes with the same global
+batch."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sam2s.data.clips import ConsecutiveSampler
+from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.model.presets import SemanticConfig
 from sam2s.train import trainer
 from sam2s.train.checkpoint import CHECKPOINT
@@ -43,7 +44,8 @@ from sam2s.train import loop, trainer
 from sam2s.train.optim import build_optimizer
 
 def prepare(self, learner, _):
-    # What accelerate does for FSDP2, which it does not offer on a CPU: spread the weights, then build the optimiser.
+    # What accelerate does for FSDP2, which it does not offer on a CPU: spread the weights, then
+    # build the optimiser.
     mesh = torch.distributed.init_device_mesh("cpu", (2,))
     for block in learner.model.image_encoder.trunk.blocks:
         fully_shard(block, mesh=mesh)
@@ -77,13 +79,17 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_for(root: Path, start: Path) -> TrainConfig:
-    """Clips and single pictures, corrected or prompted by masks, with TSL: what takes part differs from step to step.
+    """Clips and single pictures, corrected or prompted by masks, with TSL: what takes part differs
+    from step to step.
 
-    Weights follow the gradient itself: Adam's first steps have its sign alone and would hide a wrong scale.
+    Weights follow the gradient itself: Adam's first steps have its sign alone and would hide a
+    wrong scale.
     """
     user = UserConfig(mask=0.5, prompted=1, corrected=1, clicks=1)
     loss = LossConfig(stride=4, tsl=0.5)
-    clips = Stage("clips", 3, 64, 1, 1e-3, 1e-3, 0, ConsecutiveSampler(frames=2), user=user, loss=loss)
+    clips = Stage(
+        "clips", 3, 64, 1, 1e-3, 1e-3, 0, ConsecutiveSampler(frames=2), user=user, loss=loss
+    )
     pictures = replace(clips, name="pictures", steps=1, sampler=ConsecutiveSampler(frames=1))
     return TrainConfig(
         "pair", str(start), (clips, pictures), pretrained=True, folders=(FolderSet(str(root)),),
@@ -97,10 +103,22 @@ def launch(config: TrainConfig, folder: Path, program: str = PROGRAM) -> Path:
     (folder / "run.py").write_text(program)
     (folder / "config.json").write_text(to_json(config))
     assert from_json(TrainConfig, (folder / "config.json").read_text()) == config
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     command = [*torchrun, str(folder / "run.py"), str(folder / "config.json"), str(folder / "out")]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=280, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "out"
@@ -112,11 +130,17 @@ def records(out: Path) -> list[dict]:
     return [line for line in lines if "event" not in line]
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
-def test_two_processes_are_one_with_the_same_global_batch(squares: Path, start: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="torch was built without distributed"
+)
+def test_two_processes_are_one_with_the_same_global_batch(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = config_for(squares, start)
     pool = open_pool(config.folders, progress=False)
-    rows = [[Steps(pool, config, rank=r, processes=2)[k][0].rows for r in range(2)] for k in range(4)]
+    rows = [
+        [Steps(pool, config, rank=r, processes=2)[k][0].rows for r in range(2)] for k in range(4)
+    ]
     assert any(a != b for a, b in rows), "the processes should hold different numbers of rows"
     pair = launch(config, tmp_path)
     alone = replace(config, stages=tuple(replace(stage, accumulate=2) for stage in config.stages))
@@ -124,19 +148,38 @@ def test_two_processes_are_one_with_the_same_global_batch(squares: Path, start: 
     logs = records(pair), records(tmp_path / "alone")
     assert [record["rows"] for record in logs[0]] == [sum(pair) for pair in rows]
     for two, one in zip(*logs, strict=True):
-        for name in ("norm", "total", "focal", "dice", "iou", "presence", "tsl", "rows", "answers", "jaccard"):
+        for name in (
+            "norm",
+            "total",
+            "focal",
+            "dice",
+            "iou",
+            "presence",
+            "tsl",
+            "rows",
+            "answers",
+            "jaccard",
+        ):
             assert two[name] == pytest.approx(one[name], rel=2e-3, abs=2e-5), (two["step"], name)
     assert any(record["tsl"] > 0 for record in logs[0])
-    weights = [torch.load(out / CHECKPOINT, weights_only=True)["model"] for out in (pair, tmp_path / "alone")]
+    weights = [
+        torch.load(out / CHECKPOINT, weights_only=True)["model"]
+        for out in (pair, tmp_path / "alone")
+    ]
     before = small_model().state_dict()
-    moved = {n: (w - before[n]).abs().max() for n, w in weights[0].items() if n in before and w.is_floating_point()}
+    moved = {
+        n: (w - before[n]).abs().max()
+        for n, w in weights[0].items()
+        if n in before and w.is_floating_point()
+    }
     assert max(moved.values()) > 1e-3
 
 
 def test_accelerates_own_launcher_is_honoured(
     squares: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ``accelerate launch`` says, it says by environment variables: nothing of ours may override them."""
+    """What ``accelerate launch`` says, it says by environment variables: nothing of ours may
+    override them."""
     from sam2s.train.loop import prepare
 
     for name, value in (("ACCELERATE_USE_CPU", "true"), ("ACCELERATE_DYNAMO_BACKEND", "EAGER")):
@@ -146,7 +189,9 @@ def test_accelerates_own_launcher_is_honoured(
     assert accelerator.state.dynamo_plugin.backend == "EAGER"
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
+@pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="torch was built without distributed"
+)
 def test_weights_spread_over_processes_train_resume_and_are_saved_whole(
     squares: Path, start: Path, tmp_path: Path
 ) -> None:
@@ -155,13 +200,26 @@ def test_weights_spread_over_processes_train_resume_and_are_saved_whole(
     launch(config, tmp_path, SETTINGS + SHARDED + STOPPED)
     alone = replace(config, stages=tuple(replace(stage, accumulate=2) for stage in config.stages))
     run_training(alone, tmp_path / "alone")
-    norms = [[record["norm"] for record in records(out)] for out in (tmp_path / "out", tmp_path / "alone")]
+    norms = [
+        [record["norm"] for record in records(out)]
+        for out in (tmp_path / "out", tmp_path / "alone")
+    ]
     assert len(norms[0]) == len(norms[1]) == 4
     assert norms[0][:2] == pytest.approx(norms[1][:2], rel=2e-2)
-    spread, one = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("out", "alone"))
-    assert {name: t.shape for name, t in spread["model"].items()} == {n: t.shape for n, t in one["model"].items()}
-    saved, expected = (load_model(tmp_path / name / "model", device="cpu") for name in ("out", "alone"))
-    shifts = [(a - b).detach().abs().max() for a, b in zip(saved.parameters(), expected.parameters(), strict=True)]
-    # Adam moves a weight by the learning rate a step, whichever way rounding tips the smallest gradients.
+    spread, one = (
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("out", "alone")
+    )
+    assert {name: t.shape for name, t in spread["model"].items()} == {
+        n: t.shape for n, t in one["model"].items()
+    }
+    saved, expected = (
+        load_model(tmp_path / name / "model", device="cpu") for name in ("out", "alone")
+    )
+    shifts = [
+        (a - b).detach().abs().max()
+        for a, b in zip(saved.parameters(), expected.parameters(), strict=True)
+    ]
+    # Adam moves a weight by the learning rate a step, whichever way rounding tips the smallest
+    # gradients.
     assert max(shifts) < 8.1e-3
     assert float(torch.stack(shifts).median()) < 1e-3

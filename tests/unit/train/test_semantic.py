@@ -1,4 +1,5 @@
-"""TSL's loss by hand, rows without class, banks from a text tower, and training with TSL and ARL."""
+"""TSL's loss by hand, rows without class, banks from a text tower, and training with TSL and
+ARL."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.masklets import open_masklets
+from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError, WeightsError
+from sam2s.masklets.masklets import open_masklets
 from sam2s.model.presets import SemanticConfig
 from sam2s.model.sam2s import SAM2S
 from sam2s.train import trainer
@@ -51,7 +52,9 @@ def test_cross_entropy_by_hand() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [5.0, 1.0, 1.0], [3.0, 3.0, 3.0]])
     targets = torch.tensor([1, 2, NO_CLASS, 0])
     first = math.log(math.exp(1) + math.exp(2) + 1) - 2
-    assert semantic_loss(logits, targets).item() == pytest.approx((first + 2 * math.log(3)) / 4, rel=1e-5)
+    assert semantic_loss(logits, targets).item() == pytest.approx(
+        (first + 2 * math.log(3)) / 4, rel=1e-5
+    )
 
 
 def test_rows_without_class_add_exactly_nothing() -> None:
@@ -74,7 +77,9 @@ def test_a_batch_without_any_class_is_fine(rows: int) -> None:
 
 def test_targets_are_places_in_the_list() -> None:
     assert class_targets(("snare", None, "grasper"), NAMES).tolist() == [1, NO_CLASS, 0]
-    with pytest.raises(InputError, match=r"class 'hook', 'stapler': not among the model's class names"):
+    with pytest.raises(
+        InputError, match=r"class 'hook', 'stapler': not among the model's class names"
+    ):
         class_targets(("hook", "grasper", "stapler"), NAMES)
 
 
@@ -118,20 +123,33 @@ def test_decodings_are_summed_and_reach_the_token() -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random CLIP text tower of two narrow layers and a tokenizer of single letters, in transformers' format."""
+    """A random CLIP text tower of two narrow layers and a tokenizer of single letters, in
+    transformers' format."""
     transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("clips") / "tiny-clip"
     letters = [chr(code) for code in range(33, 127)]
-    vocabulary = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = [
+        *letters,
+        *(letter + "</w>" for letter in letters),
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
     folder.mkdir()
     (folder / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(vocabulary)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     tokenizer = transformers.CLIPTokenizer.from_pretrained(folder)
     config = transformers.CLIPTextConfig(
-        vocab_size=len(vocabulary), hidden_size=16, intermediate_size=16, projection_dim=WIDTH, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=40, bos_token_id=len(vocabulary) - 2,
-        eos_token_id=len(vocabulary) - 1, pad_token_id=len(vocabulary) - 1,
-    )  # fmt: skip
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        intermediate_size=16,
+        projection_dim=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=40,
+        bos_token_id=len(vocabulary) - 2,
+        eos_token_id=len(vocabulary) - 1,
+        pad_token_id=len(vocabulary) - 1,
+    )
     torch.manual_seed(0)
     transformers.CLIPTextModelWithProjection(config).save_pretrained(folder)
     transformers.CLIPTextModel(config).save_pretrained(folder.parent / "unprojected")
@@ -145,7 +163,10 @@ def test_the_text_bank_is_the_mean_over_templates(clip: Path) -> None:
 
     templates = ("a {}.", "the {} in surgery")
     bank = text_bank(NAMES, templates, str(clip))
-    tokenizer, tower = AutoTokenizer.from_pretrained(clip), CLIPTextModelWithProjection.from_pretrained(clip).eval()
+    tokenizer, tower = (
+        AutoTokenizer.from_pretrained(clip),
+        CLIPTextModelWithProjection.from_pretrained(clip).eval(),
+    )
     texts = ["a US probe.", "the US probe in surgery"]
     with torch.no_grad():
         single = [tower(**tokenizer(text, return_tensors="pt")).text_embeds[0] for text in texts]
@@ -169,12 +190,17 @@ def test_a_model_grows_names_and_keeps_the_rest(clip: Path, tmp_path: Path) -> N
     semantic = SemanticConfig(NAMES, width=WIDTH, encoder=str(clip))
     grown = with_semantics(plain, semantic)
     assert grown.semantic_head is not None
-    assert torch.equal(grown.semantic_head.text_embed, text_bank(NAMES, semantic.templates, str(clip)))
-    assert all(torch.equal(weight, grown.state_dict()[name]) for name, weight in plain.state_dict().items())
+    assert torch.equal(
+        grown.semantic_head.text_embed, text_bank(NAMES, semantic.templates, str(clip))
+    )
+    assert all(
+        torch.equal(weight, grown.state_dict()[name]) for name, weight in plain.state_dict().items()
+    )
     assert grown.training == plain.training
     assert grown.config.semantic == replace(semantic, encoder="tiny-clip")
     assert not any(
-        str(clip.parent) in path.read_text(errors="replace") for path in save_model(grown, tmp_path).iterdir()
+        str(clip.parent) in path.read_text(errors="replace")
+        for path in save_model(grown, tmp_path).iterdir()
     )
 
 
@@ -203,23 +229,43 @@ def test_a_learnable_bank_keeps_what_it_learnt_of_names_that_stay() -> None:
 
 
 def test_a_bank_of_another_width_is_refused(clip: Path) -> None:
-    with pytest.raises(InputError, match=r"got \(3, 12\), expected finite numbers of shape \(3, 8\)"):
+    with pytest.raises(
+        InputError, match=r"got \(3, 12\), expected finite numbers of shape \(3, 8\)"
+    ):
         with_semantics(small_model(), SemanticConfig(NAMES, width=8, encoder=str(clip)))
 
 
 # --------------------------------------------------------------------------- runs
 
 
-def run_config(root: Path, start: Path, semantic: SemanticConfig | None, *, steps: int) -> TrainConfig:
+def run_config(
+    root: Path, start: Path, semantic: SemanticConfig | None, *, steps: int
+) -> TrainConfig:
     """From a small model on the sliding squares, with ARL's soft labels and a loud TSL."""
     loss = LossConfig(stride=4, soften=SoftLabel(), tsl=0.5)
     user = UserConfig(mask=0.3, prompted=1, corrected=1, clicks=1)
-    stage = Stage("clips", steps, 64, 2, 3e-3, 3e-3, sampler=ConsecutiveSampler(frames=3), user=user, loss=loss)
+    stage = Stage(
+        "clips",
+        steps,
+        64,
+        2,
+        3e-3,
+        3e-3,
+        sampler=ConsecutiveSampler(frames=3),
+        user=user,
+        loss=loss,
+    )
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1000, checkpoint_minutes=60.0)
     return TrainConfig(
-        "named", str(start), (stage,), pretrained=True, folders=(FolderSet(str(root)),), semantic=semantic,
-        optim=OptimConfig(clip=1.0, ema=0.0), run=run,
-    )  # fmt: skip
+        "named",
+        str(start),
+        (stage,),
+        pretrained=True,
+        folders=(FolderSet(str(root)),),
+        semantic=semantic,
+        optim=OptimConfig(clip=1.0, ema=0.0),
+        run=run,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +273,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(small_model(), tmp_path_factory.mktemp("start") / "model")
 
 
-def test_training_teaches_the_names_and_saves_them(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_training_teaches_the_names_and_saves_them(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = run_config(squares, start, ORTHOGONAL, steps=12)
     assert from_json(TrainConfig, to_json(config)) == config
     model = load_model(run_training(config, tmp_path), device="cpu")
@@ -242,9 +290,13 @@ def test_training_teaches_the_names_and_saves_them(squares: Path, start: Path, t
     assert torch.equal(model.semantic_head.text_embed, before.text_embed)  # frozen
 
 
-def test_an_unknown_instrument_stops_before_the_first_step(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_an_unknown_instrument_stops_before_the_first_step(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="class 'grasper': not among"):
-        run_training(run_config(squares, start, replace(ORTHOGONAL, classes=("snare",)), steps=1), tmp_path)
+        run_training(
+            run_config(squares, start, replace(ORTHOGONAL, classes=("snare",)), steps=1), tmp_path
+        )
     assert not os.path.exists(tmp_path / trainer.LOG)
 
 

@@ -1,4 +1,5 @@
-"""Sparsely labelled videos, empty masks and all-absent clips: what the user does, what is judged, what is learnt."""
+"""Sparsely labelled videos, empty masks and all-absent clips: what the user does, what is judged,
+what is learnt."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from sam2s.data.batch import ClipBatch
-from sam2s.data.clips import Clip, ConsecutiveSampler
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.clips.batch import ClipBatch
+from sam2s.clips.clips import Clip, ConsecutiveSampler
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.memory.policy import make_policy
 from sam2s.train.config import FolderSet, Stage, TrainConfig
 from sam2s.train.examples import Examples
@@ -24,11 +25,15 @@ from sam2s.types import MemoryConfig
 from small import small_model
 
 SIDE = 64
-STAGE = Stage("s", 20, SIDE, 1, 1e-3, 0.0, sampler=ConsecutiveSampler(frames=4), loss=LossConfig(stride=4))
+STAGE = Stage(
+    "s", 20, SIDE, 1, 1e-3, 0.0, sampler=ConsecutiveSampler(frames=4), loss=LossConfig(stride=4)
+)
 
 
 def write(root: Path, name: str, frames: int, labelled: set[int], writer: MaskletWriter) -> None:
-    writer.add_video(name, VideoInfo("test", "test", "train", 25.0, {1: ObjectInfo("grasper", "instrument")}))
+    writer.add_video(
+        name, VideoInfo("test", "test", "train", 25.0, {1: ObjectInfo("grasper", "instrument")})
+    )
     mask = np.zeros((SIDE, SIDE), bool)
     mask[20:44, 20:44] = True
     for t in range(frames):
@@ -39,7 +44,8 @@ def write(root: Path, name: str, frames: int, labelled: set[int], writer: Maskle
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dense video, a sparse one, one with a single label, one frame alone, and one without any label."""
+    """A dense video, a sparse one, one with a single label, one frame alone, and one without any
+    label."""
     root = tmp_path_factory.mktemp("mixed")
     with MaskletWriter(root) as writer:
         write(root, "dense", 10, set(range(10)), writer)
@@ -60,7 +66,11 @@ def test_the_pool_tells_stills_from_videos(mixed: Path) -> None:
     moving, stills = pool.moving_chances(4), pool.still_chances
     assert moving is not None and stills is not None  # noqa: PT018
     assert {name for name, p in zip(names, moving, strict=True) if p > 0} == {"dense", "sparse"}
-    assert {name for name, p in zip(names, stills, strict=True) if p > 0} == {"sparse", "single", "still"}
+    assert {name for name, p in zip(names, stills, strict=True) if p > 0} == {
+        "sparse",
+        "single",
+        "still",
+    }
     assert np.isclose(moving.sum(), 1)
     assert np.isclose(stills.sum(), 1)
     single = pool.moving_chances(1)
@@ -69,7 +79,9 @@ def test_the_pool_tells_stills_from_videos(mixed: Path) -> None:
 
 
 def test_a_folder_can_give_all_its_frames_as_stills_and_hold_videos_out(mixed: Path) -> None:
-    pool = open_pool(config_for(mixed, stills=True, held_out=("still", "bare")).folders, progress=False)
+    pool = open_pool(
+        config_for(mixed, stills=True, held_out=("still", "bare")).folders, progress=False
+    )
     assert [video.name for video in pool.videos] == ["dense", "sparse", "single"]
     assert pool.still_chances is not None
     assert (pool.still_chances > 0).all()
@@ -90,7 +102,9 @@ def test_clips_of_a_sparse_video_start_labelled_and_are_judged_again(mixed: Path
 
 
 def judge(batch: ClipBatch, script: Script, seed: int = 0) -> tuple[Losses, ClipLearner, list]:
-    learner = ClipLearner(small_model(), make_policy(MemoryConfig(rule="recent", future_pointers=True))).train()
+    learner = ClipLearner(
+        small_model(), make_policy(MemoryConfig(rule="recent", future_pointers=True))
+    ).train()
     stage = replace(STAGE, user=UserConfig(clicks=1))
     losses, answers = learner(batch, stage, script, np.random.default_rng(seed))
     return losses, learner, answers
@@ -103,17 +117,22 @@ def batch_with(present: list[bool], annotated: list[bool]) -> ClipBatch:
     clip = Clip("v", tuple(range(frames)), tuple(range(frames)), (1,))
     images = torch.randn(1, frames, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     known = torch.tensor(annotated)[:, None]
-    return ClipBatch((clip,), images, masks, known, torch.zeros(1, dtype=torch.int64), (clip.times,), (None,))
+    return ClipBatch(
+        (clip,), images, masks, known, torch.zeros(1, dtype=torch.int64), (clip.times,), (None,)
+    )
 
 
 def test_the_user_leaves_frames_without_annotation_alone() -> None:
     script = Script({0: "click", 2: "mask", 3: "box"}, {0: 1, 1: 2, 3: 1})
-    assert script.where_known([True, True, False, True]) == Script({0: "click", 3: "box"}, {0: 1, 1: 2, 3: 1})
+    assert script.where_known([True, True, False, True]) == Script(
+        {0: "click", 3: "box"}, {0: 1, 1: 2, 3: 1}
+    )
     batch = batch_with([True, True, False], [True, True, False])
     _, _, answers = judge(batch, Script({0: "mask", 2: "mask"}, {}))
     assert [(a.frame, a.given) for a in answers] == [(1, False), (2, False)]
     _, _, answers = judge(
-        replace(batch, annotated=torch.ones(3, 1, dtype=torch.bool)), Script({0: "mask", 2: "mask"}, {})
+        replace(batch, annotated=torch.ones(3, 1, dtype=torch.bool)),
+        Script({0: "mask", 2: "mask"}, {}),
     )
     assert [(a.frame, a.given) for a in answers] == [(1, False)]
 
@@ -134,7 +153,9 @@ def test_a_frame_without_annotation_is_tracked_but_not_judged() -> None:
 @pytest.mark.parametrize("first", ["click", "box", "mask"])
 def test_an_object_that_is_never_there_teaches_presence_alone(first: str) -> None:
     batch = batch_with([False, False, False], [True, True, True])
-    losses, learner, answers = judge(batch, Script({0: first}, {} if first == "mask" else {0: 1, 1: 1}))
+    losses, learner, answers = judge(
+        batch, Script({0: first}, {} if first == "mask" else {0: 1, 1: 1})
+    )
     assert answers
     assert float(losses.presence.detach()) > 0
     assert [float(x.detach()) for x in (losses.focal, losses.dice, losses.iou)] == [0, 0, 0]

@@ -1,4 +1,5 @@
-"""Steps made of stills: their share, their script, what is tracked, and that nothing else changes."""
+"""Steps made of stills: their share, their script, what is tracked, and that nothing else
+changes."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from sam2s.data.clips import ConsecutiveSampler
-from sam2s.data.diverse_clips import DiverseSampler
-from sam2s.data.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.data.stills import StillConfig
+from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
+from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.config import FolderSet, Stage, TrainConfig
 from sam2s.train.examples import Examples
 from sam2s.train.loop import run_training
@@ -24,9 +25,18 @@ from sam2s.train.unroll import UserConfig
 SIDE = 64
 OBJECTS = {1: ObjectInfo("grasper", "instrument"), 2: ObjectInfo("polyp", "tissue")}
 STAGE = Stage(
-    "s", 40, SIDE, 2, 1e-3, 0.0, sampler=ConsecutiveSampler(frames=4, max_stride=3, max_objects=2),
-    diverse_sampler=DiverseSampler(recent=3), user=UserConfig(clicks=1), loss=LossConfig(stride=4), stills=1.0,
-)  # fmt: skip
+    "s",
+    40,
+    SIDE,
+    2,
+    1e-3,
+    0.0,
+    sampler=ConsecutiveSampler(frames=4, max_stride=3, max_objects=2),
+    diverse_sampler=DiverseSampler(recent=3),
+    user=UserConfig(clicks=1),
+    loss=LossConfig(stride=4),
+    stills=1.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(12):
             rng = np.random.default_rng(number)
             tool = (abs(y - rng.integers(16, 48)) < 5) & (x < rng.integers(20, 40))
-            polyp = ((y - rng.integers(16, 48)) ** 2 + (x - rng.integers(50, 66)) ** 2 < 100) & ~tool
+            polyp = (
+                (y - rng.integers(16, 48)) ** 2 + (x - rng.integers(50, 66)) ** 2 < 100
+            ) & ~tool
             image = rng.integers(60, 110, (SIDE, 80, 3)).astype(np.uint8)
             image[tool], image[polyp] = (40, 60, 70), (220, 120, 110)
             writer.add_video(f"p{number}", VideoInfo("test", "test", "train", None, OBJECTS))
@@ -86,13 +98,18 @@ def test_batches_repeat_and_differ_by_step_and_process(pool: Pool) -> None:
 def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool: Pool) -> None:
     sampler = ConsecutiveSampler(frames=2)
     stage = replace(STAGE, steps=150, stills=0.2, size=32, clips=1, sampler=sampler)
-    kinds = [[is_still(examples(pool, stage, rank=rank)[k].clips[0].video) for k in range(150)] for rank in (0, 1)]
+    kinds = [
+        [is_still(examples(pool, stage, rank=rank)[k].clips[0].video) for k in range(150)]
+        for rank in (0, 1)
+    ]
     assert kinds[0] == kinds[1]
     assert 18 <= sum(kinds[0]) <= 42
 
 
 def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> None:
-    with_stills, without = (examples(pool, replace(STAGE, stills=share, clips=1)) for share in (0.5, 0.0))
+    with_stills, without = (
+        examples(pool, replace(STAGE, stills=share, clips=1)) for share in (0.5, 0.0)
+    )
     moving = [k for k in range(20) if not is_still(with_stills[k].clips[0].video)]
     assert 4 < len(moving) < 16
     for k in moving:
@@ -112,15 +129,23 @@ def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: Pool) -> N
     shares = []
     for absence in (0.0, 1.0):
         still = StillConfig(absence=absence, pasted=(1, 2))
-        made = examples(pool, replace(STAGE, still=still, sampler=ConsecutiveSampler(frames=6), size=48))
-        gone = [bool((~batch.masks.flatten(2).any(2)).any()) for batch in (made[k] for k in range(25))]
+        made = examples(
+            pool, replace(STAGE, still=still, sampler=ConsecutiveSampler(frames=6), size=48)
+        )
+        gone = [
+            bool((~batch.masks.flatten(2).any(2)).any()) for batch in (made[k] for k in range(25))
+        ]
         shares.append(np.mean(gone))
     assert shares[0] < 0.45
     assert shares[1] > 0.85
 
 
 def test_pasted_objects_are_tracked_too(pool: Pool) -> None:
-    stage = replace(STAGE, still=StillConfig(pasted=(2, 2), visits=0.0), sampler=ConsecutiveSampler(4, max_objects=4))
+    stage = replace(
+        STAGE,
+        still=StillConfig(pasted=(2, 2), visits=0.0),
+        sampler=ConsecutiveSampler(4, max_objects=4),
+    )
     objects = [max(clip.objects) for k in range(10) for clip in examples(pool, stage)[k].clips]
     assert sum(number > 2 for number in objects) > 10
     none = replace(stage, still=StillConfig(pasted=(0, 0), folds=0.0))

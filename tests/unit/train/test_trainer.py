@@ -1,4 +1,5 @@
-"""One step: accumulated gradients are those of one large batch, recomputed ones the same, frozen weights rest."""
+"""One step: accumulated gradients are those of one large batch, recomputed ones the same, frozen
+weights rest."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sam2s.data.batch import ClipBatch
-from sam2s.data.clips import ConsecutiveSampler
+from sam2s.clips.batch import ClipBatch
+from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT
@@ -40,14 +41,28 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config_for(root: Path, start: Path, *, accumulate: int = 1, steps: int = 2) -> TrainConfig:
     stage = Stage(
-        "clips", steps, 64, 1, 1e-2, 1e-2, sampler=ConsecutiveSampler(frames=3), user=USER, loss=LossConfig(stride=4),
+        "clips",
+        steps,
+        64,
+        1,
+        1e-2,
+        1e-2,
+        sampler=ConsecutiveSampler(frames=3),
+        user=USER,
+        loss=LossConfig(stride=4),
         accumulate=accumulate,
-    )  # fmt: skip
+    )
     run = RunConfig(precision="fp32", log_every=1, checkpoint_minutes=0.0)
     return TrainConfig(
-        "step", str(start), (stage,), pretrained=True, folders=(FolderSet(str(root)),),
-        optim=OptimConfig(clip=1.0, weight_decay=0.5), run=run, seed=3,
-    )  # fmt: skip
+        "step",
+        str(start),
+        (stage,),
+        pretrained=True,
+        folders=(FolderSet(str(root)),),
+        optim=OptimConfig(clip=1.0, weight_decay=0.5),
+        run=run,
+        seed=3,
+    )
 
 
 def joined(batches: list[ClipBatch]) -> ClipBatch:
@@ -72,7 +87,9 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     assert one.keys() == other.keys()
     assert max(grad.abs().max() for grad in one.values()) > 1e-3
     for name, grad in one.items():
-        torch.testing.assert_close(grad, other[name], rtol=1e-3, atol=1e-5 * max(1.0, float(grad.abs().max())))
+        torch.testing.assert_close(
+            grad, other[name], rtol=1e-3, atol=1e-5 * max(1.0, float(grad.abs().max()))
+        )
 
 
 def trainer_for(config: TrainConfig, folder: Path) -> Trainer:
@@ -81,15 +98,21 @@ def trainer_for(config: TrainConfig, folder: Path) -> Trainer:
     return trainer
 
 
-def test_accumulated_gradients_are_those_of_one_batch_with_all_rows(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_accumulated_gradients_are_those_of_one_batch_with_all_rows(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = config_for(squares, start, accumulate=3)
     trainer = trainer_for(config, tmp_path)
-    step, passes = next((k, p) for k, p in enumerate(trainer.steps(0)[k] for k in range(2)) if uneven(p))
+    step, passes = next(
+        (k, p) for k, p in enumerate(trainer.steps(0)[k] for k in range(2)) if uneven(p)
+    )
     figures = trainer.descend(step, passes)
     large, model = joined(passes), starting_model(config).train()
     stage = config.stages[0]
     script = draw_script(stage.user, 3, generator(config.seed, step, purpose=SCRIPT))
-    losses, answers = ClipLearner(model, make_policy(config.memory))(large, stage, script, generator(0, 0))
+    losses, answers = ClipLearner(model, make_policy(config.memory))(
+        large, stage, script, generator(0, 0)
+    )
     losses.total.backward()
     assert_same(gradients(trainer.running.model), gradients(model))
     assert figures["total"] == pytest.approx(float(losses.total.detach()) / len(answers), rel=1e-4)
@@ -108,7 +131,9 @@ def test_recomputed_blocks_give_the_same_gradients_with_less_kept(
     config = replace(config_for(squares, start), model=str(save_model(model, tmp_path / "model")))
     kept, found = [], []
     for recompute in (False, True):
-        trainer = trainer_for(replace(config, run=replace(config.run, recompute=recompute)), tmp_path)
+        trainer = trainer_for(
+            replace(config, run=replace(config.run, recompute=recompute)), tmp_path
+        )
         sizes: list[int] = []
 
         def pack(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
@@ -134,7 +159,9 @@ def test_recomputation_leaves_inference_and_names_alone() -> None:
 
 def test_frozen_groups_neither_decay_nor_drift(squares: Path, start: Path, tmp_path: Path) -> None:
     config = config_for(squares, start)
-    config = replace(config, stages=(replace(config.stages[0], frozen=("image_encoder", "memory_attention")),))
+    config = replace(
+        config, stages=(replace(config.stages[0], frozen=("image_encoder", "memory_attention")),)
+    )
     run_training(config, tmp_path)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     before = starting_model(config).state_dict()
@@ -148,38 +175,54 @@ def test_frozen_groups_neither_decay_nor_drift(squares: Path, start: Path, tmp_p
     assert not all(torch.equal(before[name], state["model"][name]) for name in decoder)
 
 
-def test_a_frozen_name_that_nothing_has_is_refused(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_a_frozen_name_that_nothing_has_is_refused(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = config_for(squares, start)
     for name in ("encoder", ""):
         wrong = replace(config, stages=(replace(config.stages[0], frozen=(name,)),))
-        with pytest.raises(InputError, match=f"begins with '{name}'; the groups are no_object_pointer"):
+        with pytest.raises(
+            InputError, match=f"begins with '{name}'; the groups are no_object_pointer"
+        ):
             prepare(wrong, tmp_path, tmp_path)
 
 
-def test_resuming_with_accumulation_is_exact(squares: Path, start: Path, tmp_path: Path, break_off: Callable) -> None:
+def test_resuming_with_accumulation_is_exact(
+    squares: Path, start: Path, tmp_path: Path, break_off: Callable
+) -> None:
     config = config_for(squares, start, accumulate=2, steps=3)
     run_training(config, tmp_path / "whole")
     break_off(config, tmp_path / "broken", 1)
     run_training(config, tmp_path / "broken", resume=True)
-    one, two = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken"))
+    one, two = (
+        torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "broken")
+    )
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
 
 
-def test_the_model_takes_the_size_it_was_trained_at(squares: Path, start: Path, tmp_path: Path) -> None:
+def test_the_model_takes_the_size_it_was_trained_at(
+    squares: Path, start: Path, tmp_path: Path
+) -> None:
     config = config_for(squares, start, steps=1)
     config = replace(config, stages=(replace(config.stages[0], size=96),))
     assert load_model(run_training(config, tmp_path), device="cpu").image_size == 96
 
 
 def test_a_model_without_long_term_embedding_grows_one(squares: Path, tmp_path: Path) -> None:
-    plain = small_model(config=replace(SMALL, long_term_embedding=False, memory=replace(SMALL.memory, rule="recent")))
+    plain = small_model(
+        config=replace(
+            SMALL, long_term_embedding=False, memory=replace(SMALL.memory, rule="recent")
+        )
+    )
     config = replace(config_for(squares, save_model(plain, tmp_path / "plain")), long_term=True)
     grown = starting_model(config)
     assert grown.config.long_term_embedding
     assert grown.config.memory.rule == "diverse"
     old, new = plain.memory_attention.slot_embed, grown.memory_attention.slot_embed
     assert torch.equal(new[:-1], old)
-    assert torch.equal(new[-1], old[-1])  # that of prompted frames, which long-term memories used before
+    assert torch.equal(
+        new[-1], old[-1]
+    )  # that of prompted frames, which long-term memories used before
     others = {n: t for n, t in plain.state_dict().items() if n != "memory_attention.slot_embed"}
     assert all(torch.equal(t, grown.state_dict()[n]) for n, t in others.items())
     again = starting_model(replace(config, model=str(save_model(grown, tmp_path / "grown"))))

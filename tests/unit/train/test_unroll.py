@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.data.batch import ClipBatch, collate, load_clip
-from sam2s.data.clips import Clip
-from sam2s.data.masklets import open_masklets
+from sam2s.clips.batch import ClipBatch, collate, load_clip
+from sam2s.clips.clips import Clip
+from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
@@ -33,7 +33,8 @@ def model() -> SAM2S:
 
 @pytest.fixture(scope="module")
 def batch(squares: Path) -> ClipBatch:
-    """Two clips with two objects and one; the second object of the first clip leaves on the last frame."""
+    """Two clips with two objects and one; the second object of the first clip leaves on the last
+    frame."""
     videos = open_masklets(squares).videos
     clips = [
         Clip("squares0", (2, 3, 4, 5), tuple(range(FRAMES)), (1, 2)),
@@ -46,7 +47,9 @@ def batch(squares: Path) -> ClipBatch:
 def play(model: SAM2S, batch: ClipBatch, script: Script, config: UserConfig | None = None) -> list:
     policy = make_policy(MemoryConfig(rule="recent", future_pointers=True))
     features = model.encode(batch.images.flatten(0, 1))
-    return unroll(model, policy, batch, features, script, config or UserConfig(), np.random.default_rng(0))
+    return unroll(
+        model, policy, batch, features, script, config or UserConfig(), np.random.default_rng(0)
+    )
 
 
 @settings(deadline=None, max_examples=100)
@@ -57,7 +60,9 @@ def play(model: SAM2S, batch: ClipBatch, script: Script, config: UserConfig | No
     corrected=st.integers(1, 3),
     clicks=st.integers(0, 3),
 )
-def test_scripts_keep_the_rules(seed: int, frames: int, prompted: int, corrected: int, clicks: int) -> None:
+def test_scripts_keep_the_rules(
+    seed: int, frames: int, prompted: int, corrected: int, clicks: int
+) -> None:
     config = UserConfig(prompted=prompted, corrected=corrected, clicks=clicks)
     script = draw_script(config, frames, np.random.default_rng(seed))
     assert next(iter(script.prompts)) == 0
@@ -82,18 +87,31 @@ def test_shares_of_first_prompts() -> None:
     kinds = [script.prompts[0] for script in scripts]
     assert kinds.count("mask") / 2000 == pytest.approx(0.5, abs=0.05)
     assert kinds.count("box") / 2000 == pytest.approx(0.25, abs=0.05)
-    assert all(script.prompts[0] != "mask" for script in (draw_script(UserConfig(mask=1.0), 1, rng) for _ in range(50)))
+    assert all(
+        script.prompts[0] != "mask"
+        for script in (draw_script(UserConfig(mask=1.0), 1, rng) for _ in range(50))
+    )
 
 
 def test_a_share_of_clips_is_corrected() -> None:
     rng = np.random.default_rng(0)
     scripts = [draw_script(UserConfig(mask=0.0, correct=0.3), 4, rng) for _ in range(1000)]
-    assert sum(bool(script.corrections) for script in scripts) / 1000 == pytest.approx(0.3, abs=0.05)
+    assert sum(bool(script.corrections) for script in scripts) / 1000 == pytest.approx(
+        0.3, abs=0.05
+    )
 
 
 def test_clicked_clip(model: SAM2S, batch: ClipBatch) -> None:
     answers = play(model, batch, Script({0: "click"}, {0: 2, 2: 1}))
-    assert [(a.frame, a.clicks) for a in answers] == [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (3, 0)]
+    assert [(a.frame, a.clicks) for a in answers] == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (2, 0),
+        (2, 1),
+        (3, 0),
+    ]
     assert [a.decoded.candidate_logits.shape[1] for a in answers] == [3, 1, 1, 3, 3, 3, 3]
     assert all(a.decoded.mask_logits.shape == (batch.rows, 16, 16) for a in answers)
 
@@ -103,10 +121,17 @@ def test_a_given_mask_has_no_answer(model: SAM2S, batch: ClipBatch) -> None:
     assert [a.frame for a in answers] == [1, 2]
 
 
-def test_a_box_on_a_frame_without_the_object_becomes_a_click(model: SAM2S, batch: ClipBatch) -> None:
+def test_a_box_on_a_frame_without_the_object_becomes_a_click(
+    model: SAM2S, batch: ClipBatch
+) -> None:
     assert not batch.masks[3].flatten(1).any(1).all()
     answers = play(model, batch, Script({0: "box", 3: "box"}, {}))
-    assert [(a.frame, a.decoded.candidate_logits.shape[1]) for a in answers] == [(0, 1), (3, 3), (1, 3), (2, 3)]
+    assert [(a.frame, a.decoded.candidate_logits.shape[1]) for a in answers] == [
+        (0, 1),
+        (3, 3),
+        (1, 3),
+        (2, 3),
+    ]
 
 
 def test_the_second_prompted_frame_recalls_nothing(model: SAM2S, batch: ClipBatch) -> None:
@@ -118,16 +143,25 @@ def test_the_second_prompted_frame_recalls_nothing(model: SAM2S, batch: ClipBatc
     model.train()
 
 
-def test_the_loss_of_the_last_frame_reaches_memory_and_encoder(model: SAM2S, batch: ClipBatch) -> None:
+def test_the_loss_of_the_last_frame_reaches_memory_and_encoder(
+    model: SAM2S, batch: ClipBatch
+) -> None:
     model.zero_grad()
     last = play(model, batch, Script({0: "mask"}, {}))[-1]
     last.decoded.candidate_logits.square().mean().backward()
-    for part in (model.image_encoder, model.memory_encoder, model.memory_attention, model.mask_decoder):
+    for part in (
+        model.image_encoder,
+        model.memory_encoder,
+        model.memory_attention,
+        model.mask_decoder,
+    ):
         assert sum(float(p.grad.abs().sum()) for p in part.parameters() if p.grad is not None) > 0
     model.zero_grad()
 
 
-def test_rows_of_one_clip_do_not_depend_on_the_other(model: SAM2S, batch: ClipBatch, squares: Path) -> None:
+def test_rows_of_one_clip_do_not_depend_on_the_other(
+    model: SAM2S, batch: ClipBatch, squares: Path
+) -> None:
     model.eval()
     video = open_masklets(squares).videos["squares1"]
     single = collate([load_clip(video, batch.clips[1], 64, None, np.random.default_rng(0))])
@@ -135,7 +169,9 @@ def test_rows_of_one_clip_do_not_depend_on_the_other(model: SAM2S, batch: ClipBa
         both = play(model, batch, Script({0: "mask"}, {}))
         alone = play(model, single, Script({0: "mask"}, {}))
     for one, two in zip(both, alone, strict=True):
-        torch.testing.assert_close(one.decoded.mask_logits[2:], two.decoded.mask_logits, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            one.decoded.mask_logits[2:], two.decoded.mask_logits, atol=1e-3, rtol=1e-3
+        )
     model.train()
 
 

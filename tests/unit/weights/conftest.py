@@ -14,7 +14,8 @@ FillCache = Callable[[Mapping[str, bytes]], Path]
 
 @pytest.fixture
 def fill_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FillCache:
-    """Puts files of the model someone/model into an otherwise empty cache; gives the folder they will be found in."""
+    """Puts files of the model someone/model into an otherwise empty cache; gives the folder they
+    will be found in."""
     cache = tmp_path / "hub-cache"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
 

@@ -25,19 +25,27 @@ def average(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 def test_the_mean_of_two_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (small_model(seed) for seed in (1, 2))
-    folders = [str(save_model(model, tmp_path / name)) for model, name in ((one, "a"), (other, "b"))]
+    folders = [
+        str(save_model(model, tmp_path / name)) for model, name in ((one, "a"), (other, "b"))
+    ]
     average(monkeypatch, *folders, str(tmp_path / "mean"), "--share", "0.25")
     mean = load_model(tmp_path / "mean", device="cpu")
     assert mean.config == one.config
     for (name, mixed), a, b in zip(
-        mean.state_dict().items(), one.state_dict().values(), other.state_dict().values(), strict=True
+        mean.state_dict().items(),
+        one.state_dict().values(),
+        other.state_dict().values(),
+        strict=True,
     ):
         torch.testing.assert_close(mixed, 0.75 * a + 0.25 * b, msg=name)
 
 
 def test_unlike_models_have_no_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wider = replace(SMALL, memory_mlp_dim=2 * SMALL.memory_mlp_dim)
-    folders = [str(save_model(m, tmp_path / n)) for m, n in ((small_model(), "a"), (small_model(config=wider), "b"))]
+    folders = [
+        str(save_model(m, tmp_path / n))
+        for m, n in ((small_model(), "a"), (small_model(config=wider), "b"))
+    ]
     with pytest.raises(InputError, match="b: is built otherwise than"):
         average(monkeypatch, *folders, str(tmp_path / "mean"))
     assert not (tmp_path / "mean").exists()

@@ -22,7 +22,9 @@ def test_hub_ids(name: str):
     assert hub.is_repo_id(name)
 
 
-@pytest.mark.parametrize("name", ["nano", "a/b/c", "/a/b", "./a/b", "a/", "/b", "", "a b/c", "../b"])
+@pytest.mark.parametrize(
+    "name", ["nano", "a/b/c", "/a/b", "./a/b", "a/", "/b", "", "a b/c", "../b"]
+)
 def test_no_hub_ids(name: str):
     assert not hub.is_repo_id(name)
 
@@ -33,7 +35,9 @@ def test_a_cached_model_needs_no_network(fill_cache: Callable[[dict[str, bytes]]
 
 
 def test_offline_without_a_copy(fill_cache: Callable[[dict[str, bytes]], Path]):
-    with pytest.raises(WeightsError, match=r"config.json is not in the local cache and HF_HUB_OFFLINE is set"):
+    with pytest.raises(
+        WeightsError, match=r"config.json is not in the local cache and HF_HUB_OFFLINE is set"
+    ):
         hub.fetch(NAME)
 
 
@@ -44,7 +48,8 @@ def test_offline_with_half_a_copy(fill_cache: Callable[[dict[str, bytes]], Path]
 
 
 def _response() -> Any:
-    """As much of an HTTP response as the hub's errors look at; its library differs between versions."""
+    """As much of an HTTP response as the hub's errors look at; its library differs between
+    versions."""
     return SimpleNamespace(headers={}, request=None)
 
 
@@ -59,7 +64,9 @@ def _response() -> Any:
         (TimeoutError(), r"\(TimeoutError\); check the network"),
     ],
 )
-def test_what_the_hub_answers_becomes_one_line(error: Exception, words: str, monkeypatch: pytest.MonkeyPatch):
+def test_what_the_hub_answers_becomes_one_line(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+):
     def refuse(repo_id: str, name: str) -> str:
         raise error
 

@@ -23,7 +23,7 @@ def empty(config: ModelConfig) -> SAM2S:
         return build_model(config)
 
 
-# --------------------------------------------------------------------------- what Meta's checkpoints hold
+# ---------------------------------------- what Meta's checkpoints hold
 
 DIM, MEMORY = 256, 64
 
@@ -134,7 +134,8 @@ def memory_modules() -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def meta_checkpoint(config: ModelConfig) -> dict[str, Tensor]:
-    """Names and shapes of a published SAM 2.1 checkpoint, written down from the modules of ``sam2``."""
+    """Names and shapes of a published SAM 2.1 checkpoint, written down from the modules of
+    ``sam2``."""
     names = [
         *trunk(config),
         *prompt_encoder(),
@@ -198,7 +199,8 @@ def test_values_survive_there_and_back(state: dict[str, Tensor], there: Any, bac
 
 
 def test_numbers_in_names_are_kept(state: dict[str, Tensor]):
-    """One row serves many blocks; each must keep its own number, and the neck counts the other way round."""
+    """One row serves many blocks; each must keep its own number, and the neck counts the other way
+    round."""
     meta, hf = keymap.ours_to_meta(state), keymap.ours_to_hf(state)
     mine = state["image_encoder.trunk.blocks.3.mlp.last.weight"]
     assert torch.equal(meta["image_encoder.trunk.blocks.3.mlp.layers.1.weight"], mine)
@@ -242,7 +244,9 @@ def test_transformers_may_drop_one_copy_of_the_position_code(state: dict[str, Te
     for gone in ("shared_image_embedding", "prompt_encoder.shared_embedding"):
         hf = keymap.ours_to_hf(state)
         del hf[f"{gone}.positional_embedding"]
-        assert torch.equal(keymap.hf_to_ours(hf)["prompt_encoder.frequencies"], state["prompt_encoder.frequencies"])
+        assert torch.equal(
+            keymap.hf_to_ours(hf)["prompt_encoder.frequencies"], state["prompt_encoder.frequencies"]
+        )
 
 
 def test_two_different_position_codes_are_an_error(state: dict[str, Tensor]):
@@ -252,7 +256,9 @@ def test_two_different_position_codes_are_an_error(state: dict[str, Tensor]):
         keymap.hf_to_ours(hf)
 
 
-@pytest.mark.parametrize("state", [{}, {"image_encoder.trunk.blocks.0.norm1.weight": torch.ones(96)}])
+@pytest.mark.parametrize(
+    "state", [{}, {"image_encoder.trunk.blocks.0.norm1.weight": torch.ones(96)}]
+)
 def test_a_checkpoint_of_no_known_size(state: dict[str, Tensor]):
     with pytest.raises(WeightsError, match="none of tiny, small, base_plus, large"):
         keymap.preset_of_meta(state)
@@ -285,7 +291,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "window_size_per_stage": [8, 4, 16, 8],
     },
 }
-"""The choices under which the published models were converted (``num_attention_heads`` itself stays at 1 there)."""
+"""The choices under which the published models were converted (``num_attention_heads`` itself stays
+at 1 there)."""
 
 
 def published(name: str) -> dict[str, Any]:
@@ -323,7 +330,10 @@ def test_configurations_survive_there_and_back(name: str):
     ("changed", "named"),
     [
         ({"model_type": "sam2"}, "model_type is 'sam2', expected 'sam2_video'"),
-        ({"enable_occlusion_spatial_embedding": False}, "enable_occlusion_spatial_embedding is False, expected True"),
+        (
+            {"enable_occlusion_spatial_embedding": False},
+            "enable_occlusion_spatial_embedding is False, expected True",
+        ),
         ({"num_maskmem": 4}, "num_maskmem is 4, expected 7"),
         ({"memory_encoder_hidden_size": 128}, "memory_encoder_hidden_size is 128, expected 256"),
         ({"image_size": [512, 1024]}, "expected a square"),
@@ -333,7 +343,10 @@ def test_configurations_survive_there_and_back(name: str):
             {"vision_config": {"backbone_config": {"embed_dim_per_stage": [96, 96, 96, 96]}}},
             "vision_config.backbone_config.embed_dim_per_stage",
         ),
-        ({"mask_decoder_config": {"num_multimask_outputs": 5}}, "mask_decoder_config.num_multimask_outputs"),
+        (
+            {"mask_decoder_config": {"num_multimask_outputs": 5}},
+            "mask_decoder_config.num_multimask_outputs",
+        ),
         ({"prompt_encoder_config": {"patch_size": 14}}, "prompt_encoder_config.patch_size is 14"),
     ],
 )

@@ -37,11 +37,14 @@ def folder(model: SAM2S, tmp_path: Path) -> Path:
 
 def same_weights(a: SAM2S, b: SAM2S) -> bool:
     left, right = a.state_dict(), b.state_dict()
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+    return left.keys() == right.keys() and all(
+        torch.equal(left[name], right[name]) for name in left
+    )
 
 
 def edit_tensors(folder: Path, **changes: torch.Tensor | None) -> None:
-    """Replace, add or (None) drop tensors of a saved model; a double underscore stands for a dot."""
+    """Replace, add or (None) drop tensors of a saved model; a double underscore stands for a
+    dot."""
     path = folder / "model.safetensors"
     tensors = load_file(path)
     for name, tensor in changes.items():
@@ -81,7 +84,9 @@ def test_saving_again_replaces_both_files(folder: Path):
 
 def test_half_precision_is_for_storage_only(model: SAM2S, folder: Path, tmp_path: Path):
     half = save_model(model, tmp_path / "half", dtype=torch.float16)
-    assert (half / "model.safetensors").stat().st_size < 0.6 * (folder / "model.safetensors").stat().st_size
+    assert (half / "model.safetensors").stat().st_size < 0.6 * (
+        folder / "model.safetensors"
+    ).stat().st_size
     loaded = load_model(half, device="cpu")
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
     for name, tensor in model.state_dict().items():
@@ -99,12 +104,16 @@ def test_loading_leaves_the_callers_randomness_alone(folder: Path):
 def test_a_value_too_large_for_half_is_not_saved(model: SAM2S, tmp_path: Path):
     with torch.no_grad():
         model.no_object_map[0] = 1e6
-    with pytest.raises(WeightsError, match=r"no_object_map: .* too large for torch.float16; nothing was saved"):
+    with pytest.raises(
+        WeightsError, match=r"no_object_map: .* too large for torch.float16; nothing was saved"
+    ):
         save_model(model, tmp_path / "m", dtype=torch.float16)
     assert not (tmp_path / "m").exists()
 
 
-def test_a_failing_save_leaves_the_earlier_model(model: SAM2S, folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_save_leaves_the_earlier_model(
+    model: SAM2S, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     def full_disk(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -128,7 +137,10 @@ def test_saving_onto_a_file(model: SAM2S, tmp_path: Path):
 def test_a_loaded_model_computes_what_the_saved_one_did(model: SAM2S, folder: Path):
     picture = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(load_model(folder, device="cpu").encode(picture).stride16, model.encode(picture).stride16)
+        assert torch.equal(
+            load_model(folder, device="cpu").encode(picture).stride16,
+            model.encode(picture).stride16,
+        )
 
 
 def test_another_image_size(folder: Path):
@@ -176,7 +188,9 @@ def test_an_unknown_name_lists_the_known_ones(name: str):
         load_model(name)
 
 
-@pytest.mark.parametrize("name", ["./none", "none.pt", "some/none.safetensors", "~/none-at-all", "/none/at/all"])
+@pytest.mark.parametrize(
+    "name", ["./none", "none.pt", "some/none.safetensors", "~/none-at-all", "/none/at/all"]
+)
 def test_a_path_that_is_not_there(name: str):
     with pytest.raises(WeightsError, match="no such file or folder"):
         load_model(name)
@@ -216,7 +230,9 @@ def test_unexpected_tensors_are_listed(folder: Path):
 
 def test_misshapen_tensors_are_listed(folder: Path):
     edit_tensors(folder, no_object_map=torch.zeros(17))
-    with pytest.raises(WeightsError, match=r"1 of another shape \(no_object_map \[17\], expected \[16\]\)"):
+    with pytest.raises(
+        WeightsError, match=r"1 of another shape \(no_object_map \[17\], expected \[16\]\)"
+    ):
         load_model(folder)
 
 
@@ -228,7 +244,9 @@ def test_tensors_with_nan_are_listed(folder: Path):
 
 def test_many_tensors_are_counted(folder: Path):
     edit_tensors(folder, **{f"extra{k:02d}": torch.zeros(1) for k in range(25)})
-    with pytest.raises(WeightsError, match=r"25 unexpected \(extra00, .*extra09 and 15 more\)") as caught:
+    with pytest.raises(
+        WeightsError, match=r"25 unexpected \(extra00, .*extra09 and 15 more\)"
+    ) as caught:
         load_model(folder)
     assert "\n" not in str(caught.value)
 
@@ -281,7 +299,8 @@ def test_a_safetensors_file_beside_its_config(model: SAM2S, folder: Path):
 
 @pytest.fixture
 def small_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "tiny" as a small model of SAM 2.1's kind, so that a checkpoint of Meta's takes a moment to make."""
+    """ "tiny" as a small model of SAM 2.1's kind, so that a checkpoint of Meta's takes a moment to
+    make."""
     tiny = {**SMALL.to_dict(), "name": "tiny", "long_term_embedding": False, "memory": {}}
     monkeypatch.setitem(PRESETS, "tiny", ModelConfig.from_dict(tiny))
 
@@ -306,7 +325,9 @@ def test_a_checkpoint_of_metas_without_its_wrapper(meta_model: SAM2S, tmp_path: 
 
 
 def test_a_checkpoint_of_metas_as_safetensors(meta_model: SAM2S, tmp_path: Path):
-    tensors = {name: tensor.contiguous() for name, tensor in ours_to_meta(meta_model.state_dict()).items()}
+    tensors = {
+        name: tensor.contiguous() for name, tensor in ours_to_meta(meta_model.state_dict()).items()
+    }
     save_file(tensors, tmp_path / "m.safetensors")
     assert same_weights(load_model(tmp_path / "m.safetensors", device="cpu"), meta_model)
 
@@ -327,7 +348,7 @@ def test_a_trunk_of_no_known_size(meta_model: SAM2S, tmp_path: Path):
         load_model(tmp_path / "odd.pt")
 
 
-# ---------------------------------------------------------------- transformers' format and the hub's cache
+# ---------------------------------------- transformers' format and the hub's cache
 
 
 @pytest.fixture(scope="module")
@@ -336,11 +357,18 @@ def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
     torch.manual_seed(0)
-    wide = {"dim": 64, "memory_dim": 64}  # transformers has memories of 64 channels, whatever its config says
-    config = ModelConfig.from_dict({**SMALL.to_dict(), **wide, "long_term_embedding": False, "memory": {}})
+    wide = {
+        "dim": 64,
+        "memory_dim": 64,
+    }  # transformers has memories of 64 channels, whatever its config says
+    config = ModelConfig.from_dict(
+        {**SMALL.to_dict(), **wide, "long_term_embedding": False, "memory": {}}
+    )
     folder = tmp_path_factory.mktemp("hf")
     model = Sam2VideoModel(Sam2VideoConfig(**hf_config(config)))
-    with torch.no_grad():  # freshly made, the two copies of the position code differ; in published weights they do not
+    with (
+        torch.no_grad()
+    ):  # freshly made, the two copies of the position code differ; in published weights they do not
         code = model.prompt_encoder.shared_embedding.positional_embedding
         model.shared_image_embedding.positional_embedding.copy_(code)
     model.save_pretrained(folder)
@@ -356,7 +384,9 @@ def test_a_folder_of_transformers(hf_folder: Path):
 
 
 def test_a_hub_id_from_the_cache(hf_folder: Path, fill_cache: FillCache):
-    fill_cache({name: (hf_folder / name).read_bytes() for name in ("config.json", "model.safetensors")})
+    fill_cache(
+        {name: (hf_folder / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    )
     assert weights_hash("someone/model") == weights_hash(hf_folder)
     assert load_model("someone/model", device="cpu", image_size=96).image_size == 96
 
@@ -405,7 +435,9 @@ def test_a_malicious_bare_pickle_is_refused_and_not_run(tmp_path: Path):
 def test_an_old_torch_reads_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     torch.save({"model": {}}, tmp_path / "m.pt")
     monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
-    with pytest.raises(WeightsError, match=r"torch 2.9.1\+cpu cannot read .pt files safely; install 2.10"):
+    with pytest.raises(
+        WeightsError, match=r"torch 2.9.1\+cpu cannot read .pt files safely; install 2.10"
+    ):
         load_model(tmp_path / "m.pt")
 
 
@@ -417,7 +449,9 @@ def test_a_truncated_checkpoint(tmp_path: Path, keep: int):
         load_model(tmp_path / "m.pt")
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"model": 5}, {"model": {"x": "text"}}, torch.zeros(3)])
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"model": 5}, {"model": {"x": "text"}}, torch.zeros(3)]
+)
 def test_a_checkpoint_that_holds_something_else(tmp_path: Path, content: object):
     torch.save(content, tmp_path / "m.pt")
     with pytest.raises(WeightsError, match="expected a table of tensors"):

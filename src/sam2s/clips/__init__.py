@@ -1,0 +1,1 @@
+"""Training clips: samplers, augmentation, batches."""

@@ -1,0 +1,184 @@
+"""Augmentation of clips: flip, affine, colour, grey; the same geometry for picture and masks, all
+frames alike.
+
+Geometry and the change to the model's size are one resampling. Source: SAM 2's training transforms
+(horizontal flip, rotation 25, shear 20, colour jitter per clip and per frame, grayscale 0.05), with
+scale, blur and noise added for training from scratch, on pictures that are sharper than a camera's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
+
+GREY_WEIGHTS = (0.299, 0.587, 0.114)
+MIN_SIGMA = 0.3
+"""In pixels; a narrower Gaussian changes nothing that can be seen."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Ranges of the random changes.
+
+    ``degrees`` and ``shear`` in degrees, symmetric; ``scale`` the zoom range (> 1 enlarges the
+    picture); ``shift`` a share of the side; ``brightness``, ``contrast``, ``saturation`` relative;
+    ``hue`` in turns of the colour circle; the ``frame_`` jitter is drawn anew for every frame, the
+    others once a clip. ``blur``: largest standard deviation of a Gaussian, a share of the side;
+    ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the clips alone.
+    """
+
+    hflip: float = 0.5
+    affine: float = 1.0
+    degrees: float = 25.0
+    shear: float = 20.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    brightness: float = 0.1
+    contrast: float = 0.03
+    saturation: float = 0.03
+    hue: float = 0.0
+    frame_brightness: float = 0.1
+    frame_contrast: float = 0.05
+    frame_saturation: float = 0.05
+    gray: float = 0.05
+    blur: float = 0.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Augmentation:
+    """One drawn change of a clip of T frames.
+
+    ``theta`` (2, 3) float32: output position -> input position, both in [-1, 1]; ``colour`` (T, 3,
+    3) float32 and ``offset`` (T, 3) act on RGB in [0, 1] as ``colour @ rgb + offset``. ``blur``:
+    standard deviation, a share of the side; ``noise``: standard deviation of what ``seed`` draws.
+    """
+
+    theta: Tensor
+    colour: Tensor
+    offset: Tensor
+    blur: float = 0.0
+    noise: float = 0.0
+    seed: int = 0
+
+
+def identity(frames: int) -> Augmentation:
+    """The change that changes nothing."""
+    return Augmentation(torch.eye(2, 3), torch.eye(3).repeat(frames, 1, 1), torch.zeros(frames, 3))
+
+
+def draw(config: AugmentConfig, frames: int, rng: np.random.Generator) -> Augmentation:
+    """Draw a change for a clip of ``frames`` frames."""
+    theta = _draw_theta(config, rng)
+    clip = _draw_jitter(rng, config.brightness, config.contrast, config.saturation, config.hue)
+    gray = rng.random() < config.gray
+    colours, offsets = [], []
+    for _ in range(frames):
+        frame = _draw_jitter(
+            rng, config.frame_brightness, config.frame_contrast, config.frame_saturation, 0.0
+        )
+        colour, offset = frame[0] @ clip[0], frame[0] @ clip[1] + frame[1]
+        if gray:
+            grey = np.tile(GREY_WEIGHTS, (3, 1))
+            colour, offset = grey @ colour, grey @ offset
+        colours.append(colour)
+        offsets.append(offset)
+    drawn = (theta, np.stack(colours), np.stack(offsets))
+    moved, colour, offset = (torch.from_numpy(np.asarray(part, np.float32)) for part in drawn)
+    blur, noise = (
+        max(0.0, rng.uniform(-most, most)) if most else 0.0 for most in (config.blur, config.noise)
+    )
+    return Augmentation(
+        moved, colour, offset, blur, noise, int(rng.integers(2**31)) if noise else 0
+    )
+
+
+def _draw_theta(config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    flip = -1.0 if rng.random() < config.hflip else 1.0
+    matrix = np.diag([flip, 1.0])
+    shift = np.zeros((2, 1))
+    if rng.random() < config.affine:
+        angle, shear = np.deg2rad(rng.uniform(-1, 1, 2) * (config.degrees, config.shear))
+        zoom = math.exp(rng.uniform(*np.log(config.scale)))
+        rotation = np.array(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+        )
+        matrix = matrix @ rotation @ np.array([[1.0, math.tan(shear)], [0.0, 1.0]]) / zoom
+        shift = rng.uniform(-1, 1, (2, 1)) * 2 * config.shift
+    return np.concatenate([matrix, shift], axis=1)
+
+
+def _draw_jitter(
+    rng: np.random.Generator, brightness: float, contrast: float, saturation: float, hue: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness, contrast about mid-grey, saturation and hue as one affine map of RGB: (3, 3) and
+    (3,)."""
+    light, spread, colourful = 1 + rng.uniform(-1, 1, 3) * (brightness, contrast, saturation)
+    grey = np.tile(GREY_WEIGHTS, (3, 1))
+    matrix = light * spread * (colourful * np.eye(3) + (1 - colourful) * grey)
+    matrix = matrix @ _hue_rotation(2 * math.pi * rng.uniform(-1, 1) * hue)
+    return matrix, np.full(3, 0.5 * (1 - spread))
+
+
+def _hue_rotation(angle: float) -> np.ndarray:
+    """Rotation of RGB space about its grey diagonal."""
+    third, root = (1 - math.cos(angle)) / 3, math.sin(angle) / math.sqrt(3)
+    around = np.array([[0.0, -root, root], [root, 0.0, -root], [-root, root, 0.0]])
+    return math.cos(angle) * np.eye(3) + third * np.ones((3, 3)) + around
+
+
+def apply(
+    change: Augmentation, images: np.ndarray, masks: np.ndarray, size: int
+) -> tuple[Tensor, Tensor]:
+    """Resample a clip to ``size`` and change it.
+
+    ``images`` (T, H, W, 3) uint8 RGB, ``masks`` (T, O, H, W) bool -> pictures (T, 3, size, size)
+    float32 with the ImageNet mean and standard deviation removed, masks (T, O, size, size) bool.
+    What moves in from outside the picture is black and belongs to no object.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    planes = torch.from_numpy(np.ascontiguousarray(masks)).to(torch.uint8) * 255
+    if pixels.shape[-2:] != (size, size):
+        pixels = F.interpolate(
+            pixels, (size, size), mode="bilinear", antialias=True, align_corners=False
+        )
+        planes = F.interpolate(
+            planes, (size, size), mode="bilinear", antialias=True, align_corners=False
+        )
+    joined = torch.cat([pixels, planes], dim=1).float().div_(255.0)
+    if not torch.equal(change.theta, torch.eye(2, 3)):
+        grid = F.affine_grid(change.theta[None], [1, 1, size, size], align_corners=False)
+        joined = F.grid_sample(
+            joined.flatten(0, 1)[None], grid, mode="bilinear", align_corners=False
+        )
+        joined = joined[0].unflatten(0, (len(images), -1))
+    pictures = (
+        torch.einsum("tij,tjhw->tihw", change.colour, joined[:, :3])
+        + change.offset[:, :, None, None]
+    )
+    pictures = _camera(pictures, change)
+    mean = torch.tensor(IMAGE_MEAN).view(3, 1, 1)
+    std = torch.tensor(IMAGE_STD).view(3, 1, 1)
+    return pictures.clamp_(0.0, 1.0).sub_(mean).div_(std), joined[:, 3:] >= 0.5
+
+
+def _camera(pictures: Tensor, change: Augmentation) -> Tensor:
+    """Out of focus, then noise of the sensor: (T, 3, S, S) in and out."""
+    sigma = change.blur * pictures.shape[-1]
+    if sigma >= MIN_SIGMA:
+        reach = math.ceil(3 * sigma)
+        weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+        kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
+        padded = F.pad(pictures, (reach, reach, reach, reach), mode="replicate")
+        pictures = F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
+    if change.noise:
+        drawn = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(change.seed))
+        pictures = pictures + change.noise * drawn
+    return pictures

@@ -1,0 +1,150 @@
+"""From clips to the tensors that a training step eats: read, augment, collate clips into rows of
+(clip, object)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sam2s.clips.augment import AugmentConfig, apply, draw, identity
+from sam2s.clips.clips import Clip
+from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.masklets.masklets import MaskletVideo
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSample:
+    """One clip at model size.
+
+    ``images`` (T, 3, S, S) float32; ``masks`` (T, O, S, S) bool; ``annotated`` (T, O) bool;
+    ``classes``: O class names, None for objects that are no instrument.
+    """
+
+    clip: Clip
+    images: Tensor
+    masks: Tensor
+    annotated: Tensor
+    classes: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipBatch:
+    """B clips of T frames with N (clip, object) rows in all.
+
+    ``images`` (B, T, 3, S, S) float32; ``masks`` (T, N, S, S) bool; ``annotated`` (T, N) bool;
+    ``clip_of_row`` (N,) int64; ``times``: T clock positions of each clip; ``classes``: N class
+    names or None.
+    """
+
+    clips: tuple[Clip, ...]
+    images: Tensor
+    masks: Tensor
+    annotated: Tensor
+    clip_of_row: Tensor
+    times: tuple[tuple[int, ...], ...]
+    classes: tuple[str | None, ...]
+
+    @property
+    def frames(self) -> int:
+        """T, the number of frames of each clip."""
+        return self.images.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """N, the number of tracked (clip, object) pairs."""
+        return len(self.clip_of_row)
+
+    @property
+    def long_term(self) -> int:
+        """How many frames after the first are DiveMem's long-term memories; the same for all
+        clips."""
+        return self.clips[0].long_term
+
+    def now(self, step: int) -> list[int]:
+        """Clock position of every row at frame ``step`` of its clip."""
+        return [self.times[clip][step] for clip in self.clip_of_row.tolist()]
+
+    def to(self, device: torch.device | str) -> ClipBatch:
+        """The same batch with its tensors on ``device``."""
+        names = ("images", "masks", "annotated", "clip_of_row")
+        return replace(
+            self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        )
+
+
+def load_clip(
+    video: MaskletVideo,
+    clip: Clip,
+    size: int,
+    augment: AugmentConfig | None,
+    rng: np.random.Generator,
+) -> ClipSample:
+    """Read a clip's pixels and masks, change them, and keep the objects still in view on the first
+    frame.
+
+    A drawn change that pushes every object out of the first frame is replaced by none.
+    """
+    images = np.stack([video.image(frame) for frame in clip.frames])
+    masks, annotated = _read_masks(video, clip, images.shape[1:3])
+    infos = [video.info.objects[object_id] for object_id in clip.objects]
+    return finish_clip(clip, images, masks, annotated, infos, size, augment, rng)
+
+
+def finish_clip(
+    clip: Clip,
+    images: np.ndarray,
+    masks: np.ndarray,
+    annotated: Tensor,
+    infos: Sequence[ObjectInfo],
+    size: int,
+    augment: AugmentConfig | None,
+    rng: np.random.Generator,
+) -> ClipSample:
+    """The second half of `load_clip`, for pixels from anywhere: ``images`` (T, H, W, 3) uint8,
+    ``masks`` (T, O, H, W) bool, ``annotated`` (T, O) bool and ``infos`` of the objects of
+    ``clip``."""
+    change = identity(len(clip.frames)) if augment is None else draw(augment, len(clip.frames), rng)
+    pictures, planes = apply(change, images, masks, size)
+    kept = planes[0].flatten(1).any(dim=1)
+    if not kept.any():
+        pictures, planes = apply(identity(len(clip.frames)), images, masks, size)
+        kept = planes[0].flatten(1).any(dim=1)
+    objects = tuple(o for o, keep in zip(clip.objects, kept.tolist(), strict=True) if keep)
+    chosen = [info for info, keep in zip(infos, kept.tolist(), strict=True) if keep]
+    classes = tuple(info.class_name if info.kind == "instrument" else None for info in chosen)
+    return ClipSample(
+        replace(clip, objects=objects), pictures, planes[:, kept], annotated[:, kept], classes
+    )
+
+
+def _read_masks(
+    video: MaskletVideo, clip: Clip, size: tuple[int, int]
+) -> tuple[np.ndarray, Tensor]:
+    masks = np.zeros((len(clip.frames), len(clip.objects), *size), bool)
+    annotated = torch.zeros(masks.shape[:2], dtype=torch.bool)
+    for step, frame in enumerate(clip.frames):
+        for row, object_id in enumerate(clip.objects):
+            mask = video.mask(object_id, frame)
+            if mask is not None:
+                masks[step, row] = mask
+                annotated[step, row] = True
+    return masks, annotated
+
+
+def collate(samples: Sequence[ClipSample]) -> ClipBatch:
+    """Stack clips of equal length and size; rows follow the clips' order. Clips without an object
+    add no row."""
+    counts = torch.tensor([len(sample.clip.objects) for sample in samples])
+    return ClipBatch(
+        clips=tuple(sample.clip for sample in samples),
+        images=torch.stack([sample.images for sample in samples]),
+        masks=torch.cat([sample.masks for sample in samples], dim=1),
+        annotated=torch.cat([sample.annotated for sample in samples], dim=1),
+        clip_of_row=torch.repeat_interleave(torch.arange(len(samples)), counts),
+        times=tuple(sample.clip.times for sample in samples),
+        classes=tuple(name for sample in samples for name in sample.classes),
+    )

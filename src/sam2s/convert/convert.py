@@ -1,0 +1,180 @@
+"""``convert``: a public data set, as a user downloads it, becomes a masklet folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from tqdm import tqdm
+
+from sam2s.convert.listing import check_options, list_videos
+from sam2s.convert.pool import OnFrames, Order, in_processes, one_by_one
+from sam2s.convert.sources import get_source
+from sam2s.convert.sources.base import ReadOptions, SourceInfo, SourceVideo
+from sam2s.convert.walk import FrameMode, Walked
+from sam2s.convert.writer import ConvertedFolder
+from sam2s.errors import InputError
+from sam2s.masklets.catalogue import ObjectInfo, VideoInfo
+
+
+@dataclass(slots=True)
+class ConvertReport:
+    """What a conversion did. ``kept``: videos that were there already; ``empty``: videos without
+    any object, which are left out; ``failed``: {video: why}; ``notes``: {doubt about the data: how
+    often}."""
+
+    videos: int = 0
+    kept: int = 0
+    empty: int = 0
+    frames: int = 0
+    masks: int = 0
+    objects: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def convert(
+    source_name: str,
+    in_dir: Path | str,
+    out_dir: Path | str,
+    frames: FrameMode = "link",
+    progress: bool = True,
+    *,
+    options: Mapping[str, str] | None = None,
+    strict: bool = False,
+    skip_bad: bool = False,
+    workers: int = 1,
+) -> ConvertReport:
+    """Convert the source below ``in_dir`` into the masklet folder ``out_dir``, which may hold other
+    sources already.
+
+    Stopped or broken off, it goes on where it was; done, it changes nothing. ``options``: the
+    source's own, see ``SourceInfo.options``. ``strict``: unknown codes and names are errors instead
+    of notes. ``skip_bad``: a video that cannot be converted is left out and reported instead of
+    ending the conversion. ``workers``: processes that convert videos side by side; the files do not
+    depend on it.
+
+    Raises InputError for an unknown source or option, a layout that is not the source's, masks that
+    do not fit their pictures, damaged files, or an ``out_dir`` that holds the same source with
+    other settings.
+    """
+    source = get_source(source_name)
+    if frames not in get_args(FrameMode):
+        raise InputError(f"frames={frames}: expected one of {', '.join(get_args(FrameMode))}")
+    if workers < 1:
+        raise InputError(f"workers={workers}: expected at least one process")
+    report = ConvertReport()
+    reading = ReadOptions(check_options(source.info, options or {}), strict, report.notes)
+    root = Path(in_dir).expanduser()
+    videos = list_videos(source, root, reading)
+    folder = ConvertedFolder(
+        Path(out_dir).expanduser(), source.info.title, _settings(source.info, frames, reading)
+    )
+    todo = {name: video for name, video in videos.items() if not folder.done(name)}
+    report.kept = len(videos) - len(todo)
+    if todo or folder.marked():
+        walks = partial(one_by_one, mode=frames)
+        if workers > 1 and len(todo) > 1:
+            order = Order(source_name, root, reading.values, strict, frames)
+            walks = partial(in_processes, order=order, workers=min(workers, len(todo)))
+        _convert_all(todo, source.info, folder, _Job(walks, skip_bad, report), progress)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """``walks``: (videos to do, folder, what to call with the number of frames that were done) ->
+    what each held."""
+
+    walks: Callable[
+        [Mapping[str, SourceVideo], ConvertedFolder, OnFrames],
+        Generator[tuple[str, Walked | InputError]],
+    ]
+    skip_bad: bool
+    report: ConvertReport
+
+
+def _settings(info: SourceInfo, frames: FrameMode, options: ReadOptions) -> dict[str, Any]:
+    values = dict(options.values)
+    return {
+        "reader": info.name,
+        "frames": frames,
+        "options": values,
+        "licence": info.licence,
+        "get": info.get,
+    }
+
+
+def _convert_all(
+    todo: Mapping[str, SourceVideo],
+    info: SourceInfo,
+    folder: ConvertedFolder,
+    job: _Job,
+    progress: bool,
+) -> None:
+    folder.begin()
+    total = sum(len(video.frames) for video in todo.values())
+    complete = False
+    try:
+        with (
+            tqdm(total=total, unit="frame", desc=info.title, disable=not progress) as bar,
+            closing(job.walks(todo, folder, bar.update)) as walks,
+        ):
+            for name, walked in walks:
+                _enter(name, todo[name], info, walked, folder, job)
+        complete = True
+    finally:
+        folder.end(complete=complete)
+
+
+def _enter(
+    name: str,
+    video: SourceVideo,
+    info: SourceInfo,
+    walked: Walked | InputError,
+    folder: ConvertedFolder,
+    job: _Job,
+) -> None:
+    """List a converted video; leave nothing of it behind when it failed or holds no object."""
+    report = job.report
+    if isinstance(walked, InputError):
+        folder.drop(name, empty=False)
+        if not job.skip_bad:
+            raise walked
+        report.failed[name] = str(walked)
+        return
+    report.notes.update(walked.notes)
+    if not walked.objects:
+        folder.drop(name, empty=True)
+        report.empty += 1
+        return
+    folder.add(name, _info(video, info, walked.objects), _provenance(video, info))
+    report.videos += 1
+    report.frames += len(video.frames)
+    report.masks += walked.masks
+    report.objects += len(walked.objects)
+
+
+def _info(video: SourceVideo, info: SourceInfo, objects: Mapping[int, ObjectInfo]) -> VideoInfo:
+    return VideoInfo(
+        info.title, video.procedure or info.procedure, video.split, video.fps, dict(objects)
+    )
+
+
+def _provenance(video: SourceVideo, info: SourceInfo) -> dict[str, Any]:
+    labelled = sorted({known.class_name or known.kind for known in video.classes.values()})
+    frames = {
+        frame.name: {"source_frame": frame.number, "time_s": frame.time_s} for frame in video.frames
+    }
+    return {
+        "source": info.title,
+        "recording": video.key,
+        "ids": video.ids,
+        "labelled": labelled,
+        "frames": frames,
+    }

@@ -1,0 +1,68 @@
+"""Readers of public data sets, one a file: each turns the layout that a user downloads into
+``SourceVideo``s."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+
+from sam2s.convert.sources.base import Source, SourceInfo
+from sam2s.errors import InputError
+
+READERS = (
+    "art_net",
+    "autolaparo",
+    "bkai_igh",
+    "cholecinstanceseg",
+    "cholecseg8k",
+    "cvc_clinicdb",
+    "dsad",
+    "endoscapes2023",
+    "endovis17",
+    "endovis18",
+    "grasp",
+    "hyst_yt",
+    "kvasir_seg",
+    "polypgen",
+    "robotool",
+    "sar_rarp50",
+    "surgai3_8k",
+    "vocalfolds",
+)
+"""Modules of this package that define ``SOURCE``."""
+ALIASES = {
+    "cis": "cholecinstanceseg",
+    "clinicdb": "cvcclinicdb",
+    "rarp50": "sarrarp50",
+    "endoscapes": "endoscapes2023",
+}
+"""Short names, as the paper's tables have them."""
+
+
+@cache
+def _sources() -> dict[str, Source]:
+    sources: list[Source] = [import_module(f"{__name__}.{name}").SOURCE for name in READERS]
+    sources.append(import_module(f"{__name__}.hyst_yt").OWN)
+    return {_plain(source.info.name): source for source in sources}
+
+
+def list_sources() -> list[SourceInfo]:
+    """What is known of every source, by name."""
+    return [source.info for source in _sources().values()]
+
+
+def get_source(name: str) -> Source:
+    """The source called ``name``; case and punctuation do not matter. Raises InputError that lists
+    them."""
+    plain = _plain(name)
+    source = _sources().get(ALIASES.get(plain, plain))
+    if source is None:
+        raise InputError(
+            f"no source '{name}'; there are: {', '.join(info.name for info in list_sources())}"
+        )
+    return source
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,88 @@
+"""What several readers share: stills, polyps, parts of a class table, doubts about codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from sam2s.convert.link import RETURNING
+from sam2s.convert.sources.base import (
+    Picture,
+    ReadOptions,
+    Region,
+    SourceFrame,
+    SourceVideo,
+    tissue,
+)
+from sam2s.convert.sources.decode import read_threshold
+from sam2s.convert.sources.regions import components
+from sam2s.masklets.catalogue import ObjectInfo
+
+SUBSET = "sa-sv (default): the videos that SA-SV uses; all: the others too, with split 'extra'"
+FAST_CAMERA = replace(RETURNING, reach=4.0)
+"""For flexible endoscopes: neighbouring frames of the public sets often show a thing in quite
+another place, and there are few things."""
+POLYP: Mapping[str, ObjectInfo] = {"polyp": tissue("polyp")}
+
+
+def still(
+    name: str,
+    picture: Path,
+    regions: Callable[[], list[Region]],
+    classes: Mapping[str, ObjectInfo],
+    *,
+    key: str = "",
+    number: int = 0,
+    time_s: float | None = None,
+    split: str = "train",
+) -> SourceVideo:
+    """A still image as a sequence of length one; ``key``: the recording it was taken from, where
+    known."""
+    frame = SourceFrame(f"{number:06d}", Picture(picture), number, time_s, regions)
+    return SourceVideo(name, [frame], classes, split, key or name, ids="derived")
+
+
+def whole(label: str, mask: np.ndarray) -> Region:
+    """A class with one instance: its whole mask, one identity in the video."""
+    return Region(label, mask, track=label)
+
+
+def things(
+    label: str, mask: np.ndarray, min_fraction: float = 0.0005, bridge: int = 0
+) -> list[Region]:
+    """A class with several instances: its connected components, to be linked."""
+    return [Region(label, part) for part in components(mask, min_fraction, bridge)]
+
+
+def polyps(path: Path, min_fraction: float = 0.0005) -> list[Region]:
+    """The polyps of a black-and-white mask, JPEG or not."""
+    return things("polyp", read_threshold(path), min_fraction)
+
+
+def polyp_frames(numbered: Sequence[tuple[int, Path, Path]]) -> list[SourceFrame]:
+    """Frames of an endoscopic sequence out of (number, picture, mask), in the order of the
+    numbers."""
+    ordered = sorted(numbered)
+    distinct = len({number for number, _, _ in ordered}) == len(ordered)
+    return [
+        SourceFrame(f"{n if distinct else i:06d}", Picture(picture), n, None, partial(polyps, mask))
+        for i, (n, picture, mask) in enumerate(ordered)
+    ]
+
+
+def note_strays(
+    strays: Mapping[int, int], path: Path, options: ReadOptions, known: frozenset[int]
+) -> None:
+    """Report codes that no table explains; ``known``: those which stand for background, borders and
+    the like."""
+    for code in sorted(set(strays) - known):
+        options.note(f"unknown code {code} in a mask, left out", path)
+
+
+def excluded(options: ReadOptions) -> frozenset[str]:
+    """The option ``exclude``: comma-separated names or numbers."""
+    return frozenset(part.strip() for part in options.get("exclude", "").split(",") if part.strip())

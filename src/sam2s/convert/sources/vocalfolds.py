@@ -1,0 +1,100 @@
+"""Vocal folds: laryngeal endoscopy. The example of how to add a data set of one's own.
+
+A reader is one file: an ``INFO`` that says what the data set is, a table from its codes to class
+names, a ``read`` that finds the files and yields videos, and a function that decodes one mask. Its
+line in ``sources/__init__.py`` makes it known to the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from sam2s.convert.sources.base import (
+    Picture,
+    ReadOptions,
+    Region,
+    Source,
+    SourceFrame,
+    SourceInfo,
+    SourceVideo,
+    instrument,
+    tissue,
+)
+from sam2s.convert.sources.common import note_strays, things, whole
+from sam2s.convert.sources.decode import code_masks, read_codes
+from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+
+INFO = SourceInfo(
+    name="vocalfolds",
+    title="vocalfolds",
+    get="imes-vocalfolds repository on GitHub (Laves et al. 2019)",
+    licence="CC BY 4.0",
+    holds=(
+        "endoscopy of laryngeal surgery, 512 x 512, kept frames of a stereo video in order; 7"
+        " classes by grey value"
+    ),
+    shape="video",
+    procedure="laryngeal surgery",
+    split="none; not part of SA-SV",
+    expected="images/seq1/0001.jpg and labels/seq1/0001.png",
+    options={"split": "the split of all its videos, default test"},
+)
+CODES = {
+    1: "vocal folds",
+    3: "glottal space",
+    4: "pathology",
+    5: "surgical tool",
+    6: "intubation tube",
+}
+CLASSES = {
+    "vocal folds": tissue("vocal fold"),
+    "glottal space": tissue("glottis"),
+    "pathology": tissue("laryngeal lesion"),
+    "surgical tool": instrument(),
+    "intubation tube": instrument("intubation tube"),
+}
+UNUSED = frozenset({0, 2})
+"""Void, and other tissue: not things to follow."""
+SEVERAL = frozenset({"surgical tool"})
+"""Labels that can be on a frame more than once; the others are one thing, however many pieces of it
+are seen."""
+
+
+def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
+    """One video a sequence; tools are components, linked; the other classes are one track each."""
+    tree = Tree(INFO, root)
+    pictures = _stems(tree, "images", "jpe?g|png")
+    labels = _stems(tree, "labels", "png")
+    sequences: dict[str, list[SourceFrame]] = {}
+    for key, picture, label in pair(INFO, pictures, labels):
+        sequence, stem = key.split("/")
+        number = trailing_number(stem) or 0
+        frame = SourceFrame(
+            f"{number:06d}", Picture(picture), number, None, partial(_regions, label, options)
+        )
+        sequences.setdefault(sequence, []).append(frame)
+    for sequence, frames in sequences.items():
+        yield SourceVideo(
+            sequence, frames, CLASSES, options.get("split", "test"), f"vocalfolds:{sequence}"
+        )
+
+
+def _stems(tree: Tree, folder: str, suffix: str) -> dict[str, Path]:
+    found = tree.require(rf"{folder}/(?P<sequence>seq\d+)/(?P<stem>[^/]*\d[^/]*)\.(?:{suffix})")
+    return unique(
+        tree.info, ((f"{match['sequence']}/{match['stem']}", path) for match, path in found)
+    )
+
+
+def _regions(path: Path, options: ReadOptions) -> list[Region]:
+    masks, strays = code_masks(read_codes(path), CODES)
+    note_strays(strays, path, options, UNUSED)
+    regions: list[Region] = []
+    for label, mask in masks.items():
+        regions += things(label, mask) if label in SEVERAL else [whole(label, mask)]
+    return regions
+
+
+SOURCE = Source(INFO, read)

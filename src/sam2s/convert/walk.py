@@ -1,0 +1,154 @@
+"""One video of a source: every picture to its place, every region to its object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sam2s.convert.link import Linker
+from sam2s.convert.sources.base import Region, SourceFrame, SourceVideo
+from sam2s.convert.sources.media import PictureReader, picture_size
+from sam2s.convert.writer import VideoFolder
+from sam2s.errors import InputError
+from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.masklets.png_bits import encode_bits
+from sam2s.media.background import Background, prefetched
+from sam2s.media.pictures import read_rgb
+
+FrameMode = Literal["link", "copy", "jpeg"]
+"""Pictures as symbolic links to the source, as copies, or re-encoded as JPEG (quality 95). Frames
+that are cut out of a video file or cropped are JPEGs in every mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a video held: its ``objects`` by id, how many ``masks`` show them, and doubts about the
+    data."""
+
+    objects: dict[int, ObjectInfo]
+    masks: int
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def walk_video(
+    video: SourceVideo,
+    folder: Path,
+    mode: FrameMode,
+    reader: PictureReader,
+    on_frame: Callable[[], object],
+) -> Walked:
+    """Write the pictures and masks of ``video`` below ``folder``; ``on_frame`` is called after each
+    frame.
+
+    Raises InputError for whatever is wrong with the video.
+    """
+    _pixels.cache_clear()
+    with Background() as background:
+        target = VideoFolder(folder, background)
+        walk = _Walk(mode, reader, video, target)
+        walk.run(on_frame)
+        target.fill()
+    return Walked(walk.objects, walk.masks)
+
+
+class _Walk:
+    """One pass over a video's frames: pictures to their place, regions to objects. Masks are
+    decoded ahead."""
+
+    def __init__(
+        self, mode: FrameMode, reader: PictureReader, video: SourceVideo, target: VideoFolder
+    ) -> None:
+        self.objects: dict[int, ObjectInfo] = {}
+        self.masks = 0
+        self._mode, self._reader = mode, reader
+        self._video, self._target = video, target
+        self._linker = Linker(video.rules)
+        self._size: tuple[int, int] | None = None
+
+    def run(self, on_frame: Callable[[], object]) -> None:
+        for frame, decoded in prefetched(self._video.frames, _decoded):
+            pixels = self._place(frame)
+            if decoded is not None:
+                self._add(frame, decoded, pixels)
+            on_frame()
+
+    def _place(self, frame: SourceFrame) -> Callable[[], np.ndarray]:
+        """Put the frame's picture to its place, check its size; how to read its pixels."""
+        picture, size = frame.picture, picture_size(frame.picture)
+        if (
+            self._mode == "jpeg"
+            or picture.index is not None
+            or picture.crop is not None
+            or size is None
+        ):
+            image = self._reader.read(picture)
+            path, size = self._target.encode(frame.name, image), (image.shape[0], image.shape[1])
+        else:
+            path = picture.path
+            (self._target.link if self._mode == "link" else self._target.copy)(frame.name, path)
+        if self._size is not None and size != self._size:
+            raise InputError(
+                f"{picture.path}: is {size[1]} x {size[0]} pixels, the frames before it of"
+                f" '{self._video.name}' are {self._size[1]} x {self._size[0]}"
+            )
+        self._size = size
+        return partial(_pixels, path)
+
+    def _add(self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]) -> None:
+        assert self._size is not None
+        for region in decoded.regions:
+            _check(region, self._video, frame, self._size)
+        found: dict[int, list[int]] = {}
+        for place, object_id in enumerate(self._linker.step(decoded.regions, pixels)):
+            found.setdefault(object_id, []).append(place)
+            self.objects.setdefault(object_id, self._video.classes[decoded.regions[place].label])
+        self.masks += len(found)
+        self._target.add(
+            frame.name, self._size, {object_id: decoded.file(at) for object_id, at in found.items()}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A frame's regions that are not empty, and each one's mask as a PNG: both need no knowledge of
+    other frames."""
+
+    regions: list[Region]
+    files: list[bytes]
+
+    def file(self, places: list[int]) -> bytes:
+        """The union of some regions as a PNG."""
+        if len(places) == 1:
+            return self.files[places[0]]
+        return encode_bits(np.logical_or.reduce([self.regions[place].mask for place in places]))
+
+
+def _decoded(frame: SourceFrame) -> _Decoded | None:
+    """None where the frame is not annotated."""
+    if frame.regions is None:
+        return None
+    regions = [region for region in frame.regions() if region.mask.any()]
+    return _Decoded(regions, [encode_bits(region.mask) for region in regions])
+
+
+def _check(region: Region, video: SourceVideo, frame: SourceFrame, size: tuple[int, int]) -> None:
+    if region.mask.shape != size:
+        got = region.mask.shape
+        raise InputError(
+            f"{frame.picture.path}: the mask of '{region.label}' is {got[1]} x {got[0]} pixels, its"
+            f" picture {size[1]} x {size[0]}"
+        )
+    assert region.label in video.classes, (
+        f"reader of {video.name} yields undeclared label {region.label}"
+    )
+
+
+@lru_cache(maxsize=3)
+def _pixels(path: Path) -> np.ndarray:
+    return read_rgb(path)

@@ -1,0 +1,1 @@
+"""Quality of annotated folders: checks, statistics, leaks."""

@@ -1,0 +1,1 @@
+"""The masklet layout on disk: masks, catalogues, vocabulary, reading and writing."""

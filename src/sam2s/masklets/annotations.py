@@ -1,0 +1,148 @@
+"""The masks of one video on disk, in either of the field's two layouts.
+
+SA-V: one folder per object, ``<object id>/<frame>.png``, binary; objects may overlap; a frame
+without a file is not annotated for that object. DAVIS / YouTube-VOS: ``<frame>.png`` whose pixel
+values are object ids, so a file annotates every object. ``open_annotations`` tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sam2s.errors import InputError
+from sam2s.masklets.masks import read_binary_mask, read_index_mask
+from sam2s.media.pictures import natural_key
+
+VOID = 255
+"""Palette value that DAVIS-like folders use for "do not score"; an object only where a catalogue
+declares it."""
+
+
+class Annotations(Protocol):
+    """Masks of one video, addressed by object id and frame name (a file's stem)."""
+
+    def ids(self) -> list[int]:
+        """Ids that have at least one file (SA-V) or pixel (DAVIS), ascending."""
+
+    def frames(self, object_id: int) -> list[str]:
+        """Names of the frames annotated for the object, in natural order; an id it does not hold
+        has none."""
+
+    def read(self, object_id: int, frame: str) -> np.ndarray | None:
+        """(H, W) bool, all False where the object is absent; None where the frame is not annotated
+        for it."""
+
+
+class ObjectFolders:
+    """SA-V layout: ``folder/<id>/<frame>.png``, any non-zero pixel is the object."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def _folders(self) -> dict[int, Path]:
+        named = [p for p in self.folder.iterdir() if p.is_dir() and p.name.isdecimal()]
+        folders = {int(p.name): p for p in sorted(named, key=lambda path: int(path.name))}
+        if len(folders) < len(named):
+            raise InputError(
+                f"{self.folder}: two folders name the same object id (such as 1 and 001); keep one"
+            )
+        return folders
+
+    @cached_property
+    def _files(self) -> dict[int, dict[str, Path]]:
+        return {object_id: _png_files(folder) for object_id, folder in self._folders.items()}
+
+    def ids(self) -> list[int]:
+        return list(self._folders)
+
+    def frames(self, object_id: int) -> list[str]:
+        return list(self._files.get(object_id, ()))
+
+    def read(self, object_id: int, frame: str) -> np.ndarray | None:
+        path = self._files.get(object_id, {}).get(frame)
+        return None if path is None else read_binary_mask(path)
+
+
+class PaletteFolder:
+    """DAVIS layout: ``folder/<frame>.png``, a pixel's value is its object id, 0 is background.
+
+    ``declared``: ids of a catalogue, which saves reading every file to find them. Value 255 is void
+    unless declared. Folders that only hold 0 and 255 in grey (DAVIS 2016, hand-made masks) are one
+    object, id 1.
+    """
+
+    def __init__(self, folder: Path, declared: Collection[int] | None = None) -> None:
+        self.folder = folder
+        self._declared = None if declared is None else sorted(declared)
+        self._latest: tuple[str, np.ndarray] | None = None
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        return _png_files(self.folder)
+
+    @cached_property
+    def _scan(self) -> tuple[list[int], bool]:
+        """The ids, and whether the folder holds black-and-white masks of one object."""
+        values: set[int] = set()
+        grey = True
+        for path in self._files.values():
+            ids, palette = read_index_mask(path)
+            values.update(np.flatnonzero(np.bincount(ids.ravel(), minlength=256)).tolist())
+            grey &= not palette
+        values.discard(0)
+        if grey and values == {VOID}:
+            return [1], True
+        return sorted(values - {VOID}), False
+
+    def ids(self) -> list[int]:
+        return self._scan[0] if self._declared is None else self._declared
+
+    def frames(self, object_id: int) -> list[str]:
+        return list(self._files) if object_id in self.ids() else []
+
+    def read(self, object_id: int, frame: str) -> np.ndarray | None:
+        path = self._files.get(frame)
+        if path is None or object_id not in self.ids():
+            return None
+        binary = self._declared is None and self._scan[1]
+        return self._values(frame, path) == (VOID if binary else object_id)
+
+    def _values(self, frame: str, path: Path) -> np.ndarray:
+        """The file's ids; the latest file is kept, since objects are asked for one after
+        another."""
+        if self._latest is None or self._latest[0] != frame:
+            self._latest = frame, read_index_mask(path)[0]
+        return self._latest[1]
+
+
+def open_annotations(folder: Path | str, declared: Collection[int] | None = None) -> Annotations:
+    """The masks of one video from its folder, in whichever layout it has.
+
+    Raises InputError when the folder is missing, or holds both object folders and loose masks.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder of masks; expected <object id>/<frame>.png or <frame>.png"
+            " in it"
+        )
+    objects = any(p.is_dir() and p.name.isdecimal() for p in folder.iterdir())
+    loose = any(p.suffix.lower() == ".png" and not p.name.startswith(".") for p in folder.iterdir())
+    if objects and loose:
+        raise InputError(
+            f"{folder}: holds both object folders (SA-V) and loose masks (DAVIS); keep one of them"
+        )
+    return PaletteFolder(folder, declared) if loose else ObjectFolders(folder)
+
+
+def _png_files(folder: Path) -> dict[str, Path]:
+    found = [
+        p for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
+    ]
+    return {p.stem: p for p in sorted(found, key=lambda path: natural_key(path.name))}

@@ -1,0 +1,67 @@
+"""Doing the next thing while this one is written: two helpers over threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Background:
+    """Runs jobs in their order on one thread, at most ``backlog`` of them waiting, so that memory
+    stays bounded.
+
+    Context manager. The first error of a job is raised by a later ``run`` or on leaving, which
+    waits for all jobs.
+    """
+
+    def __init__(self, backlog: int = 4) -> None:
+        self._backlog = backlog
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[Any]] = deque()
+
+    def __enter__(self) -> Background:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            for job in self._waiting:
+                job.result()
+
+    def run(self, job: Callable[..., object], *arguments: Any) -> None:
+        """Do ``job(*arguments)`` soon."""
+        while len(self._waiting) >= self._backlog:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(job, *arguments))
+
+
+def prefetched(
+    items: Iterable[Item], work: Callable[[Item], Result], ahead: int = 2
+) -> Iterator[tuple[Item, Result]]:
+    """(item, work(item)) in order, up to ``ahead`` items worked on before they are asked for, two
+    at once, so ``work`` must bear threads; an error of ``work`` is raised at its item."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(work, item)))
+                if len(waiting) > ahead:
+                    done, job = waiting.popleft()
+                    yield done, job.result()
+            while waiting:
+                done, job = waiting.popleft()
+                yield done, job.result()
+        finally:
+            for _, job in waiting:
+                job.cancel()

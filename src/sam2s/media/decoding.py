@@ -1,0 +1,259 @@
+"""Decodes a video stream up to the first sign of damage, and yields every good frame before it.
+
+FFmpeg is made to play on: it conceals damage, drops frames it cannot decode, and ends a shortened
+file as if it were whole. A tracker needs the opposite, since a lost frame moves every later mask.
+The signs looked for: errors of demuxer and decoder, packets and frames that FFmpeg itself marks as
+corrupt, packets whose frame never came out, and a file shorter than it says it is. Damage that
+leaves a legal bitstream with other pixels in it cannot be seen by anyone.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from sam2s.media.container import missing_bytes
+
+ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
+"""Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can
+be noticed. Their frame-parallel decoding is bit-equal, and reports errors in order."""
+TIMED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv"})
+"""Formats that state the presentation time of every packet. AVI does not; without B-frames its
+order is the time."""
+CUTTABLE_FORMATS = frozenset(
+    {"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "flv", "rtsp", "hls", "rtp", "sdp"}
+)
+"""Formats that may begin in the middle of a picture group, where what cannot be decoded before the
+first frame is normal, and that may end anywhere without a sign of it. MPEG-TS marks packets as
+corrupt where two good files were joined, so there only the decoder's word counts."""
+FRAME_THREADS = av.library_versions["libavcodec"][0] >= 62
+"""Before FFmpeg 8 a decoder with a thread a frame may hand a picture out before it is known to be
+damaged."""
+MAX_HELD = 16
+"""Frames held back at most: the deepest reordering of the codecs above."""
+
+
+class FrameDecoder:
+    """Iterate once for the good frames in display order; then ``broken`` says why it ended early,
+    or is None.
+
+    ``live``: a stream from a camera or server, which never ends for damage; damaged frames are left
+    out. ``path``: the file, to see whether it is cut short. ``broken_pts``: where the first lost
+    frame belongs (in the stream's time base), when known.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, *, path: Path | None, live: bool
+    ) -> None:
+        self._container, self._stream, self._path, self._live = container, stream, path, live
+        one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
+        self._threaded = one_to_one and not live and FRAME_THREADS
+        stream.thread_type = "AUTO" if self._threaded else "SLICE"
+        self._cuttable = container.format.name in CUTTABLE_FORMATS
+        in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
+        self._timed = in_order or container.format.name in TIMED_FORMATS
+        self._counts = one_to_one and not live and self._timed
+        self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
+        self._first_key: int | None = None
+        self._seen_key = self._seen_frame = False
+        self._packets = 0
+        self._latest: int | None = None
+        self._end = 0  # of the last frame to be shown, by the packets' timestamps
+        self._safe_until: int | None = None
+        self._rhythm = Rhythm()
+        self._late_word = (
+            False  # a decoder with a thread a frame reports an error some packets later
+        )
+        self.broken: str | None = None
+        self.broken_pts: int | None = None
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """A B-frame leans on a frame that is shown after it, so it is held until that one has
+        proved to be whole."""
+        held: deque[VideoFrame] = deque()
+        for frame in self._checked_frames():
+            if frame is None:
+                return  # a damaged picture came out: those held may have been made from it
+            held.append(frame)
+            while held and (self._live or frame.pict_type != PictureType.B or len(held) > MAX_HELD):
+                yield held.popleft()
+        yield from held
+
+    def _checked_frames(self) -> Iterator[VideoFrame | None]:
+        """Good frames in display order; None at the end when the last thing to come out was a
+        damaged picture."""
+        for packet in self._demux():
+            for frame in self._decode(packet):
+                if self._is_good(frame):
+                    yield frame
+                elif not self._live:
+                    yield None
+                    return
+            if self.broken:
+                break
+        yield from self._drain()
+        if self._late_word:
+            yield None
+
+    def _demux(self) -> Iterator[Packet]:
+        """Packets up to the end of the file, an error, or a packet that the demuxer marks as
+        damaged."""
+        after: int | None = None
+        try:
+            for packet in self._container.demux(self._stream):
+                if (
+                    packet.size == 0
+                ):  # the end, or a "repeat the last picture" of AVI, which holds no frame
+                    continue
+                if packet.is_corrupt and not self._cuttable and not self._live:
+                    self._break("the file is cut short or damaged", packet)
+                    return
+                self._packets += 1
+                after = None if packet.dts is None else packet.dts + (packet.duration or 0)
+                self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
+                yield packet
+        except (FFmpegError, ValueError) as error:
+            self.broken, self._safe_until = f"reading failed ({reason_of(error)})", after
+            return
+        if self._is_short():
+            self.broken, self._safe_until = "the file is cut short", after
+
+    def _decode(self, packet: Packet) -> list[VideoFrame]:
+        self._note(packet)
+        try:
+            return self._stream.decode(packet)
+        except (FFmpegError, ValueError) as error:
+            if self._seen_key and not self._live:
+                self._break(f"decoding failed ({reason_of(error)})", packet)
+                self._late_word = self._threaded
+            return []
+
+    def _note(self, packet: Packet) -> None:
+        """Remember which frames must come out: those from the first key frame on, which files begin
+        with."""
+        if packet.dts is not None and self._latest is not None and packet.dts < self._latest:
+            self._counts, self._pending = (
+                False,
+                [],
+            )  # the clock starts anew, as where two recordings were joined
+        self._latest = packet.dts
+        if not self._seen_key and (packet.is_keyframe or not self._cuttable):
+            self._seen_key, self._first_key = True, packet.pts
+        expected = self._counts and self._seen_key and not packet.is_discard
+        if (
+            expected
+            and packet.pts is not None
+            and (self._first_key is None or packet.pts >= self._first_key)
+        ):
+            heapq.heappush(self._pending, packet.pts)
+
+    def _is_good(self, frame: VideoFrame) -> bool:
+        """Whether the frame is whole and the next in line; otherwise ``broken`` is set."""
+        if frame.interlaced_frame:  # two packets may make one frame
+            self._counts, self._pending = False, []
+        if not self._seen_frame and self._cuttable and frame.pts is not None:
+            self._pending = sorted(pts for pts in self._pending if pts >= frame.pts)
+        if frame.is_corrupt:
+            return self._fail("the picture is damaged", frame.pts)
+        if self._pending and frame.pts is not None:
+            if self._pending[0] < frame.pts:
+                return self._fail("a frame could not be decoded", self._pending[0])
+            if self._pending[0] == frame.pts:
+                heapq.heappop(self._pending)
+        self._rhythm.note(frame.pts)
+        self._seen_frame = True
+        return True
+
+    def _drain(self) -> Iterator[VideoFrame | None]:
+        """The frames still inside the decoder. After a break only those that no missing frame can
+        precede."""
+        try:
+            frames = self._stream.decode(None)
+        except (FFmpegError, ValueError) as error:
+            self.broken = self.broken or f"decoding failed ({reason_of(error)})"
+            return
+        for frame in frames:
+            if not self._is_safe(frame.pts):
+                return
+            if not self._is_good(frame):
+                yield None
+                return
+            yield frame
+        if self._pending and not self.broken and not self._live:
+            self._fail(
+                f"the last {len(self._pending)} frames could not be decoded", self._pending[0]
+            )
+
+    def _is_safe(self, pts: int | None) -> bool:
+        """Whether no lost frame belongs before this one, now that no more packets come."""
+        if self.broken and not self._timed and self._stream.codec_context.has_b_frames:
+            return False
+        if pts is None:
+            return True
+        limit = self._first_key if self._safe_until is None else self._safe_until
+        if self._cuttable and not self._live and self._rhythm.skips(pts):
+            self._fail("the file is cut short", None)
+            return False
+        # A frame is never shown before its packet is decoded, so lost ones have a pts >= the dts
+        # where reading broke.
+        return not (self.broken and limit is not None and pts > limit)
+
+    def _break(self, reason: str, packet: Packet) -> None:
+        self.broken, self._safe_until, self.broken_pts = reason, packet.dts, packet.pts
+
+    def _fail(self, reason: str, pts: int | None) -> bool:
+        if not self.broken and not self._live:
+            self.broken, self.broken_pts = reason, pts
+        return False
+
+    def _is_short(self) -> bool:
+        """Whether the file says that it should go on."""
+        complete = self._stream.frames and self._packets >= self._stream.frames
+        if self._live or complete or self._path is None or not self._path.is_file():
+            return False
+        stated, base = stated_end(self._stream.metadata), self._stream.time_base
+        ends_early = stated is not None and base is not None and self._end * base < stated - 1
+        return ends_early or missing_bytes(self._path) > 0
+
+
+class Rhythm:
+    """The steps between timestamps, to notice a skipped frame in a stream that has been even so
+    far."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._shortest = self._longest = self._steps = 0
+
+    def note(self, pts: int | None) -> None:
+        if pts is not None and self._last is not None:
+            step = pts - self._last
+            self._shortest = min(step, self._shortest) if self._steps else step
+            self._longest = max(step, self._longest)
+            self._steps += 1
+        self._last = pts
+
+    def skips(self, pts: int) -> bool:
+        even = self._steps >= 2 and self._longest <= 1.2 * self._shortest
+        return even and self._last is not None and pts - self._last > 1.5 * self._longest
+
+
+def stated_end(metadata: Mapping[str, str]) -> float | None:
+    """Seconds at which a Matroska track ends by its DURATION tag (``00:01:02.345``), if it has
+    one."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", metadata.get("DURATION", ""))
+    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
+
+
+def reason_of(error: BaseException) -> str:
+    """FFmpeg's own words for an error, without the address that PyAV adds."""
+    return getattr(error, "strerror", None) or str(error)

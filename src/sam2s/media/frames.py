@@ -1,0 +1,147 @@
+"""Frames from anything: ``open_frames`` takes a video file, URL, device, folder, picture, array or
+iterator.
+
+Every source answers to ``FrameSource``, decodes lazily and holds one frame at a time, so the first
+frame of an hour of video is there as soon as the first frame of a second of video. PyAV is imported
+only when a video is opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from sam2s.errors import InputError
+from sam2s.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES
+from sam2s.media.sequences import ArrayFrames, PictureFrames
+from sam2s.types import Frame
+
+DEVICE_FORMATS = (
+    "v4l2",
+    "avfoundation",
+    "dshow",
+    "x11grab",
+    "gdigrab",
+    "decklink",
+    "fbdev",
+    "lavfi",
+)
+"""FFmpeg input devices that may be named as ``format:name``, for example ``v4l2:/dev/video0``."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class FrameSource(Protocol):
+    """A sequence of frames, read one at a time.
+
+    ``name``: file or folder name without its path; ``path``: where it lies, None for streams and
+    arrays; ``fps``: mean rate in frames per second, None where there is no clock; ``count``: number
+    of frames, None when unknown, and for videos only what the container says or implies
+    (``count_exact`` False). Iterating again starts again, except for streams that can be read only
+    once.
+    """
+
+    name: str
+    path: Path | None
+    fps: float | None
+    count: int | None
+    count_exact: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels as shown, after rotation. Reads the first frame where nothing else
+        tells."""
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Frames from index ``start`` on; those before it are skipped as cheaply as the source
+        allows.
+
+        Raises DamagedSource after the last good frame when the source is damaged or cut short.
+        """
+
+    def frame_name(self, index: int) -> str:
+        """What to call files made from this frame: a picture's stem, or the index in five
+        digits."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Release files and decoders; further calls do nothing."""
+
+    def __enter__(self) -> FrameSource: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_frames(
+    source: str | Path | int | Iterable[Any],
+    *,
+    fps: float | None = None,
+    max_pixels: int = MAX_PIXELS,
+    options: Mapping[str, str] | None = None,
+) -> FrameSource:
+    """Open whatever holds frames.
+
+    Args:
+        source: a video file, a URL that FFmpeg opens (http, https, rtsp, ...), a device
+        (``v4l2:/dev/video0``,
+            ``dshow:video=NAME``, ``/dev/video0``), a folder of pictures (jpg, png, tif, bmp;
+            natural order), one picture, an array (T, H, W, 3) or (H, W, 3) uint8 RGB, or an
+            iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8, Pillow pictures, or
+            picture paths.
+        fps: gives sources without a clock (folders, arrays) one: frame i is at i / fps seconds.
+        Videos ignore it. max_pixels: limit on width x height of a frame, checked before it is
+        decoded. options: FFmpeg's demuxer options for URLs and devices, such as
+        ``{"rtsp_transport": "tcp"}``.
+
+    Raises:
+        InputError: no such file, not a video or picture, no video stream, no frames, over
+        ``max_pixels``.
+    """
+    if fps is not None and not fps > 0:
+        raise InputError(f"fps: must be above 0, got {fps}")
+    if isinstance(source, str | Path):
+        return _open_path(str(source), fps, max_pixels, options)
+    if isinstance(source, Iterable) or hasattr(source, "__array_interface__"):
+        return ArrayFrames(source, fps=fps, max_pixels=max_pixels)
+    raise InputError(
+        f"source: cannot read frames from {type(source).__name__}; give a path, a URL, an array or"
+        " an iterable"
+    )
+
+
+def _open_path(
+    source: str, fps: float | None, max_pixels: int, options: Mapping[str, str] | None
+) -> FrameSource:
+    """Tell files, folders, URLs and devices apart."""
+    device, _, name = source.partition(":")
+    if device in DEVICE_FORMATS and name:
+        return _open_video(name, max_pixels, options, device)
+    if _URL.match(source):
+        return _open_video(source, max_pixels, options)
+    path = Path(source)
+    if not source or not path.exists():
+        raise InputError(f"{source or '(empty)'}: no such file or folder")
+    if path.is_dir():
+        return PictureFrames(path, fps=fps, max_pixels=max_pixels)
+    if path.is_char_device():
+        return _open_video(source, max_pixels, options, "v4l2")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return PictureFrames(path, fps=fps, max_pixels=max_pixels)
+    return _open_video(source, max_pixels, options)
+
+
+def _open_video(
+    source: str, max_pixels: int, options: Mapping[str, str] | None, device: str | None = None
+) -> FrameSource:
+    from sam2s.media.video import VideoFrames
+
+    return VideoFrames(source, max_pixels=max_pixels, options=options, device=device)

@@ -1,0 +1,33 @@
+"""Synthetic surgical scenes with exact masks: the project's test bed and training ground.
+
+From the seed outwards: ``spec`` orders a scene; ``scenery`` (``cavity``, ``colon``, ``larynx``)
+paints and lights a canvas larger than the view; ``camera`` plans where the scope looks; ``view``
+warps the canvas as tissue breathes, is dragged and bleeds; ``designs``, ``sprites`` and ``tools``
+make and move instruments; ``effects`` is the lens and what floats before it; ``scene`` puts a frame
+together; ``write`` makes masklet folders.
+
+What a mask is: the pixels that an object covers by more than half and that nothing opaque hides.
+Other tools, tissue in front, opaque blood, the rim of the round view and a withdrawn scope cut
+masks; smoke, fog, drops, shadows, blur and noise do not. Masks of one frame never overlap.
+
+Needs OpenCV (``pip install 'sam2s[synth]'``); without it the first use raises one clear InputError.
+The same spec gives the same bytes on the same machine and OpenCV build; others may differ in the
+last bit.
+"""
+
+from sam2s.synthetic.procedures import HELD_OUT, PROCEDURES, TRAINING
+from sam2s.synthetic.scene import Scene
+from sam2s.synthetic.spec import SceneSpec, long_term_spec, random_spec
+from sam2s.synthetic.write import synthesize, write_videos
+
+__all__ = [
+    "HELD_OUT",
+    "PROCEDURES",
+    "TRAINING",
+    "Scene",
+    "SceneSpec",
+    "long_term_spec",
+    "random_spec",
+    "synthesize",
+    "write_videos",
+]

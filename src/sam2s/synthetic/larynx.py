@@ -1,0 +1,225 @@
+"""Scenery of the larynx seen from above: glottis between two vocal folds, trachea, breathing tube,
+lesions, blade.
+
+It is painted in a frame of its own: v runs from the front commissure (0) to the back (1), u across;
+the frame is then turned, scaled and sheared at random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam2s.synthetic.cv import cv2
+from sam2s.synthetic.materials import MATERIALS, Material, vary
+from sam2s.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
+from sam2s.synthetic.painting import (
+    Canvas,
+    Texture,
+    blank,
+    blob_field,
+    contact_shadow,
+    cover,
+    dome,
+    weave,
+)
+
+GLOTTIS, LEFT, RIGHT, TUBE, LESION = 1, 2, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """``u``, ``v`` (H, W): the larynx's own coordinates of each canvas pixel; ``length``: of the
+    glottis in units."""
+
+    u: np.ndarray
+    v: np.ndarray
+    opening: np.ndarray
+    length: float
+    turn: float
+
+
+def paint_larynx(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[Canvas, dict[int, str]]:
+    """Canvas of ``shape`` pixels and the class name of every id in it."""
+    canvas = blank(shape, unit)
+    frame = _frame(rng, shape, unit)
+    _outer(rng, canvas, frame)
+    names = {GLOTTIS: "glottis"}
+    _trachea(rng, canvas, frame)
+    if rng.random() < 0.7:
+        _tube(rng, canvas, frame)
+        names[TUBE] = "intubation tube"
+    fibre = vary(MATERIALS["fold"], rng)
+    for side, object_id in ((-1, LEFT), (1, RIGHT)):
+        _fold(rng, canvas, frame, vary(fibre, rng, 0.3), side, object_id)
+        names[object_id] = "vocal fold"
+    if rng.random() < 0.6:
+        _lesion(rng, canvas, frame)
+        names[LESION] = "laryngeal lesion"
+    if rng.random() < 0.5:
+        _blade(rng, canvas, frame)
+    _mucus(rng, canvas)
+    canvas.blood[:] = np.clip(
+        blob_field(rng, shape, f32(shape[::-1]) / 2, f32([unit, unit]) * 0.25, 0.4), 0, 1
+    )
+    visible = [i for i in names if np.count_nonzero(canvas.ids == i) > 0.003 * unit * unit]
+    canvas.ids[~np.isin(canvas.ids, visible)] = 0
+    return canvas, {i: names[i] for i in sorted(visible)}
+
+
+def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
+    h, w = shape
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32)
+    turn = rng.normal(0, 0.35) + (np.pi if rng.random() < 0.25 else 0)
+    length = rng.uniform(0.7, 1.7)
+    scale = np.float32(1 / (length * unit))
+    offset = 0.5 * length * unit * rng.uniform(0.6, 1.2)
+    apex = f32([w, h]) / 2 - f32([-np.sin(turn), np.cos(turn)]) * np.float32(offset)
+    dx, dy = (x - apex[0]) * scale, (y - apex[1]) * scale
+    u = dx * np.float32(np.cos(turn)) + dy * np.float32(np.sin(turn))
+    v = -dx * np.float32(np.sin(turn)) + dy * np.float32(np.cos(turn))
+    u = u + np.float32(rng.normal(0, 0.12)) * v + 0.03 * smooth_noise(rng, shape, 0.5 * unit)
+    v = v + 0.03 * smooth_noise(rng, shape, 0.5 * unit)
+    widest = rng.uniform(0.12, 0.34)
+    along = np.clip(v, 0, 1.6)
+    opening = (
+        np.float32(widest)
+        * along ** np.float32(rng.uniform(0.6, 1.1))
+        * smoothstep(1.55, 1.0, along)
+    )
+    ragged = np.float32(rng.uniform(0.001, 0.012))
+    opening = opening + ragged * fbm(rng, shape, rng.uniform(0.1, 0.3) * unit, 3) * smoothstep(
+        0, 0.1, along
+    )
+    return Frame(u, v, f32(opening - 0.02 * (v < 0)), length, turn)
+
+
+def _outer(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+    """The tissue around: false folds that bulge beside the vocal folds, the walls beyond."""
+    shape, unit = canvas.shape, canvas.unit
+    texture = weave(rng, shape, unit, vary(MATERIALS["larynx"], rng))
+    beside = np.abs(frame.u) - frame.opening
+    crest = (beside - rng.uniform(0.3, 0.45)) / rng.uniform(0.1, 0.2)
+    bulge = np.exp(-(crest**2)) * np.float32(rng.uniform(0.05, 0.2))
+    lump = fbm(rng, shape, 0.5 * unit, 3) * np.float32(rng.uniform(0.04, 0.1))
+    rise = np.float32(0.25) * np.clip(beside, 0, 1.2)
+    cover(canvas, np.ones(shape, np.float32), texture, bulge + lump + rise + texture.relief)
+
+
+def _trachea(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+    """The dark opening with the windpipe's rings in its depth."""
+    field = (frame.opening - np.abs(frame.u)) * frame.length * canvas.unit
+    alpha = smoothstep(-1.0, 1.0, field)
+    texture = weave(rng, canvas.shape, canvas.unit, vary(MATERIALS["trachea"], rng))
+    rings = np.sin((frame.v + 0.6 * frame.u**2) * rng.uniform(18, 34) + rng.uniform(0, 6))
+    deep = smoothstep(0.0, 0.35 * frame.length, frame.opening - np.abs(frame.u))
+    albedo = (
+        texture.albedo * ((1 + 0.22 * rings) * (0.9 - 0.75 * deep * rng.uniform(0.3, 1)))[..., None]
+    )
+    texture = Texture(f32(np.clip(albedo, 0.01, 1)), texture.relief, texture.gloss)
+    cover(canvas, alpha, texture, canvas.height - 0.05 + 0.3 * texture.relief, GLOTTIS)
+
+
+def _tube(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+    """A ribbed breathing tube that lies in the back of the glottis and goes down behind a dark
+    cuff."""
+    unit = canvas.unit
+    start, width = rng.uniform(0.35, 0.75), rng.uniform(0.11, 0.24)
+    middle = rng.normal(0, 0.05) + rng.normal(0, 0.15) * (frame.v - start)
+    across = (frame.u - np.float32(middle)) / np.float32(width)
+    end = start + 0.10 * (1 - np.sqrt(np.clip(1 - across**2, 0, 1)))
+    length = frame.length * unit
+    inside = np.minimum((1 - np.abs(across)) * width, frame.v - end) * length
+    within = (frame.opening - np.abs(frame.u)) * length
+    alpha = smoothstep(-0.8, 0.8, np.minimum(inside, within))
+    arc = frame.v - 0.25 * width * np.sqrt(np.clip(1 - across**2, 0, 1))
+    ribs = np.abs(np.sin(arc * np.pi / rng.uniform(0.02, 0.05))) ** 0.6
+    base = np.array(
+        [
+            [0.82, 0.74, 0.62],
+            [0.55, 0.53, 0.50],
+            [0.25, 0.24, 0.23],
+            [0.75, 0.82, 0.85],
+            [0.85, 0.83, 0.8],
+        ]
+    )
+    colour = f32(base[rng.integers(len(base))] * rng.uniform(0.8, 1.1))
+    round_shade = np.sqrt(np.clip(1 - across**2, 0.05, 1)) * (0.6 + 0.4 * ribs)
+    cuff = smoothstep(end + 0.16, end + 0.10, frame.v) * (rng.random() < 0.6)
+    albedo = colour * round_shade[..., None] * (1 - 0.88 * f32(cuff))[..., None]
+    gloss = np.full(canvas.shape, 0.7, np.float32)
+    relief = 0.1 * np.sqrt(np.clip(1 - across**2, 0, 1)) * width + 0.006 * ribs
+    contact_shadow(canvas, alpha, 0.4)
+    cover(
+        canvas, alpha, Texture(f32(albedo), f32(relief), gloss), f32(canvas.height + relief), TUBE
+    )
+
+
+def _fold(
+    rng: Rng, canvas: Canvas, frame: Frame, material: Material, side: int, object_id: int
+) -> None:
+    """One vocal fold: a pale fibrous band along the edge of the glottis."""
+    breadth = rng.uniform(0.10, 0.24) * (0.55 + 0.45 * np.clip(frame.v / 0.5, 0, 1))
+    ends = np.minimum(frame.v + 0.02, 1.28 - frame.v)
+    out = side * frame.u - frame.opening
+    wobble = np.float32(rng.uniform(0.0, 0.02)) * smooth_noise(
+        rng, canvas.shape, 0.25 * canvas.unit
+    )
+    field = np.minimum(np.minimum(out, breadth + wobble - out), 0.6 * ends)
+    alpha = smoothstep(-1.0, 1.0 + rng.uniform(0, 2), field * frame.length * canvas.unit)
+    texture = weave(rng, canvas.shape, canvas.unit, material, frame.turn + np.pi / 2)
+    contact_shadow(canvas, alpha, 0.3)
+    profile = dome(field / np.maximum(0.5 * breadth, 1e-3)) * np.float32(rng.uniform(0.04, 0.12))
+    cover(canvas, alpha, texture, f32(canvas.height + profile + texture.relief), object_id)
+
+
+def _lesion(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+    """A papilloma, nodule or swelling on the edge of a fold."""
+    side, v = rng.choice((-1, 1)), rng.uniform(0.15, 0.8)
+    cost = (frame.v - v) ** 2 + (side * frame.u - frame.opening - rng.uniform(-0.01, 0.1)) ** 2
+    row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    radii = canvas.unit * rng.uniform(0.05, 0.13) * np.array([1, rng.uniform(0.6, 1)])
+    field = blob_field(rng, canvas.shape, np.array([column, row]), radii, 0.25)
+    alpha = smoothstep(-0.06, rng.uniform(0.06, 0.3), field)
+    material = vary(MATERIALS[str(rng.choice(["lesion", "lesion", "larynx", "fold"]))], rng)
+    texture = weave(rng, canvas.shape, canvas.unit, material)
+    contact_shadow(canvas, alpha, 0.35, 0.03)
+    height = (
+        canvas.height
+        + np.float32(0.5 * radii.mean() / canvas.unit) * dome(field)
+        + 1.5 * texture.relief
+    )
+    cover(canvas, alpha, texture, f32(height), LESION)
+
+
+def _blade(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+    """The laryngoscope's rough grey metal at the edge of the picture."""
+    side = rng.uniform(0.1, 0.45)
+    field = (-frame.v - side + 0.12 * frame.u + 0.25 * frame.u**2) * frame.length * canvas.unit
+    alpha = smoothstep(-1, 1.5, field)
+    grain = fbm(rng, canvas.shape, 4, 2)
+    colour = f32([0.42, 0.42, 0.34]) * np.float32(rng.uniform(0.6, 1.3))
+    albedo = (
+        colour * (1 + 0.16 * grain + 0.12 * fbm(rng, canvas.shape, 0.4 * canvas.unit, 3))[..., None]
+    )
+    contact_shadow(canvas, alpha, 0.5)
+    texture = Texture(
+        f32(np.clip(albedo, 0, 1)), f32(0.002 * grain), np.full(canvas.shape, 0.3, np.float32)
+    )
+    cover(canvas, alpha, texture, f32(canvas.height + 0.05 + 0.002 * grain), 0)
+
+
+def _mucus(rng: Rng, canvas: Canvas) -> None:
+    """Small red spots and pale threads on the tissue."""
+    spots = smoothstep(1.7, 2.4, smooth_noise(rng, canvas.shape, 0.03 * canvas.unit))
+    spots *= smoothstep(0.3, 1.2, fbm(rng, canvas.shape, 0.4 * canvas.unit, 2))
+    tissue = np.isin(canvas.ids, (0, LEFT, RIGHT))
+    red = f32([0.55, 0.08, 0.06])
+    canvas.albedo += (red - canvas.albedo) * (spots * tissue * np.float32(rng.uniform(0.2, 0.8)))[
+        ..., None
+    ]
+    canvas.gloss = f32(
+        np.clip(canvas.gloss + 0.25 * fbm(rng, canvas.shape, 0.2 * canvas.unit, 2), 0, 1)
+    )
+    canvas.gloss = cv2.GaussianBlur(canvas.gloss, (0, 0), 1.0)

@@ -1,0 +1,248 @@
+"""Instruments at work: where each one's joints are on a frame, and how it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam2s.synthetic.curves import Wave, Window, stay, wave
+from sam2s.synthetic.designs import SHAFT_LENGTH, Design
+from sam2s.synthetic.noise import Rng
+from sam2s.synthetic.procedures import find_procedure
+from sam2s.synthetic.spec import SceneSpec
+from sam2s.synthetic.sprites import Sprite, Wear, bake, draw, part_matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gait:
+    """How a tool moves: waves of its target (x, y in units), wrist, opening, roll, foreshortening
+    and size."""
+
+    x: Wave
+    y: Wave
+    wrist: Wave
+    opening: Wave
+    roll: Wave
+    lean: Wave
+    size: Wave
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stand:
+    """Where a tool works from between two cuts: ``pivot`` outside the view and ``home`` inside it,
+    (x, y) pixels."""
+
+    pivot: np.ndarray
+    home: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """A tool on one frame, in view pixels: joints (x, y), angles, ``unit`` px a tool unit,
+    ``opening`` in [0, 1]."""
+
+    shaft_end: np.ndarray
+    jaw_joint: np.ndarray
+    tip: np.ndarray
+    shaft_angle: float
+    jaw_angle: float
+    opening: float
+    across: float
+    along: float
+    unit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Which tool this is: id, class, when it is away, ``segments`` between cuts, tissue ids it
+    reaches behind."""
+
+    object_id: int
+    class_name: str
+    absences: tuple[Window, ...]
+    segments: int
+    behind: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tool:
+    """One instrument of a scene. ``stands``: one for each stretch between cuts; ``diameter`` of the
+    shaft in pixels."""
+
+    issue: Issue
+    design: Design
+    shaft: Sprite
+    wrist: Sprite | None
+    jaws: tuple[Sprite, ...]
+    gait: Gait
+    stands: tuple[Stand, ...]
+    ramp: int
+    diameter: float
+    size: tuple[int, int]
+
+    @property
+    def object_id(self) -> int:
+        return self.issue.object_id
+
+    def pose(self, t: int, segment: int, shake: np.ndarray) -> Pose | None:
+        """Where it is on frame ``t``, None when it is out; ``shake`` (2,): pixels that the camera
+        moves it by."""
+        inside = stay(t, self.issue.absences, self.ramp)
+        if inside <= 0:
+            return None
+        stand, gait = self.stands[min(segment, len(self.stands) - 1)], self.gait
+        short = min(self.size)
+        unit = self.diameter * (1 + gait.size(t))
+        tip = stand.home + short * np.array([gait.x(t), gait.y(t)]) + shake
+        tip = np.clip(
+            tip,
+            (0.06 * self.size[1], 0.06 * self.size[0]),
+            (0.94 * self.size[1], 0.94 * self.size[0]),
+        )
+        shaft_angle = float(np.arctan2(*(tip - stand.pivot)[::-1]))
+        jaw_angle = shaft_angle + self.design.bend * gait.wrist(t)
+        lean = 1 - abs(gait.lean(t))
+        reach = unit * lean * np.array([self.design.wrist_length, self.design.reach])
+        end = tip - reach.sum() * _direction(jaw_angle)
+        back = (1 - inside) * _way_out(end, shaft_angle, self.size, reach.sum() + 0.8 * unit)
+        end = end - back * _direction(shaft_angle)
+        joint = end + reach[0] * _direction(jaw_angle)
+        roll = gait.roll(t)
+        return Pose(
+            shaft_end=end,
+            jaw_joint=joint,
+            tip=joint + reach[1] * _direction(jaw_angle),
+            shaft_angle=shaft_angle,
+            jaw_angle=jaw_angle,
+            opening=float(np.clip(0.5 + gait.opening(t), 0, 1)),
+            across=float(np.cos(roll)),
+            along=lean,
+            unit=unit,
+        )
+
+    def draw(self, image: np.ndarray, owner: np.ndarray, pose: Pose) -> None:
+        """Blend the tool into ``image`` and claim its pixels in ``owner``, both in place; what it
+        is behind stays."""
+        if not self.issue.behind:
+            self._draw_parts(image, owner, pose)
+            return
+        front = np.isin(owner, self.issue.behind)
+        kept, owners = image[front], owner[front]
+        self._draw_parts(image, owner, pose)
+        image[front], owner[front] = kept, owners
+
+    def _draw_parts(self, image: np.ndarray, owner: np.ndarray, pose: Pose) -> None:
+        matrix = part_matrix(self.shaft, pose.shaft_end, pose.shaft_angle, pose.unit)
+        draw(image, owner, self.shaft, matrix, self.object_id)
+        for index, jaw in enumerate(self.jaws):
+            side = (0.0 if len(self.jaws) == 1 else 1.0) * (1 - 2 * index)
+            angle = pose.jaw_angle + side * self.design.opening * pose.opening * pose.across
+            stretch = (pose.along, pose.across)
+            if self.design.loop:
+                stretch = (0.35 + 0.65 * pose.opening, pose.across * (0.08 + 0.92 * pose.opening))
+            draw(
+                image,
+                owner,
+                jaw,
+                part_matrix(jaw, pose.jaw_joint, angle, pose.unit, stretch),
+                self.object_id,
+            )
+        if self.wrist is not None:
+            matrix = part_matrix(
+                self.wrist, pose.shaft_end, pose.jaw_angle, pose.unit, (pose.along, 1.0)
+            )
+            draw(image, owner, self.wrist, matrix, self.object_id)
+
+    def outline(self, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The bent line of the tool for its shadow: far end of the shaft, jaw joint, tip."""
+        far = pose.shaft_end - SHAFT_LENGTH * pose.unit * _direction(pose.shaft_angle)
+        return far, pose.shaft_end, pose.tip
+
+
+def _direction(angle: float) -> np.ndarray:
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _way_out(point: np.ndarray, angle: float, size: tuple[int, int], room: float) -> float:
+    """How far ``point`` must go backwards along ``angle`` to be ``room`` pixels outside the
+    view."""
+    back = -_direction(angle)
+    ways = []
+    for position, pace, length in zip(point, back, (size[1], size[0]), strict=True):
+        if abs(pace) > 1e-6:
+            ways.append(((length + room if pace > 0 else -room) - position) / pace)
+    return max(0.0, min(ways))
+
+
+def make_tool(
+    rng: Rng,
+    spec: SceneSpec,
+    design: Design,
+    issue: Issue,
+    wear: Wear,
+) -> Tool:
+    """Bake a tool's sprites and draw its way of moving. ``wear.light`` is in the view's frame."""
+    short = min(spec.size)
+    usual = float(np.exp(rng.uniform(*np.log(design.width))))
+    diameter = short * find_procedure(spec.procedure).thickness * usual
+    stands = _stands(rng, spec.size, issue.segments)
+    angle = float(np.arctan2(*(stands[0].home - stands[0].pivot)[::-1]))
+    c, s = np.cos(angle), np.sin(angle)
+    light = np.array(
+        [
+            c * wear.light[0] + s * wear.light[1],
+            -s * wear.light[0] + c * wear.light[1],
+            wear.light[2],
+        ]
+    )
+    worn = Wear(light, wear.blood, wear.tint, wear.exposure)
+    scale = diameter * 1.05
+    clean = Wear(light, wear.blood * 0.5, wear.tint, wear.exposure)
+    return Tool(
+        issue,
+        design,
+        bake(rng, design.shaft, scale, clean),
+        None if design.wrist is None else bake(rng, design.wrist, scale, worn),
+        tuple(bake(rng, part, scale, worn) for part in design.jaws),
+        _gait(rng, spec),
+        stands,
+        int(rng.integers(6, 20)),
+        diameter,
+        spec.size,
+    )
+
+
+def _gait(rng: Rng, spec: SceneSpec) -> Gait:
+    fast, slow = 1.2 * spec.fps, 8 * spec.fps
+    reach = rng.uniform(0.12, 0.34) * spec.motion
+    return Gait(
+        x=wave(rng, reach, fast, slow, 4),
+        y=wave(rng, reach, fast, slow, 4),
+        wrist=wave(rng, 1.0, fast, slow),
+        opening=wave(rng, 0.9, 0.8 * spec.fps, 4 * spec.fps),
+        roll=wave(rng, 1.1, fast, slow),
+        lean=wave(rng, 0.35, fast, slow),
+        size=wave(rng, 0.18 * spec.motion, 2 * spec.fps, slow),
+    )
+
+
+def _stands(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Stand, ...]:
+    """Tools come in from the sides and from below more often than from above, and stay on their
+    side after a cut."""
+    h, w = size
+    middle, short = np.array([w / 2, h / 2]), min(size)
+    side = rng.choice(
+        [rng.uniform(-0.6, 0.9), rng.uniform(np.pi - 0.9, np.pi + 0.6), rng.uniform(0, 2 * np.pi)]
+    )
+    stands = []
+    for _ in range(segments):
+        angle = side + rng.normal(0, 0.25)
+        pivot = middle + _direction(angle) * short * rng.uniform(1.0, 2.0)
+        home = (
+            middle
+            + short * np.array([rng.normal(0, 0.17), rng.normal(0, 0.15)])
+            + 0.1 * short * _direction(angle)
+        )
+        stands.append(Stand(pivot, home))
+    return tuple(stands)
