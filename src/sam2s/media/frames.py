@@ -92,15 +92,15 @@ def open_frames(
 
     Args:
         source: a video file, a URL that FFmpeg opens (http, https, rtsp, ...), a device
-        (``v4l2:/dev/video0``,
-            ``dshow:video=NAME``, ``/dev/video0``), a folder of pictures (jpg, png, tif, bmp;
-            natural order), one picture, an array (T, H, W, 3) or (H, W, 3) uint8 RGB, or an
-            iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8, Pillow pictures, or
-            picture paths.
+            (``v4l2:/dev/video0``, ``dshow:video=NAME``, ``/dev/video0``), a folder of pictures
+            (jpg, png, tif, bmp; natural order), one picture, an array (T, H, W, 3) or (H, W, 3)
+            uint8 RGB, or an iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8,
+            Pillow pictures, or picture paths.
         fps: gives sources without a clock (folders, arrays) one: frame i is at i / fps seconds.
-        Videos ignore it. max_pixels: limit on width x height of a frame, checked before it is
-        decoded. options: FFmpeg's demuxer options for URLs and devices, such as
-        ``{"rtsp_transport": "tcp"}``.
+            Videos ignore it.
+        max_pixels: limit on width x height of a frame, checked before it is decoded.
+        options: FFmpeg's demuxer options for URLs and devices, such as
+            ``{"rtsp_transport": "tcp"}``.
 
     Raises:
         InputError: no such file, not a video or picture, no video stream, no frames, over
