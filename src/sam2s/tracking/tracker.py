@@ -6,7 +6,7 @@ same masks, bit for bit, whether frames come from a file, a folder or a camera.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Literal
@@ -24,7 +24,7 @@ from sam2s.tracking.result import frame_result
 from sam2s.tracking.state import Observation, TrackState
 from sam2s.tracking.step import check_prompts
 from sam2s.tracking.tree import commit, observe
-from sam2s.types import Features, Frame, FrameResult, MemoryConfig, Prompt
+from sam2s.types import Features, Frame, FrameResult, Mask, MemoryConfig, Prompt
 
 Prompts = Mapping[int, Prompt | Sequence[Prompt]]
 """{object id: prompt, or several that belong together, such as a box and clicks}, in source
@@ -117,6 +117,25 @@ class Tracker:
         with torch.inference_mode(), self._autocast():
             _, seen = self._observe(frame, state, given, prior)
             return self._result(frame, seen, given)
+
+    def remember(
+        self,
+        frame: Frame | np.ndarray,
+        masks: Mapping[int, np.ndarray],
+        prompted: Collection[int] = (),
+    ) -> None:
+        """Advance one frame whose masks are known already: ``masks`` {object id: (H, W) bool, not
+        empty} are remembered as if they had been tracked, or, for the objects in ``prompted``, as
+        if a user had marked them. Other objects' memories stay as they are.
+        """
+        frame, state = self._arrive(frame)
+        given = {i: (Mask(mask),) for i, mask in masks.items()}
+        mine = {i: bank for i, bank in state.banks.items() if i in masks}
+        with torch.inference_mode(), self._autocast():
+            features, seen = self._observe(frame, replace(state, banks=mine), given, None)
+            seen = _prompted_only(seen, prompted)
+            after = commit(self.model, self.policy, state, features, self._time(frame), seen)
+        self.state = replace(after, banks={**state.banks, **after.banks})
 
     def run(
         self,
@@ -221,6 +240,12 @@ class Tracker:
 
     def _autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device.type, torch.bfloat16) if self._bf16 else nullcontext()  # type: ignore[return-value]
+
+
+def _prompted_only(seen: Observation, prompted: Collection[int]) -> Observation:
+    """The observation with only ``prompted`` objects marked by a user."""
+    marks = tuple(i in prompted for i in seen.ids)
+    return replace(seen, prompted=marks)
 
 
 def _policy(model: SAM2S, memory: str | MemoryConfig | Policy | None) -> Policy:

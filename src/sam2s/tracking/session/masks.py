@@ -1,0 +1,105 @@
+"""Masks that previews and runs left behind, by version, object and frame; and which one is shown.
+
+A version is the number of the action that made a mask. Nothing is overwritten: undo, discard and
+compare only choose among versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sam2s.masklets.masks import Rle, decode_rle, encode_rle
+from sam2s.tracking.session.history import History
+from sam2s.types import FrameResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundMask:
+    """One object on one frame: ``rle`` (COCO), ``presence`` and ``score`` in [0, 1]."""
+
+    rle: Rle
+    presence: float
+    score: float
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool."""
+        return decode_rle(self.rle)
+
+
+class MaskStore(Protocol):
+    """Where masks are kept: a table in memory, a database, the folder of an earlier run."""
+
+    def write(self, version: int, frame: int, masks: Mapping[int, FoundMask]) -> None:
+        """Keep the masks {object id: mask} that ``version`` found on a frame."""
+        ...
+
+    def versions(self, object_id: int, frame: int) -> Sequence[int]:
+        """Versions that hold a mask of the object on the frame, in any order."""
+        ...
+
+    def read(self, version: int, object_id: int, frame: int) -> FoundMask:
+        """The mask that ``version`` found; ``KeyError`` where it found none."""
+        ...
+
+    def frames(self, object_id: int) -> Iterable[int]:
+        """Frames on which the object has a mask of any version, ascending."""
+        ...
+
+
+class MasksInMemory:
+    """A ``MaskStore`` for short videos and tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int], dict[int, FoundMask]] = {}
+
+    def write(self, version: int, frame: int, masks: Mapping[int, FoundMask]) -> None:
+        """As ``MaskStore.write``."""
+        for object_id, found in masks.items():
+            self._kept.setdefault((object_id, frame), {})[version] = found
+
+    def versions(self, object_id: int, frame: int) -> Sequence[int]:
+        """As ``MaskStore.versions``."""
+        return tuple(self._kept.get((object_id, frame), ()))
+
+    def read(self, version: int, object_id: int, frame: int) -> FoundMask:
+        """As ``MaskStore.read``."""
+        return self._kept[object_id, frame][version]
+
+    def frames(self, object_id: int) -> Iterable[int]:
+        """As ``MaskStore.frames``."""
+        return sorted(frame for mine, frame in self._kept if mine == object_id)
+
+
+def found_masks(result: FrameResult) -> dict[int, FoundMask]:
+    """A tracker's answer as masks to keep."""
+    return {
+        i: FoundMask(encode_rle(mask), float(result.presence[i]), float(result.scores[i]))
+        for i, mask in result.masks.items()
+    }
+
+
+def shown_version(history: History, store: MaskStore, object_id: int, frame: int) -> int | None:
+    """The version whose mask of the object is shown on the frame: the latest one in force that was
+    not discarded. None where there is none, or where the object is marked absent."""
+    notes = history.notes
+    mine = notes.objects.get(object_id)
+    if mine is None or frame in mine.absent:
+        return None
+    discarded = {version for version, run in notes.runs.items() if run.accepted is False}
+    usable = [
+        version
+        for version in store.versions(object_id, frame)
+        if version >= mine.since and version in history.in_force and version not in discarded
+    ]
+    return max(usable, default=None)
+
+
+def shown_mask(history: History, store: MaskStore, object_id: int, frame: int) -> FoundMask | None:
+    """The mask that is shown (see ``shown_version``), or None."""
+    version = shown_version(history, store, object_id, frame)
+    return None if version is None else store.read(version, object_id, frame)
