@@ -7,6 +7,8 @@ which the prompt encoder adds.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,18 +19,29 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 
 def image_to_model(image: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
-    """(H, W, 3) uint8 RGB -> (1, 3, size, size) float32, resized with antialias, ImageNet mean and
-    std removed."""
-    pixels = torch.from_numpy(_tensor_ready(image)).to(device).permute(2, 0, 1)[None]
+    """(H, W, 3) uint8 RGB -> (1, 3, size, size) float32 on ``device``, resized with antialias,
+    ImageNet mean and std removed."""
+    pixels = torch.from_numpy(_tensor_ready(image)).permute(2, 0, 1)[None]
     if pixels.shape[-2:] != (size, size):
-        # uint8 resampling is several times as fast as float on a CPU and rounds to the nearest grey
-        # value, as PIL does.
+        # On the CPU, whatever the device: no GPU resamples uint8, where rounding is to the nearest
+        # grey value as in PIL, and a small picture is quicker to upload than a large one.
         pixels = F.interpolate(
             pixels, (size, size), mode="bilinear", antialias=True, align_corners=False
         )
-    mean = torch.tensor(IMAGE_MEAN, device=device).view(3, 1, 1)
-    std = torch.tensor(IMAGE_STD, device=device).view(3, 1, 1)
-    return pixels.float().div_(255.0).sub_(mean).div_(std)
+    pixels = pixels.to(device)
+    return (
+        pixels.float()
+        .div_(255.0)
+        .sub_(_channels(IMAGE_MEAN, device))
+        .div_(_channels(IMAGE_STD, device))
+    )
+
+
+@lru_cache
+def _channels(values: tuple[float, ...], device: torch.device | str) -> Tensor:
+    """(3, 1, 1) constants on a device, uploaded once: an upload waits for the device."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
 def points_to_model(xy: np.ndarray, source: tuple[int, int], size: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -75,3 +77,17 @@ def test_a_mask_comes_back_where_it_was(top, left, seed):
 def test_same_size_is_left_alone():
     mask = np.random.default_rng(0).random((64, 64)) < 0.5
     assert torch.equal(mask_to_model(mask, 64), torch.from_numpy(mask).float())
+
+
+def test_a_picture_is_resized_before_it_reaches_the_device(monkeypatch: pytest.MonkeyPatch):
+    """CUDA has no antialiased resize of uint8 ("not implemented for 'Byte'")."""
+    resized = []
+
+    def interpolate(pixels: torch.Tensor, *args, **options) -> torch.Tensor:
+        resized.append((pixels.device.type, pixels.dtype))
+        return F.interpolate(pixels, *args, **options)
+
+    monkeypatch.setattr("sam2s.geometry.F", SimpleNamespace(interpolate=interpolate))
+    given = image_to_model(picture(90, 60), 32, "meta")
+    assert resized == [("cpu", torch.uint8)]
+    assert (given.device.type, given.shape) == ("meta", (1, 3, 32, 32))
