@@ -279,6 +279,22 @@ def test_dark_tissue_is_no_surround() -> None:
     assert scene.surround is None
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_object_that_vanishes_in_the_resized_still_is_only_never_seen(alone: bool) -> None:
+    speck = np.zeros((960, 960), bool)
+    speck[480, 480] = True
+    polyp = disc((0.4, 0.5), 0.2, 960)
+    masks = speck[None] if alone else np.stack([speck, polyp])
+    still = Still("s", np.full((960, 960, 3), 90, np.uint8), masks, (POLYP,) * len(masks))
+    scene = build_scene(still.image, still.masks, SIZE, np.random.default_rng(0))
+    assert scene.seen() == ([] if alone else [1])
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        made = animate(still, [], (0, 5, 9), SIZE, replace(StillConfig(), absence=1.0), rng)
+        assert not made.masks[:, 0].any()
+        assert alone or made.masks[0, 1].any()
+
+
 def test_cut_outs_know_how_they_leave() -> None:
     rng = np.random.default_rng(0)
     still = lit_still(shaft(), TOOL)

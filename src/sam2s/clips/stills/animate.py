@@ -205,7 +205,8 @@ def _direct(
     rng: np.random.Generator,
 ) -> _Shot:
     """Draw what happens."""
-    focus = int(rng.integers(scene.masks.shape[-1]))
+    seen = scene.seen() or range(scene.masks.shape[-1])
+    focus = seen[int(rng.integers(len(seen)))]
     start = _start_view(scene, focus, config, rng)
     absent = len(times) > 1 and rng.random() < config.absence
     named = [k for k, piece in enumerate(pieces) if piece.info is not None]

@@ -54,9 +54,17 @@ class Scene:
         """Pixels around the still on every side."""
         return (len(self.picture) - self.side) // 2
 
+    def seen(self) -> list[int]:
+        """Numbers of the objects of which a pixel is left: a thin one can vanish when the still is
+        resized, or lie in its rim or under its dark surround."""
+        return np.flatnonzero((self.masks >= 128).any(axis=(0, 1))).tolist()
+
     def extent(self, number: int) -> np.ndarray:
-        """(2, 2): least and largest x, y of object ``number``, in shares of the still's side."""
+        """(2, 2): least and largest x, y of object ``number``, in shares of the still's side; of
+        the whole still where nothing is left of the object."""
         plane = self.masks[..., number] >= 128
+        if not plane.any():
+            return np.array([[0.0, 0.0], [1.0, 1.0]])
         lines = [np.flatnonzero(plane.any(axis=axis)) for axis in (0, 1)]
         ends = np.array([(line[0], line[-1] + 1) for line in lines]).T
         return (ends - self.margin) / self.side
