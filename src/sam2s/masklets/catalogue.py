@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 from sam2s.errors import InputError
 
 CATALOGUE = "masklets.json"
-Kind = Literal["instrument", "tissue"]
+Kind = Literal["instrument", "tissue", "other"]
+"""``other``: things of everyday videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _object_from_json(value: Any, where: str) -> ObjectInfo:
         raise InputError(f"{where}: expected {{'class': ..., 'kind': ...}}, got {value!r}")
     kind = value.get("kind", "instrument")
     if kind not in get_args(Kind):
-        raise InputError(f"{where}: kind must be 'instrument' or 'tissue', got {kind!r}")
+        raise InputError(f"{where}: kind must be 'instrument', 'tissue' or 'other', got {kind!r}")
     return ObjectInfo(_text(value, "class", where), kind)
 
 

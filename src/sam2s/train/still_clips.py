@@ -78,13 +78,17 @@ def _donors(pool: Pool, config: StillConfig, rng: np.random.Generator) -> list[S
 
 
 def _donor(pool: Pool, config: StillConfig, rng: np.random.Generator) -> Still | None:
-    kind = "instrument" if rng.random() < config.instruments else "tissue"
+    instrument = rng.random() < config.instruments
     for _ in range(DONOR_TRIES):
         number = int(rng.choice(len(pool.videos), p=pool.chances))
         video, index = pool.videos[number], pool.indices[number]
         low, high = np.array(config.areas) * index.pixels
         right = np.array(
-            [video.info.objects[object_id].kind == kind for object_id in index.object_ids], bool
+            [
+                (video.info.objects[object_id].kind == "instrument") == instrument
+                for object_id in index.object_ids
+            ],
+            bool,
         )
         rows, frames = np.nonzero(
             (index.areas >= max(1, low)) & (index.areas <= high) & right[:, None]

@@ -180,8 +180,8 @@ def test_progress_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_sources_are_listed_and_found_by_any_spelling() -> None:
     infos = list_sources()
-    assert len(infos) == 19
-    assert len({info.name for info in infos}) == 19
+    assert len(infos) == 21
+    assert len({info.name for info in infos}) == 21
     for info in infos:
         assert all(
             (

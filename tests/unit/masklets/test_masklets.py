@@ -348,7 +348,7 @@ def test_a_damaged_mask(tmp_path: Path):
         ('{"videos": {"v": {"objects": {"1": "hook"}}}}', "object 1: expected"),
         (
             '{"videos": {"v": {"objects": {"1": {"kind": "tool"}}}}}',
-            "kind must be 'instrument' or 'tissue', got 'tool'",
+            "kind must be 'instrument', 'tissue' or 'other', got 'tool'",
         ),
     ],
 )

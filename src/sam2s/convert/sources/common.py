@@ -18,7 +18,7 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     tissue,
 )
-from sam2s.convert.sources.decode import read_threshold
+from sam2s.convert.sources.decode import read_codes, read_threshold
 from sam2s.convert.sources.regions import components
 from sam2s.masklets.catalogue import ObjectInfo
 
@@ -27,6 +27,10 @@ FAST_CAMERA = replace(RETURNING, reach=4.0)
 """For flexible endoscopes: neighbouring frames of the public sets often show a thing in quite
 another place, and there are few things."""
 POLYP: Mapping[str, ObjectInfo] = {"polyp": tissue("polyp")}
+THING: Mapping[str, ObjectInfo] = {"thing": ObjectInfo(None, "other")}
+"""Whatever an everyday video shows; nobody says what it is."""
+VOID = 255
+"""The mask value of a single foreground, and of what is left out where objects have numbers."""
 
 
 def still(
@@ -56,6 +60,21 @@ def things(
 ) -> list[Region]:
     """A class with several instances: its connected components, to be linked."""
     return [Region(label, part) for part in components(mask, min_fraction, bridge)]
+
+
+def instances(path: Path, options: ReadOptions, label: str = "thing") -> list[Region]:
+    """The things of a mask whose pixel values are their identities. A mask of 0 and 255 alone
+    (JPEG noise aside) shows one thing, the first."""
+    codes = read_codes(path)
+    values = np.flatnonzero(np.bincount(codes.ravel(), minlength=VOID + 1))[1:]
+    if path.suffix.lower() in (".jpg", ".jpeg") or values.tolist() == [VOID]:
+        mask = read_threshold(path)
+        return [Region(label, mask, track="1")] if mask.any() else []
+    if VOID in values:
+        options.note(f"value {VOID} beside object numbers, taken for void", path)
+    return [
+        Region(label, codes == value, track=str(value)) for value in values.tolist() if value < VOID
+    ]
 
 
 def polyps(path: Path, min_fraction: float = 0.0005) -> list[Region]:
