@@ -64,7 +64,9 @@ class Stage:
     to ``lr_end`` along half a cosine. ``diverse``: share of steps whose clips come from DiveMem's
     sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names of parameters that
     rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are
-    made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says.
+    made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says;
+    ``mixed``: the share is one of the passes of all processes instead, so that a step that adds up
+    many of them holds both.
     ``encoder_only``: no prompts and no tracking, only the image encoder is taught, by
     ``loss.dense``. ``encoder_gradient``: factor on the gradient that prompts and tracking send into
     the image encoder, so that the dense one is not drowned.
@@ -88,6 +90,7 @@ class Stage:
     epochs: float | None = None
     stills: float = 0.0
     still: StillConfig = field(default_factory=StillConfig)
+    mixed: bool = False
     encoder_only: bool = False
     encoder_gradient: float = 1.0
 

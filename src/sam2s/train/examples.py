@@ -53,13 +53,14 @@ class Examples(Dataset):
         diverse = self._chance(step, SAMPLER) < stage.diverse
         sampler: ClipSampler = stage.diverse_sampler if diverse else stage.sampler
         # Stills likewise, so that a share of the steps is a share of the clips on any number of
-        # processes.
-        draw = self._still if self._chance(step, STILLS) < stage.stills else self._moving
+        # processes; mixed, the passes of a step draw each for itself.
+        stills = self._chance(step, STILLS, self.rank if stage.mixed else 0) < stage.stills
+        draw = self._still if stills else self._moving
         return collate([draw(stage, sampler, rng) for _ in range(stage.clips)])
 
-    def _chance(self, step: int, purpose: int) -> float:
-        """A number in [0, 1) that all processes draw alike."""
-        return float(generator(self.config.seed, step, purpose=purpose).random())
+    def _chance(self, step: int, purpose: int, rank: int = 0) -> float:
+        """A number in [0, 1) that all processes of one ``rank`` draw alike."""
+        return float(generator(self.config.seed, step, rank, purpose).random())
 
     def _moving(self, stage: Stage, sampler: ClipSampler, rng: np.random.Generator) -> ClipSample:
         chances = self.pool.moving_chances(sampler.frames)

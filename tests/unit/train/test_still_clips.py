@@ -106,6 +106,18 @@ def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool:
     assert 18 <= sum(kinds[0]) <= 42
 
 
+def test_mixed_passes_draw_for_themselves(pool: Pool) -> None:
+    sampler = ConsecutiveSampler(frames=2)
+    stage = replace(STAGE, steps=60, stills=0.5, size=32, clips=1, sampler=sampler, mixed=True)
+    kinds = [
+        [is_still(examples(pool, stage, rank=rank)[k].clips[0].video) for k in range(60)]
+        for rank in (0, 1)
+    ]
+    both = [a != b for a, b in zip(*kinds, strict=True)]
+    assert all(15 <= sum(of_rank) <= 45 for of_rank in kinds)
+    assert 15 <= sum(both) <= 45
+
+
 def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> None:
     with_stills, without = (
         examples(pool, replace(STAGE, stills=share, clips=1)) for share in (0.5, 0.0)
