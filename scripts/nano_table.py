@@ -215,10 +215,10 @@ TEST: Mapping[str, Set] = {
     "synthetic": Set(synthetic, lookalikes=True),
 }
 VALIDATION: Mapping[str, Set] = {
-    "davis": Set(davis, _held_out),
+    "everyday": Set(davis, _held_out),
     "stills": Set(validation_stills),
     "scenes": Set(validation_scenes),
-    "lookalikes": Set(validation_lookalikes, lookalikes=True),
+    "twins": Set(validation_lookalikes, lookalikes=True),
 }
 
 

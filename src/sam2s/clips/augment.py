@@ -9,13 +9,14 @@ scale, blur and noise added for training from scratch, on pictures that are shar
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sam2s.clips.doubles import DoubleConfig
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
@@ -32,6 +33,7 @@ class AugmentConfig:
     ``hue`` in turns of the colour circle; the ``frame_`` jitter is drawn anew for every frame, the
     others once a clip. ``blur``: largest standard deviation of a Gaussian, a share of the side;
     ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the clips alone.
+    ``double``: copies of an object elsewhere in its clip (see `doubles`).
     """
 
     hflip: float = 0.5
@@ -50,6 +52,7 @@ class AugmentConfig:
     gray: float = 0.05
     blur: float = 0.0
     noise: float = 0.0
+    double: DoubleConfig = field(default_factory=DoubleConfig)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sam2s.clips.augment import AugmentConfig, apply, draw, identity
 from sam2s.clips.clips import Clip
+from sam2s.clips.doubles import add_double
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.masklets.masklets import MaskletVideo
 
@@ -21,7 +22,8 @@ class ClipSample:
     """One clip at model size.
 
     ``images`` (T, 3, S, S) float32; ``masks`` (T, O, S, S) bool; ``annotated`` (T, O) bool;
-    ``classes``: O class names, None for objects that are no instrument.
+    ``classes``: O class names, None for objects that are no instrument. ``rivals`` (T, O, S, S)
+    bool: pixels of an object's double, None where the clip has none.
     """
 
     clip: Clip
@@ -29,6 +31,7 @@ class ClipSample:
     masks: Tensor
     annotated: Tensor
     classes: tuple[str | None, ...]
+    rivals: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,8 @@ class ClipBatch:
 
     ``images`` (B, T, 3, S, S) float32; ``masks`` (T, N, S, S) bool; ``annotated`` (T, N) bool;
     ``clip_of_row`` (N,) int64; ``times``: T clock positions of each clip; ``classes``: N class
-    names or None.
+    names or None. ``rivals`` (T, N, S, S) bool: pixels of a row's double (`doubles`), None where no
+    clip has one.
     """
 
     clips: tuple[Clip, ...]
@@ -47,6 +51,7 @@ class ClipBatch:
     clip_of_row: Tensor
     times: tuple[tuple[int, ...], ...]
     classes: tuple[str | None, ...]
+    rivals: Tensor | None = None
 
     @property
     def frames(self) -> int:
@@ -70,9 +75,11 @@ class ClipBatch:
 
     def to(self, device: torch.device | str) -> ClipBatch:
         """The same batch with its tensors on ``device``."""
-        names = ("images", "masks", "annotated", "clip_of_row")
+        names = ("images", "masks", "annotated", "clip_of_row", "rivals")
+        tensors = {name: getattr(self, name) for name in names}
         return replace(
-            self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names}
+            self,
+            **{n: t.to(device, non_blocking=True) for n, t in tensors.items() if t is not None},
         )
 
 
@@ -107,6 +114,14 @@ def finish_clip(
     """The second half of `load_clip`, for pixels from anywhere: ``images`` (T, H, W, 3) uint8,
     ``masks`` (T, O, H, W) bool, ``annotated`` (T, O) bool and ``infos`` of the objects of
     ``clip``."""
+    doubled = None
+    if augment is not None and augment.double.share and rng.random() < augment.double.share:
+        doubled = add_double(images, masks, clip.times, augment.double, rng)
+    if doubled is not None:
+        images, masks, number = doubled
+        clip = replace(clip, objects=(*clip.objects, max(clip.objects) + 1))
+        annotated = torch.cat([annotated, torch.ones_like(annotated[:, :1])], dim=1)
+        infos = [*infos, infos[number]]
     change = identity(len(clip.frames)) if augment is None else draw(augment, len(clip.frames), rng)
     pictures, planes = apply(change, images, masks, size)
     kept = planes[0].flatten(1).any(dim=1)
@@ -116,8 +131,18 @@ def finish_clip(
     objects = tuple(o for o, keep in zip(clip.objects, kept.tolist(), strict=True) if keep)
     chosen = [info for info, keep in zip(infos, kept.tolist(), strict=True) if keep]
     classes = tuple(info.class_name if info.kind == "instrument" else None for info in chosen)
+    rivals = None
+    if doubled is not None:
+        rivals = torch.zeros_like(planes)
+        rivals[:, number], rivals[:, -1] = planes[:, -1], planes[:, number]
+        rivals = rivals[:, kept]
     return ClipSample(
-        replace(clip, objects=objects), pictures, planes[:, kept], annotated[:, kept], classes
+        replace(clip, objects=objects),
+        pictures,
+        planes[:, kept],
+        annotated[:, kept],
+        classes,
+        rivals,
     )
 
 
@@ -147,4 +172,12 @@ def collate(samples: Sequence[ClipSample]) -> ClipBatch:
         clip_of_row=torch.repeat_interleave(torch.arange(len(samples)), counts),
         times=tuple(sample.clip.times for sample in samples),
         classes=tuple(name for sample in samples for name in sample.classes),
+        rivals=_join_rivals(samples),
     )
+
+
+def _join_rivals(samples: Sequence[ClipSample]) -> Tensor | None:
+    if all(sample.rivals is None for sample in samples):
+        return None
+    every = [torch.zeros_like(s.masks) if s.rivals is None else s.rivals for s in samples]
+    return torch.cat(every, dim=1)

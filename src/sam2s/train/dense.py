@@ -27,6 +27,10 @@ POINTS = 3
 """Most pixels that an object is named by; a click or a few."""
 
 
+NOTHING = -30.0
+"""A logit that costs nothing where nothing is wanted."""
+
+
 class DenseHead(nn.Module):
     """``dim``: channels of the stride-16 features; the finer levels have a quarter and an eighth of
     them.
@@ -70,7 +74,8 @@ def dense_loss(
     its clip; scalar.
 
     ``features``: of all B x T frames, clip by clip. Frames without annotation are left out; objects
-    out of view ask for an empty mask.
+    out of view ask for an empty mask. Of an object's double nothing is asked: it looks like the
+    object, and place is not for these features to tell.
     """
     embedded = head(features).unflatten(0, (-1, batch.frames))
     truth = F.avg_pool2d(batch.masks.float(), STRIDE) >= 0.5
@@ -84,6 +89,9 @@ def dense_loss(
         queries = torch.stack([_sample(pixels[t], masks[t, row], rng) for t, row in named])
         owners = torch.tensor([row for _, row in named], device=masks.device)
         logits = head.compare(queries, head.key(pixels))
+        if batch.rivals is not None:
+            double = F.max_pool2d(batch.rivals[:, rows].float(), STRIDE)[:, owners] > 0
+            logits = logits.masked_fill(double & ~masks[:, owners], NOTHING)
         wanted, judged = masks[:, owners].float(), known[:, owners].float()
         entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(
             dim=(-2, -1)

@@ -80,6 +80,7 @@ class ClipLearner(nn.Module):
                     config,
                     annotated=batch.annotated[a.frame],
                     soften=config.soften,
+                    rivals=None if batch.rivals is None else batch.rivals[a.frame],
                 )
                 for a in answers
                 if not a.given

@@ -42,7 +42,8 @@ class LossConfig:
     dense supervision of the image encoder (``train.dense``), 0 = none; its head belongs to the run,
     not to the model. ``soften``: ARL's soft label for the focal loss, of which ``focal`` then is
     the weight (l_arl = 20, paper); None is SAM 2's hard one. ``tsl``: weight of TSL's loss (l_tsl),
-    for models with class names.
+    for models with class names. ``rival``: how much more a pixel of the object's double (`doubles`)
+    weighs in the focal loss, 0 = as any other.
     """
 
     focal: float = 20.0
@@ -57,6 +58,7 @@ class LossConfig:
     soften: SoftLabel | None = None
     tsl: float = 0.1
     dense: float = 0.0
+    rival: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +98,15 @@ class Losses:
         return Losses(*(torch.zeros((), device=device) for _ in fields(Losses)))
 
 
-def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+def focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    weights: Tensor | None = None,
+) -> Tensor:
     """Focal loss of (N, M, h, w) logits against a (N, M, h, w) target in [0, 1], averaged over
-    pixels: (N, M).
+    pixels, which ``weights`` (N, 1, h, w) multiply: (N, M).
 
     Written as |y - p| ** gamma x cross-entropy, which is the usual form for hard targets and the
     generalised focal loss for soft ones.
@@ -106,7 +114,8 @@ def focal_loss(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float
     prob = logits.sigmoid()
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     balance = alpha * target + (1 - alpha) * (1 - target)
-    return (balance * (target - prob).abs().pow(gamma) * entropy).mean(dim=(-2, -1))
+    losses = balance * (target - prob).abs().pow(gamma) * entropy
+    return (losses if weights is None else losses * weights).mean(dim=(-2, -1))
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -148,12 +157,13 @@ def mask_losses(
     *,
     annotated: Tensor | None = None,
     soften: TargetTransform | None = None,
+    rivals: Tensor | None = None,
 ) -> Losses:
     """SAM 2's losses of one decoding, averaged over all N rows.
 
     ``target`` (N, S, S) bool, all False where the object is absent; ``annotated`` (N,) bool, rows
     without annotation add nothing (they still count in the average, so a row weighs the same in
-    every clip).
+    every clip). ``rivals`` (N, S, S) bool: pixels that weigh ``1 + config.rival``.
     """
     logits, hard = at_loss_resolution(decoded, target, config.stride)
     known = (
@@ -166,7 +176,11 @@ def mask_losses(
 
     every = hard[:, None].expand_as(logits)
     wanted = every if soften is None else soften(hard)[:, None].expand_as(logits)
-    focal = focal_loss(logits, wanted, config.alpha, config.gamma)
+    weights = None
+    if rivals is not None and config.rival:
+        shares = F.avg_pool2d(rivals[:, None].float(), config.stride)
+        weights = 1 + config.rival * shares
+    focal = focal_loss(logits, wanted, config.alpha, config.gamma, weights)
     dice = dice_loss(logits, every)
     best = (config.focal * focal + config.dice * dice).argmin(dim=1, keepdim=True)
     error = (decoded.candidate_ious.float() - true_iou(logits, every)).abs()
@@ -184,6 +198,6 @@ def mask_losses(
         (iou * taught).mean(),
         (presence * known.float()).mean(),
     )
-    weights = (config.focal, config.dice, config.iou, config.presence)
-    total = torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum()
+    factors = (config.focal, config.dice, config.iou, config.presence)
+    total = torch.stack([w * term for w, term in zip(factors, terms, strict=True)]).sum()
     return Losses(total, *terms, tsl=torch.zeros_like(total), dense=torch.zeros_like(total))

@@ -117,3 +117,18 @@ def test_clips_that_show_nothing_add_nothing(known: bool) -> None:
     loss = dense_loss(DenseHead(16, width=8), _features(plane), empty, np.random.default_rng(0))
     assert loss.item() == 0.0
     loss.backward()
+
+
+def test_of_a_double_nothing_is_asked() -> None:
+    """An object that is answered twice, in its own place and in its double's, is right by its
+    looks."""
+    batch = _batch()
+    rivals = torch.zeros_like(batch.masks)
+    rivals[:, 2, 8:24, :8] = True
+    plane = _true_plane(batch)
+    plane[2:, 2, 2:6, :2] = 1.0  # clip 1, object 2's channel, where its double lies
+    taught = dense_loss(_Oracle(), _features(plane), batch, np.random.default_rng(0))
+    spared = dense_loss(
+        _Oracle(), _features(plane), replace(batch, rivals=rivals), np.random.default_rng(0)
+    )
+    assert spared.item() < 0.1 < taught.item()

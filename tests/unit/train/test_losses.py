@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -175,3 +176,23 @@ def test_losses_are_finite_and_not_negative(seed: int, candidates: int, stride: 
     for value in mask_losses(decoded, target, LossConfig(stride=stride)).terms().values():
         assert torch.isfinite(value)
         assert value >= 0
+
+
+def test_a_doubles_pixels_weigh_more() -> None:
+    torch.manual_seed(0)
+    target = torch.zeros(1, 16, 16, dtype=torch.bool)
+    target[:, 2:6, 2:6] = True
+    rivals = torch.zeros_like(target)
+    rivals[:, 10:14, 10:14] = True
+    logits = torch.full((1, 1, 16, 16), -4.0)
+    logits[:, :, 2:6, 2:6] = 4.0
+    logits[:, :, 10:14, 10:14] = 4.0  # both, by their looks
+    decoded = decoded_of(logits, torch.ones(1, 1), torch.ones(1))
+    config = LossConfig(stride=1)
+    plain = mask_losses(decoded, target, config)
+    ignored = mask_losses(decoded, target, config, rivals=rivals)
+    heavy = mask_losses(decoded, target, replace(config, rival=3.0), rivals=rivals)
+    assert torch.equal(plain.focal, ignored.focal)
+    there = focal_loss(logits, target[:, None].float(), weights=rivals[:, None].float()).item()
+    torch.testing.assert_close(heavy.focal, plain.focal + 3.0 * there)
+    torch.testing.assert_close(heavy.dice, plain.dice)
