@@ -171,7 +171,7 @@ def convert(folder: Path) -> Digests:
 
 def training(folder: Path) -> Digests:
     """Losses and gradients of one step of every kind of stage."""
-    config = _config(_squares(folder / "squares"))
+    config = training_config(squares(folder / "squares"))
     start = starting_model(config)
     head = build_dense_head(start)
     examples = Examples(open_pool(config.folders, progress=False), config)
@@ -188,7 +188,7 @@ def training(folder: Path) -> Digests:
         yield f"training {stage.name}: gradients", digest(gradients)
 
 
-def _config(root: Path) -> TrainConfig:
+def training_config(root: Path) -> TrainConfig:
     click = UserConfig(mask=0, box=0, prompted=1, corrected=2, clicks=2)
     box = UserConfig(mask=0, box=1.0, clicks=1, centred=1.0)
     loss = LossConfig(focal=5.0, dice=5.0, spread=0.5, stride=4, dense=1.0)
@@ -223,7 +223,7 @@ def _config(root: Path) -> TrainConfig:
     return TrainConfig("tiny", "nano", stages, folders=folders, semantic=classes, seed=3)
 
 
-def _squares(root: Path) -> Path:
+def squares(root: Path) -> Path:
     """Two masklet videos of squares that slide over noise."""
     objects = {1: ObjectInfo("grasper", "instrument"), 2: ObjectInfo("polyp", "tissue")}
     with MaskletWriter(root) as writer:
