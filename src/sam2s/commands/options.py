@@ -27,7 +27,8 @@ class Track:
     """
 
     source: Positional[str]
-    """A video file, a folder of pictures, a URL, or a device FFmpeg can open."""
+    """A video file, a folder of pictures, a URL, a device FFmpeg can open, pipe:NAME of a named
+    pipe, or - for the standard input."""
     out: Path
     """Folder for the results."""
     click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-]")] = ()
@@ -39,6 +40,11 @@ class Track:
     """A picture of the source's size, not black where object ID is."""
     frame: int = 0
     """Number of the frame the prompts are on, counted from 0."""
+    stream: Annotated[int | None, arg(metavar="N")] = None
+    """Which video stream of a file that holds several, counted from 0; by default its main one."""
+    playlist: bool = False
+    """The source may be a playlist (HLS, DASH), an ffconcat script or an SDP file, and opens the
+    files and addresses it names; without this a file opens no other."""
     model: str = "nano"
     """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors
     or .pt file."""

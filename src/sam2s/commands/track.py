@@ -46,8 +46,10 @@ def run(options: Track) -> int:
     prompts = parse_prompts(options.click, options.box, options.mask)
     if options.frame < 0:
         raise InputError(f"--frame {options.frame}: frames are counted from 0")
-    with open_frames(options.source) as source:
+    with open_frames(options.source, stream=options.stream, playlist=options.playlist) as source:
         _check_start(source, options.frame)
+        for note in source.notes:
+            print(f"note: {note}", flush=True)
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
         # A palette holds one id a pixel: better the more certain object than the larger id.
@@ -92,7 +94,8 @@ def _frames_from(source: FrameSource, start: int) -> Iterator[Frame]:
     frames = source.frames(start)
     first = next(frames, None)
     if first is None:
-        about = "" if source.count is None else f" (it has about {source.count} frames)"
+        # Having been read to its end, a video knows its number of frames.
+        about = "" if source.count is None else f" (it has {source.count} frames)"
         raise InputError(
             f"--frame {start}: {source.name} ends before that frame{about}; frames are counted"
             " from 0"

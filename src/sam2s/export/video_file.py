@@ -18,6 +18,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from sam2s.errors import InputError
+from sam2s.media.clock import Clock
 from sam2s.types import Frame
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
@@ -58,9 +59,8 @@ class VideoWriter:
     ):
         check_video_path(path)
         self._size = size
-        self._step = 1 / (fps or DEFAULT_FPS)
+        self._clock = Clock(1 / (fps or DEFAULT_FPS))
         self._start: float | None = None
-        self._clock = 0.0
         self._tick = -1
         self._closed = False
         name = encoder or find_encoder()
@@ -108,12 +108,11 @@ class VideoWriter:
     def _next_tick(self, time: float | None) -> int:
         """Timestamp of the next frame: rising even where the source's clock stands still or jumps
         back."""
-        if time is None:
-            time = self._clock if self._start is None else self._clock + self._step
+        shown = self._clock.time(0.0 if time is None and self._start is None else time)
+        assert shown is not None  # the clock has begun
         if self._start is None:
-            self._start = time
-        self._clock = time
-        self._tick = max(self._tick + 1, round((time - self._start) * self._ticks))
+            self._start = shown
+        self._tick = max(self._tick + 1, round((shown - self._start) * self._ticks))
         return self._tick
 
     def _encode(self, frame: av.VideoFrame | None) -> None:

@@ -1,10 +1,12 @@
-"""Doing the next thing while this one is written: two helpers over threads."""
+"""Doing the next thing while this one is written, and waiting that can be interrupted: helpers
+over threads."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -65,3 +67,24 @@ def prefetched(
         finally:
             for _, job in waiting:
                 job.cancel()
+
+
+def interruptibly(
+    work: Callable[..., Result], *arguments: Any, patience: float | None = None
+) -> Result:
+    """``work(*arguments)`` on a thread of its own, so that Ctrl+C ends the wait for it at once.
+
+    Python handles signals between its own instructions only, never inside a library that waits for
+    a camera. After an interrupt, or the TimeoutError that follows ``patience`` seconds, the work is
+    still going on: what it uses must not be closed. The thread does not keep the program alive.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work(*arguments))
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return done.result(patience)

@@ -22,6 +22,7 @@ from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
+from sam2s.media.background import interruptibly
 from sam2s.media.container import missing_bytes
 
 ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
@@ -48,20 +49,33 @@ class FrameDecoder:
     or is None.
 
     ``live``: a stream from a camera or server, which never ends for damage; damaged frames are left
-    out. ``path``: the file, to see whether it is cut short. ``broken_pts``: where the first lost
-    frame belongs (in the stream's time base), when known.
+    out, and each packet is waited for in a way that can be interrupted, at most ``patience``
+    seconds. ``path``: the file, to see whether it is cut short. ``broken_pts``: where the first
+    lost frame belongs (in the stream's time base), when known. ``shows_in_order``: the format has
+    no presentation times, and its k-th frame is shown at the time of its k-th packet.
     """
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, *, path: Path | None, live: bool
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        *,
+        path: Path | None,
+        live: bool,
+        patience: float | None = None,
     ) -> None:
         self._container, self._stream, self._path, self._live = container, stream, path, live
-        one_to_one = stream.codec_context.name in ONE_FRAME_PER_PACKET
+        self._patience = patience
+        codec = stream.codec_context.codec.canonical_name  # AV1's decoder is called libdav1d
+        one_to_one = codec in ONE_FRAME_PER_PACKET
         self._threaded = one_to_one and not live and FRAME_THREADS
         stream.thread_type = "AUTO" if self._threaded else "SLICE"
         self._cuttable = container.format.name in CUTTABLE_FORMATS
-        in_order = container.format.name == "avi" and not stream.codec_context.has_b_frames
-        self._timed = in_order or container.format.name in TIMED_FORMATS
+        avi, reordered = container.format.name == "avi", stream.codec_context.has_b_frames
+        self._timed = (avi and not reordered) or container.format.name in TIMED_FORMATS
+        self.shows_in_order = avi
+        self._times: deque[int | None] = deque(maxlen=None if avi else 0)  # of frames to come
+        self.busy = False  # a thread waits on the container
         self._counts = one_to_one and not live and self._timed
         self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
         self._first_key: int | None = None
@@ -76,6 +90,7 @@ class FrameDecoder:
         )
         self.broken: str | None = None
         self.broken_pts: int | None = None
+        self.broken_dts: int | None = None
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """A B-frame leans on a frame that is shown after it, so it is held until that one has
@@ -99,6 +114,8 @@ class FrameDecoder:
                 elif not self._live:
                     yield None
                     return
+                else:
+                    self.shown_at(frame)
             if self.broken:
                 break
         yield from self._drain()
@@ -110,7 +127,7 @@ class FrameDecoder:
         damaged."""
         after: int | None = None
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._packets_in_time():
                 if (
                     packet.size == 0
                 ):  # the end, or a "repeat the last picture" of AVI, which holds no frame
@@ -125,13 +142,51 @@ class FrameDecoder:
         except (FFmpegError, ValueError) as error:
             self.broken, self._safe_until = f"reading failed ({reason_of(error)})", after
             return
+        except TimeoutError:
+            self.broken = f"nothing came for {self._patience:.0f} seconds"
+            return
         if self._is_short():
             self.broken, self._safe_until = "the file is cut short", after
+
+    def _packets_in_time(self) -> Iterator[Packet]:
+        packets = self._container.demux(self._stream)
+        if not self._live:
+            yield from packets
+            return
+        while True:
+            self.busy = True  # and is still after an interrupt
+            try:
+                packet = interruptibly(next, packets, None, patience=self._patience)
+            except FFmpegError:
+                self.busy = False
+                raise
+            self.busy = False
+            if packet is None:
+                return
+            yield packet
+
+    def shown_at(self, frame: VideoFrame) -> int | None:
+        """The timestamp of the frame that was given out last; to be asked once a frame, in
+        order."""
+        if not self.shows_in_order:
+            return frame.pts
+        return self._times.popleft() if self._times else None
+
+    @property
+    def lost_at(self) -> int | None:
+        """The timestamp at which the frame behind the last good one was to be shown, if known."""
+        if self.broken_pts is None or not self.shows_in_order:
+            return self.broken_pts
+        return self._times[0] if self._times else self.broken_dts
 
     def _decode(self, packet: Packet) -> list[VideoFrame]:
         self._note(packet)
         try:
-            return self._stream.decode(packet)
+            frames = self._stream.decode(packet)
+            if frames or not self._seen_frame or self._threaded:
+                # Otherwise the packet says that nothing has changed, which is shown as no frame.
+                self._times.append(packet.dts)
+            return frames
         except (FFmpegError, ValueError) as error:
             if self._seen_key and not self._live:
                 self._break(f"decoding failed ({reason_of(error)})", packet)
@@ -210,6 +265,7 @@ class FrameDecoder:
 
     def _break(self, reason: str, packet: Packet) -> None:
         self.broken, self._safe_until, self.broken_pts = reason, packet.dts, packet.pts
+        self.broken_dts = packet.dts
 
     def _fail(self, reason: str, pts: int | None) -> bool:
         if not self.broken and not self._live:

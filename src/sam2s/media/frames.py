@@ -8,30 +8,16 @@ only when a video is opened.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from sam2s.errors import InputError
-from sam2s.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES
+from sam2s.media.origin import Origin, origin_of
+from sam2s.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, is_animated_png
 from sam2s.media.sequences import ArrayFrames, PictureFrames
 from sam2s.types import Frame
-
-DEVICE_FORMATS = (
-    "v4l2",
-    "avfoundation",
-    "dshow",
-    "x11grab",
-    "gdigrab",
-    "decklink",
-    "fbdev",
-    "lavfi",
-)
-"""FFmpeg input devices that may be named as ``format:name``, for example ``v4l2:/dev/video0``."""
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class FrameSource(Protocol):
@@ -40,8 +26,9 @@ class FrameSource(Protocol):
     ``name``: file or folder name without its path; ``path``: where it lies, None for streams and
     arrays; ``fps``: mean rate in frames per second, None where there is no clock; ``count``: number
     of frames, None when unknown, and for videos only what the container says or implies
-    (``count_exact`` False). Iterating again starts again, except for streams that can be read only
-    once.
+    (``count_exact`` False) until they have been read to the end once; ``notes``: what the user
+    should know about the source, one sentence each. Iterating again starts again, except for
+    streams that can be read only once.
     """
 
     name: str
@@ -49,6 +36,7 @@ class FrameSource(Protocol):
     fps: float | None
     count: int | None
     count_exact: bool
+    notes: Sequence[str]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -87,20 +75,27 @@ def open_frames(
     fps: float | None = None,
     max_pixels: int = MAX_PIXELS,
     options: Mapping[str, str] | None = None,
+    stream: int | None = None,
+    playlist: bool = False,
 ) -> FrameSource:
     """Open whatever holds frames.
 
     Args:
         source: a video file, a URL that FFmpeg opens (http, https, rtsp, ...), a device
-            (``v4l2:/dev/video0``, ``dshow:video=NAME``, ``/dev/video0``), a folder of pictures
-            (jpg, png, tif, bmp; natural order), one picture, an array (T, H, W, 3) or (H, W, 3)
-            uint8 RGB, or an iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8,
-            Pillow pictures, or picture paths.
+            (``v4l2:/dev/video0``, ``dshow:video=NAME``, ``/dev/video0``), a pipe (``pipe:NAME`` of
+            a named pipe, ``-`` for the standard input), a folder of pictures (jpg, png, tif, bmp;
+            natural order), one picture, an array (T, H, W, 3) or (H, W, 3) uint8 RGB, or an
+            iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8, Pillow pictures, or
+            picture paths.
         fps: gives sources without a clock (folders, arrays) one: frame i is at i / fps seconds.
             Videos ignore it.
         max_pixels: limit on width x height of a frame, checked before it is decoded.
-        options: FFmpeg's demuxer options for URLs and devices, such as
-            ``{"rtsp_transport": "tcp"}``.
+        options: FFmpeg's demuxer options, such as ``{"rtsp_transport": "tcp"}``.
+        stream: which of several video streams of one file, counted from 0; by default the one that
+            the file marks, else the first that is no still picture.
+        playlist: the file may be a playlist (HLS, DASH), an ffconcat script or a session
+            description (SDP), and opens the files and addresses that it names. Without it a file
+            opens no other.
 
     Raises:
         InputError: no such file, not a video or picture, no video stream, no frames, over
@@ -109,39 +104,20 @@ def open_frames(
     if fps is not None and not fps > 0:
         raise InputError(f"fps: must be above 0, got {fps}")
     if isinstance(source, str | Path):
-        return _open_path(str(source), fps, max_pixels, options)
+        origin = origin_of(str(source))
+        if isinstance(origin, Path):
+            picture = origin.suffix.lower() in PICTURE_SUFFIXES and not is_animated_png(origin)
+            if picture or origin.is_dir():
+                return PictureFrames(origin, fps=fps, max_pixels=max_pixels)
+            origin = Origin("file", str(origin), origin.name, origin)
+        from sam2s.media.video import VideoFrames
+
+        return VideoFrames(
+            origin, max_pixels=max_pixels, options=options, stream=stream, playlist=playlist
+        )
     if isinstance(source, Iterable) or hasattr(source, "__array_interface__"):
         return ArrayFrames(source, fps=fps, max_pixels=max_pixels)
     raise InputError(
         f"source: cannot read frames from {type(source).__name__}; give a path, a URL, an array or"
         " an iterable"
     )
-
-
-def _open_path(
-    source: str, fps: float | None, max_pixels: int, options: Mapping[str, str] | None
-) -> FrameSource:
-    """Tell files, folders, URLs and devices apart."""
-    device, _, name = source.partition(":")
-    if device in DEVICE_FORMATS and name:
-        return _open_video(name, max_pixels, options, device)
-    if _URL.match(source):
-        return _open_video(source, max_pixels, options)
-    path = Path(source)
-    if not source or not path.exists():
-        raise InputError(f"{source or '(empty)'}: no such file or folder")
-    if path.is_dir():
-        return PictureFrames(path, fps=fps, max_pixels=max_pixels)
-    if path.is_char_device():
-        return _open_video(source, max_pixels, options, "v4l2")
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureFrames(path, fps=fps, max_pixels=max_pixels)
-    return _open_video(source, max_pixels, options)
-
-
-def _open_video(
-    source: str, max_pixels: int, options: Mapping[str, str] | None, device: str | None = None
-) -> FrameSource:
-    from sam2s.media.video import VideoFrames
-
-    return VideoFrames(source, max_pixels=max_pixels, options=options, device=device)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sam2s.errors import InputError
+from sam2s.media.regular import regular_size
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 """Suffixes (lower case) of the files that a folder of frames may hold."""
@@ -39,12 +40,18 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def list_pictures(folder: Path) -> list[Path]:
     """The pictures directly inside ``folder`` in natural order, without hidden files (such as
-    macOS's ``._x.jpg``)."""
+    macOS's ``._x.jpg``).
+
+    Raises InputError where one is no file but a named pipe, a device or a socket.
+    """
     found = [
         p
         for p in folder.iterdir()
         if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")
     ]
+    for path in found:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            regular_size(path)
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
@@ -53,14 +60,13 @@ def read_rgb(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     becomes 8.
 
     Raises:
-        InputError: no such file, more than ``max_pixels`` pixels, several pictures in one TIFF, or
-        a pixel format
-            without a fixed range (float).
+        InputError: no such file, more than ``max_pixels`` pixels, several pictures in one TIFF or
+            animated PNG, or a pixel format without a fixed range (float).
         DamagedPicture: the file is not a picture, or is cut short.
     """
     with open_picture(path, max_pixels) as picture:
         pages = getattr(picture, "n_frames", 1)
-        if picture.format == "TIFF" and pages > 1:
+        if picture.format in ("TIFF", "PNG") and pages > 1:
             raise InputError(
                 f"{path}: holds {pages} pictures; save each as a file of its own in a folder"
             )
@@ -78,6 +84,19 @@ def read_size(path: Path | str, max_pixels: int = MAX_PIXELS) -> tuple[int, int]
         return (width, height) if sideways else (height, width)
 
 
+def is_animated_png(path: Path) -> bool:
+    """Whether the file is a PNG that says it holds several pictures (APNG), by the chunks before
+    its first."""
+    with suppress(OSError), open(path, "rb") as file:
+        if file.read(8) != b"\x89PNG\r\n\x1a\n":
+            return False
+        while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+            if head[4:] == b"acTL":
+                return int.from_bytes(file.read(4), "big") > 1
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
+
+
 @contextmanager
 def open_picture(path: Path | str, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture, check its size before a pixel is decoded, and turn Pillow's many errors into
@@ -87,6 +106,8 @@ def open_picture(path: Path | str, max_pixels: int) -> Iterator[Image.Image]:
             # Pillow's own size limit only warns at 89 megapixels and raises at 179: ours below is
             # stricter or chosen.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            if regular_size(path) == 0:
+                raise DamagedPicture(f"{path}: not a picture that can be read (it is empty)")
             with Image.open(path) as picture:
                 check_pixels(picture.size[1], picture.size[0], max_pixels, str(path))
                 yield picture

@@ -3,7 +3,7 @@ iterators."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ class PictureFrames:
     with ``fps``."""
 
     count_exact = True
+    notes: Sequence[str] = ()
 
     def __init__(
         self, path: Path, *, fps: float | None = None, max_pixels: int = MAX_PIXELS
@@ -95,6 +96,7 @@ class ArrayFrames:
 
     name = "array"
     path: Path | None = None
+    notes: Sequence[str] = ()
 
     def __init__(
         self, pictures: Any, *, fps: float | None = None, max_pixels: int = MAX_PIXELS
