@@ -20,6 +20,10 @@ class WeightsError(Sam2sError):
     tensors."""
 
 
+class OutOfMemory(Sam2sError):
+    """A device has no memory left; what was finished before is kept."""
+
+
 class DamagedSource(Sam2sError):
     """A video broke while being read; everything before ``index`` (frames) and ``time`` (seconds)
     was good."""

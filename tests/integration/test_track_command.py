@@ -8,10 +8,12 @@ import re
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from sam2s.export.tracks import read_tracks
@@ -19,7 +21,7 @@ from sam2s.export.video_file import write_video
 from sam2s.masklets.masks import read_binary_mask, read_index_mask
 from sam2s.media.frames import open_frames
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Box, Mask, Points
+from sam2s.types import Box, Frame, FrameResult, Mask, Points
 from sam2s.weights.load import load_model
 
 FRAMES, HEIGHT, WIDTH = 12, 48, 64
@@ -417,3 +419,28 @@ def test_a_fault_of_ours_is_shown_and_leaves_nothing(
         )
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "o.mp4").exists()
+
+
+def test_a_device_that_runs_out_of_memory_keeps_what_was_found(
+    sam2s, video: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    step, out = Tracker.step, tmp_path / "out"
+
+    def fails_on_frame_5(tracker: Tracker, frame: Frame, *prompts: Any) -> FrameResult:
+        observe = tracker._observe
+
+        def observed(*args: Any) -> Any:
+            if frame.index == 5:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            return observe(*args)
+
+        monkeypatch.setattr(tracker, "_observe", observed)
+        return step(tracker, frame, *prompts)
+
+    monkeypatch.setattr(Tracker, "step", fails_on_frame_5)
+    said = sam2s(f"track {video} --out {out} --click 1:20,20 --model {model_folder} --device cpu")
+    assert said.code == 2
+    assert "frame 5, 1 object at 64 px: the device has no memory left; use a smaller" in said.err
+    assert "frames/s on cpu, fp32" in said.out
+    tracks = read_tracks(out / "tracks.json")
+    assert (len(tracks.frames), tracks.complete) == (5, False)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from sam2s.benchmark.details import details_table
 from sam2s.benchmark.report import markdown_table
-from sam2s.benchmark.run import BenchmarkResult, Options, open_contestant, run_benchmark
+from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
 from sam2s.commands.benchmark_options import Benchmark
+from sam2s.devices import describe
 from sam2s.errors import InputError
+from sam2s.tracking.tracker import Tracker
 
 
 def run(options: Benchmark) -> int:
@@ -58,17 +60,25 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
 
         return run_on_ray(options.data, open_one, settings, Cluster(options.ray))
     if options.shard is None:
-        return run_benchmark(options.data, open_one(), settings)
+        return run_benchmark(options.data, _said(open_one()), settings)
     from sam2s.benchmark.shards import Shard, run_shard
 
     shard = Shard.parse(options.shard)
-    standing = run_shard(options.data, open_one(), settings, shard, reclaim=options.reclaim)
+    standing = run_shard(options.data, _said(open_one()), settings, shard, reclaim=options.reclaim)
     if standing.result is None:
         print(
             f"{standing.finished} of {standing.videos} videos are finished; the shard that ends"
             " last writes the result"
         )
     return standing.result
+
+
+def _said(contestant: Contestant) -> Contestant:
+    """The same; where it runs is printed."""
+    tracker = contestant.tracker
+    assert isinstance(tracker, Tracker), "the command line scores models only"
+    print(f"running on {describe(tracker.device, bf16=tracker.bf16)}")
+    return contestant
 
 
 def _json(options: Benchmark) -> Path | None:

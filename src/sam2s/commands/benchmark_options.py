@@ -56,9 +56,9 @@ class Benchmark:
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels; by default the model's own."""
     device: str = "auto"
-    """auto, cpu, cuda, ..."""
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
     precision: Precision = "auto"
-    """auto: bf16 on a GPU, fp32 elsewhere."""
+    """auto: bf16 on a GPU that computes it, fp32 elsewhere."""
     exclusive: bool = False
     """A pixel belongs to one object at most, the more certain one of those tracked together."""
 

@@ -59,7 +59,7 @@ class Footage:
 
 def run(options: Demo) -> int:
     """Make the video, track, score, draw, and say where everything is and what it shows."""
-    model = load_model(options.model)
+    model = load_model(options.model, device=options.device)
     footage, start = _choose(_film(options.seed))
     options.out.mkdir(parents=True, exist_ok=True)
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"

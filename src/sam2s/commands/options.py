@@ -61,9 +61,9 @@ class Track:
     overlay: Annotated[Path | None, arg(metavar="FILE")] = None
     """Also write a video of the source with the masks drawn on it, e.g. overlay.mp4."""
     device: str = "auto"
-    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, ..."""
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
     precision: Precision = "auto"
-    """auto: bf16 on a GPU, fp32 elsewhere."""
+    """auto: bf16 on a GPU that computes it, fp32 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class Demo:
     """The model to show."""
     seed: int = 7
     """Seed of the scene."""
+    device: str = "auto"
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
 
 Command = Track | Benchmark | Evaluate | Synth | Train | Data | Demo

@@ -12,7 +12,8 @@ from typing import Any
 from sam2s.commands.options import Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.prompts import parse_prompts
-from sam2s.errors import DamagedSource, InputError
+from sam2s.devices import describe
+from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.tracking.tracker import Tracker
@@ -31,10 +32,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``frames`` tracked and written in ``seconds``, decoding and writing included."""
+    """``frames`` tracked and written in ``seconds``, decoding and writing included; ``where``: on
+    which device, in which precision."""
 
     frames: int
     seconds: float
+    where: str
 
     @property
     def fps(self) -> float:
@@ -69,6 +72,7 @@ def track_source(
     Where the source breaks or the user interrupts, what was found so far is written, summed up, and
     the error raised.
     """
+    where = describe(tracker.device, bf16=tracker.bf16)
     begun = time.perf_counter()
     frames = _frames_from(source, job.start)
     writer = ResultWriter(output, source, about)
@@ -78,12 +82,11 @@ def track_source(
                 result = tracker.step(frame, job.prompts if frame.index == job.start else None)
                 writer.write(frame, result)
                 bar.update()
-    except (DamagedSource, KeyboardInterrupt):
-        _report(
-            writer, output, Outcome(writer.frames, time.perf_counter() - begun), len(job.prompts)
-        )
+    except (DamagedSource, OutOfMemory, KeyboardInterrupt):
+        outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
+        _report(writer, output, outcome, len(job.prompts))
         raise
-    outcome = Outcome(writer.frames, time.perf_counter() - begun)
+    outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
     _report(writer, output, outcome, len(job.prompts))
     return outcome
 
@@ -141,7 +144,7 @@ def _report(writer: ResultWriter, output: Output, outcome: Outcome, objects: int
         return
     print(
         f"{outcome.frames} frames, {objects} object{'s' * (objects > 1)}, {outcome.fps:.1f}"
-        " frames/s"
+        f" frames/s on {outcome.where}"
     )
     print(f"masks: {writer.masks_folder}")
     print(f"tracks: {writer.tracks_file}")

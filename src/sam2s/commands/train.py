@@ -14,12 +14,13 @@ def run(options: Train) -> int:
         raise InputError(
             f"training needs {error.name}; install it with pip install 'sam2s[train]'"
         ) from error
+    device = () if options.device == "auto" else (f"run.device={options.device}",)
     order = Order(
         options.recipe,
         options.out,
         data=options.data,
         model=options.model,
-        settings=options.set,
+        settings=(*options.set, *device),
         scenes=options.scenes,
         resume=options.resume,
         dry_run=options.dry_run,

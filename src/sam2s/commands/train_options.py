@@ -34,6 +34,8 @@ class Train:
     seed=3."""
     scenes: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for the synthetic videos of the recipe, made once; by default OUT/data."""
+    device: str = "auto"
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
     resume: bool = False
     """Go on from the checkpoint in OUT."""
     dry_run: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sam2s.devices import Precision, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source
+from sam2s.model.mask_decoder import Candidates
 from sam2s.model.sam2s import SAM2S
 from sam2s.types import Features, PromptBatch
 from sam2s.weights.load import load_model
@@ -25,13 +28,22 @@ Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 class SAM2ImagePredictor:
     """``sam_model``: from ``load_model``. ``mask_threshold``: logits above it are the mask.
+    ``precision``: as for ``Tracker`` (Meta's predictor leaves autocast to its caller; a caller's
+    own autocast works here too).
 
     Small holes are not filled and small specks not removed (Meta does neither by default).
     """
 
-    def __init__(self, sam_model: SAM2S, mask_threshold: float = 0.0, **ignored: Any) -> None:
+    def __init__(
+        self,
+        sam_model: SAM2S,
+        mask_threshold: float = 0.0,
+        precision: Precision = "auto",
+        **ignored: Any,
+    ) -> None:
         self.model = sam_model.eval()
         self.mask_threshold = mask_threshold
+        self._bf16 = wants_bf16(precision, self.device)
         self._images: list[tuple[Features, tuple[int, int]]] = []
 
     @classmethod
@@ -117,8 +129,9 @@ class SAM2ImagePredictor:
             raise InputError(
                 f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}"
             )
-        features = self.model.encode(image_to_model(image, self.model.image_size, self.device))
-        return self.model.recall(features, None), (image.shape[0], image.shape[1])
+        with self._autocast():
+            features = self.model.encode(image_to_model(image, self.model.image_size, self.device))
+            return self.model.recall(features, None), (image.shape[0], image.shape[1])
 
     def _picture(self, index: int) -> tuple[Features, tuple[int, int]]:
         if not self._images:
@@ -137,22 +150,32 @@ class SAM2ImagePredictor:
         features, size = self._picture(index)
         prompts = self._prompts(given, size if in_pixels else (1, 1))
         rows = len(prompts.labels)
-        tokens, dense = self.model.prompt_encoder(prompts, self.model.image_size)
-        if prompts.labels.shape[1] == 0:
-            tokens = tokens[
-                :, :0
-            ]  # Meta's image predictor sends no token at all where nothing was clicked
-        height, width = features.stride16.shape[2:]
-        code = self.model.prompt_encoder.grid_code(height, width)
-        candidates, _ = self.model.mask_decoder(features.expand(rows), tokens, dense, code)
+        with self._autocast():
+            candidates = self._candidates(features, prompts)
         threshold = self.model.config.stability_threshold
         candidates = candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
         full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
         masks = full if return_logits else full > self.mask_threshold
         results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
         many = rows > 1
-        masks_, ious, logits = ((r if many else r[0]).cpu().numpy() for r in results)
+        masks_, ious, logits = (_numpy(r if many else r[0]) for r in results)
         return masks_, ious, logits
+
+    def _candidates(self, features: Features, prompts: PromptBatch) -> Candidates:
+        tokens, dense = self.model.prompt_encoder(prompts, self.model.image_size)
+        if prompts.labels.shape[1] == 0:
+            # Meta's image predictor sends no token at all where nothing was clicked.
+            tokens = tokens[:, :0]
+        height, width = features.stride16.shape[2:]
+        code = self.model.prompt_encoder.grid_code(height, width)
+        rows = features.expand(len(prompts.labels))
+        return self.model.mask_decoder(rows, tokens, dense, code)[0]
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        kept = torch.is_autocast_enabled(self.device.type)
+        if kept or not self._bf16:
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)  # type: ignore[return-value]
 
     def _prompts(self, given: Sequence[Any], size: tuple[int, int]) -> PromptBatch:
         """Prompts in Meta's forms -> model pixels; box corners come before the clicks."""
@@ -182,3 +205,8 @@ class SAM2ImagePredictor:
 
     def _tensor(self, value: Any) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float32, device=self.device)
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    """On the host; NumPy knows no bfloat16."""
+    return (values.float() if values.is_floating_point() else values).cpu().numpy()

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sam2s.errors import DamagedSource, InputError
+from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.mask_files import MaskFormat, open_mask_files
 from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
@@ -99,6 +99,8 @@ class ResultWriter:
             self.finish()
         elif isinstance(error, DamagedSource):
             self.finish(Breakage(error.index, error.time, str(error)))
+        elif isinstance(error, OutOfMemory):
+            self.finish(Breakage(*after, str(error)))
         elif self._refused is not None:
             self.finish(Breakage(*after, self._refused))
         elif isinstance(error, KeyboardInterrupt):

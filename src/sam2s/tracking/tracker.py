@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model
 from sam2s.memory.bank import Policy
@@ -29,7 +29,6 @@ from sam2s.types import Features, Frame, FrameResult, Mask, MemoryConfig, Prompt
 Prompts = Mapping[int, Prompt | Sequence[Prompt]]
 """{object id: prompt, or several that belong together, such as a box and clicks}, in source
 pixels."""
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 class Tracker:
@@ -37,7 +36,8 @@ class Tracker:
 
     ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full
     ``MemoryConfig``, a ``Policy`` of your own, or None for the rule saved with the weights.
-    ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on CUDA, fp32 elsewhere.
+    ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where a CUDA device computes it,
+    fp32 elsewhere.
     ``reverse``: frames arrive last to first. ``exclusive``: objects do not overlap, the more
     certain one has the pixel (SAM 2's ``non_overlap_masks``); what is remembered stays the same.
 
@@ -60,7 +60,7 @@ class Tracker:
         self.state = TrackState()
         self.device = next(model.parameters()).device
         self._encoded: tuple[Tensor, Features] | None = None
-        self._bf16 = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
+        self.bf16 = wants_bf16(precision, self.device)
 
     @property
     def objects(self) -> tuple[int, ...]:
@@ -95,7 +95,7 @@ class Tracker:
         if not given and not state.banks:
             self.state = replace(state, clock=self._time(frame))
             return FrameResult(frame.index, frame.time)
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
             features, seen = self._observe(frame, state, given, prior)
             # The clock only moves here, after everything that can fail.
             self.state = commit(self.model, self.policy, state, features, self._time(frame), seen)
@@ -114,7 +114,7 @@ class Tracker:
         """
         frame, state = self._arrive(frame)
         given = _as_sequences(prompts)
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
             _, seen = self._observe(frame, state, given, prior)
             return self._result(frame, seen, given)
 
@@ -131,7 +131,7 @@ class Tracker:
         frame, state = self._arrive(frame)
         given = {i: (Mask(mask),) for i, mask in masks.items()}
         mine = {i: bank for i, bank in state.banks.items() if i in masks}
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
             features, seen = self._observe(frame, replace(state, banks=mine), given, None)
             seen = _prompted_only(seen, prompted)
             after = commit(self.model, self.policy, state, features, self._time(frame), seen)
@@ -238,8 +238,18 @@ class Tracker:
             frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive
         )
 
+    def _memory_errors(
+        self, frame: Frame, given: Mapping[int, Sequence[Prompt]]
+    ) -> AbstractContextManager[None]:
+        count = len({*self.state.banks, *given})
+        objects = f"{count} object{'s' * (count != 1)}"
+        return memory_errors(
+            f"frame {frame.index}, {objects} at {self.model.image_size} px",
+            "use a smaller --image-size, fewer objects at a time, --precision bf16 or --device cpu",
+        )
+
     def _autocast(self) -> AbstractContextManager[None]:
-        return torch.autocast(self.device.type, torch.bfloat16) if self._bf16 else nullcontext()  # type: ignore[return-value]
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()  # type: ignore[return-value]
 
 
 def _prompted_only(seen: Observation, prompted: Collection[int]) -> Observation:

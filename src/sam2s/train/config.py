@@ -111,13 +111,15 @@ class ValidationConfig:
 @dataclass(frozen=True)
 class RunConfig:
     """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32``
-    or ``bf16``).
+    or ``bf16``, which on a card that only emulates it is fp32 as well). ``device``: ``auto`` (what
+    the launcher gives each process), or ``cpu``, ``cuda:1``, ... for one process.
 
     ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention
     again in the backward pass instead of keeping what is inside them: less memory, more time.
     """
 
     precision: str = "bf16"
+    device: str = "auto"
     log_every: int = 20
     checkpoint_minutes: float = 3.0
     overlay_every: int = 500

@@ -1,14 +1,15 @@
 """A training run on Hugging Face accelerate, from a configuration to a saved model: one process or
-many, any device, resumable to the bit."""
+many, any device. On a CPU a run resumes to the bit; a GPU adds numbers in no fixed order."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
+from sam2s.devices import memory_errors, pick_device, wants_bf16
 from sam2s.errors import InputError
 from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint
@@ -66,8 +67,13 @@ def run_training(
     if trainer.accelerator.is_main_process:
         out_dir.mkdir(parents=True, exist_ok=True)
         (out_dir / "config.json").write_text(to_json(trainer.config) + "\n", encoding="utf-8")
-    trainer.fit(first)
-    return trainer.finish()
+    with memory_errors(
+        f"training on {trainer.accelerator.device}",
+        "go on with --resume and smaller --set stages.*.clips, --set run.recompute=true, or"
+        " --set run.precision=bf16",
+    ):
+        trainer.fit(first)
+        return trainer.finish()
 
 
 def prepare(
@@ -107,11 +113,16 @@ def prepare(
 
 
 def _accelerator(config: TrainConfig, out_dir: Path) -> Accelerator:
-    """Devices and processes as torchrun or ``accelerate launch`` set them up."""
+    """Devices and processes as torchrun or ``accelerate launch`` set them up, or the one device
+    that the configuration names. bf16 needs hardware that computes it; other cards get fp32."""
+    device = pick_device(config.run.device)
+    if config.run.device != "auto":
+        os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
+    emulated = device.type == "cuda" and not wants_bf16("auto", device)
     accelerator = Accelerator(
         # or processes under torchrun would not find each other
-        cpu=not torch.accelerator.is_available(),
-        mixed_precision="bf16" if config.run.precision == "bf16" else "no",
+        cpu=device.type == "cpu",
+        mixed_precision="bf16" if config.run.precision == "bf16" and not emulated else "no",
         log_with="tensorboard" if config.run.tensorboard else None,
         project_dir=out_dir,
         # What takes part depends on the batch: no memory in single pictures, no prompt encoder

@@ -220,7 +220,8 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return {}
         policy = make_policy(model.config.memory)
-        return asdict(validate(model, policy, self.samples, self.accelerator.device))
+        with self.accelerator.autocast():
+            return asdict(validate(model, policy, self.samples, self.accelerator.device))
 
     def _averaged(self) -> SAM2S:
         """A plain copy of the model with the averaged weights (the present ones where none are

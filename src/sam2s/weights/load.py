@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from sam2s.devices import memory_errors, pick_device
 from sam2s.errors import InputError, WeightsError
 from sam2s.model.presets import ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
@@ -67,21 +68,9 @@ def load_model(
     """
     target = pick_device(device)
     model = assemble(read_checkpoint(name_or_path), image_size)
-    return model.to(target)
-
-
-def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The torch device named; "auto" is the first CUDA device where there is one, else the CPU."""
-    if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f"device {device}: not usable here; give auto, cpu, or a device torch can see"
-        ) from error
-    return found
+    remedy = "use a smaller model or another device"
+    with memory_errors(f"{name_or_path}: loading to {target}", remedy):
+        return model.to(target)
 
 
 def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
