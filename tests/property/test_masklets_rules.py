@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from sam2s.errors import InputError
 from sam2s.masklets.catalogue import info_from_json, info_to_json
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 
 SIZE = (5, 6)
 names = st.text("abz019_- é", min_size=1, max_size=6).filter(lambda name: name == name.strip())
-words = st.none() | st.text(max_size=10)
+lines = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=10)
+words = st.none() | lines
 objects = st.dictionaries(
     st.integers(0, 1200),
     st.builds(ObjectInfo, words, st.sampled_from(["instrument", "tissue"])),
@@ -36,6 +38,24 @@ infos = st.builds(
 @given(infos)
 def test_infos_survive_json(info: VideoInfo):
     assert info_from_json(json.loads(json.dumps(info_to_json(info))), "x") == info
+
+
+@settings(deadline=None, max_examples=100)
+@given(text=st.text(st.characters(), min_size=1, max_size=8))
+def test_what_could_not_be_read_is_not_written(text: str):
+    with tempfile.TemporaryDirectory() as folder:
+        told = ""
+        try:
+            with MaskletWriter(folder) as writer:
+                writer.add_video("v", VideoInfo(source=text, objects={1: ObjectInfo(text)}))
+                writer.write("v", "0", np.zeros((*SIZE, 3), np.uint8), {})
+        except InputError as error:
+            told = str(error)
+        if told:
+            assert "v: source must be one line of text" in told
+            assert not (Path(folder) / "masklets.json").exists()
+        else:
+            assert open_masklets(folder).videos["v"].info.source == text
 
 
 @st.composite

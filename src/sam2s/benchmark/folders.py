@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sam2s.errors import InputError
 from sam2s.masklets.annotations import Annotations, open_annotations
-from sam2s.masklets.catalogue import ObjectInfo, VideoInfo, read_catalogue
+from sam2s.masklets.catalogue import ObjectInfo, VideoInfo, read_finished_catalogue
 from sam2s.masklets.masklets import MASK_FOLDERS, RESOLUTIONS
 from sam2s.media.pictures import natural_key
 
@@ -38,11 +38,11 @@ def open_mask_folder(root: Path | str) -> dict[str, VideoMasks]:
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
+    catalogue = read_finished_catalogue(root)
     folder = _annotations_of(root)
     # Below a folder of annotations lie videos, even if they are named by numbers as objects are.
     if folder.name not in (*MASK_FOLDERS, *RESOLUTIONS) and _is_video(folder):
         return {root.name: VideoMasks(root.name, open_annotations(folder))}
-    catalogue = read_catalogue(root)
     if catalogue is None:
         found = (
             p.name

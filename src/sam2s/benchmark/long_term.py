@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam2s.errors import InputError
-from sam2s.masklets.catalogue import read_catalogue
+from sam2s.masklets.catalogue import CATALOGUE, read_catalogue
 from sam2s.masklets.masklets import MaskletFolder, open_masklets
 from sam2s.synthetic import PROCEDURES, SceneSpec, long_term_spec, write_videos
 from sam2s.synthetic.write import video_seed
@@ -47,7 +47,8 @@ def open_long_term(root: Path, progress: bool = True) -> MaskletFolder:
     specs = SUITE.specs()
     names = [f"{spec.procedure}_{i:04d}" for i, spec in enumerate(specs)]
     others = sorted(set(read_catalogue(root) or ()) - set(names))
-    if others or (root.is_dir() and not (root / "masklets.json").is_file() and any(root.iterdir())):
+    foreign = root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir())
+    if others or (foreign and not (root / CATALOGUE).is_file()):
         held = f"video '{others[0]}'" if others else "other files"
         raise InputError(
             f"{root}: holds {held}, which is no part of the long-term suite; give it a folder of"

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from tqdm import tqdm
 
@@ -20,6 +20,7 @@ from sam2s.convert.walk import FrameMode, Walked
 from sam2s.convert.writer import ConvertedFolder
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo, VideoInfo
+from sam2s.masklets.provenance import FrameOrigin, SourceSettings, VideoOrigin
 
 
 @dataclass(slots=True)
@@ -99,15 +100,8 @@ class _Job:
     report: ConvertReport
 
 
-def _settings(info: SourceInfo, frames: FrameMode, options: ReadOptions) -> dict[str, Any]:
-    values = dict(options.values)
-    return {
-        "reader": info.name,
-        "frames": frames,
-        "options": values,
-        "licence": info.licence,
-        "get": info.get,
-    }
+def _settings(info: SourceInfo, frames: FrameMode, options: ReadOptions) -> SourceSettings:
+    return SourceSettings(info.name, frames, dict(options.values), info.licence, info.get)
 
 
 def _convert_all(
@@ -153,7 +147,7 @@ def _enter(
         folder.drop(name, empty=True)
         report.empty += 1
         return
-    folder.add(name, _info(video, info, walked.objects), _provenance(video, info))
+    folder.add(name, _info(video, info, walked.objects), _origin(video, info))
     report.videos += 1
     report.frames += len(video.frames)
     report.masks += walked.masks
@@ -166,15 +160,7 @@ def _info(video: SourceVideo, info: SourceInfo, objects: Mapping[int, ObjectInfo
     )
 
 
-def _provenance(video: SourceVideo, info: SourceInfo) -> dict[str, Any]:
+def _origin(video: SourceVideo, info: SourceInfo) -> VideoOrigin:
     labelled = sorted({known.class_name or known.kind for known in video.classes.values()})
-    frames = {
-        frame.name: {"source_frame": frame.number, "time_s": frame.time_s} for frame in video.frames
-    }
-    return {
-        "source": info.title,
-        "recording": video.key,
-        "ids": video.ids,
-        "labelled": labelled,
-        "frames": frames,
-    }
+    frames = {frame.name: FrameOrigin(frame.number, frame.time_s) for frame in video.frames}
+    return VideoOrigin(info.title, video.key, video.ids, tuple(labelled), frames)

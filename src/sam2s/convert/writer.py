@@ -1,78 +1,62 @@
 """Writes converted videos: like ``MaskletWriter``, but pictures may be linked or copied and
 identities come late.
 
-Besides ``masklets.json`` it keeps ``sources.json``, which readers of masklets do not need::
-
-    {"sources": {title: {"reader", "frames", "options", "licence", "get", "without_objects":
-    [video]}},
-     "videos": {name: {"source", "recording", "ids": "source" | "derived", "labelled": [class],
-                       "frames": {frame: {"source_frame", "time_s"}}}}}
-
-Both are written every few seconds and at the end. A hidden marker says that a conversion is under
-way, so that what a crash left behind is known to be ours.
+Besides ``masklets.json`` it keeps ``sources.json`` (`sam2s.masklets.provenance`), which readers of
+masklets do not need. Both are written every few seconds and at the end.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from PIL import Image
 
 from sam2s.errors import InputError
-from sam2s.masklets.catalogue import CATALOGUE, VideoInfo, info_to_json, read_catalogue
+from sam2s.files import json_text, replace_text
+from sam2s.masklets.catalogue import UNFINISHED, VideoInfo, read_catalogue
 from sam2s.masklets.png_bits import encode_bits
-from sam2s.masklets.provenance import SOURCES, read_provenance
+from sam2s.masklets.provenance import SOURCES, SourceSettings, VideoOrigin, read_provenance
+from sam2s.masklets.staging import Staging, check_name
 from sam2s.media.background import Background
 
-try:
-    import fcntl
-except (
-    ImportError
-):  # no file locks of this kind on Windows: there, two conversions into one folder are not noticed
-    fcntl = None  # type: ignore[assignment]
-
-MARKER = ".converting"
-PARTS = ("JPEGImages", "Annotations")
 FLUSH_SECONDS = 5.0
 
 
 class ConvertedFolder:
     """The two catalogues of a folder under conversion.
 
-    Raises InputError when ``sources.json`` says that ``settings`` of this source were others
-    before.
+    ``title``: of the source; ``settings``: how it is converted. Raises InputError when
+    ``sources.json`` says that the settings of this source were others before.
     """
 
-    def __init__(self, root: Path, title: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, root: Path, title: str, settings: SourceSettings) -> None:
         self.root = root
         self._title, self._settings = title, settings
         self._flushed = time.monotonic()
-        self._dirty = self._resumed = False
-        self._lock: IO[str] | None = None
-        self._load()
+        self._dirty = False
+        self._staging: Staging | None = None
+        self._infos = read_catalogue(root) or {}
+        self._load_provenance()
 
-    def _load(self) -> None:
-        self._infos = read_catalogue(self.root) or {}
+    def _load_provenance(self) -> None:
         provenance = read_provenance(self.root)
-        self._videos = {name: json.dumps(entry) for name, entry in provenance["videos"].items()}
-        self._sources = provenance["sources"]
-        before = self._sources.get(self._title, {})
+        self._videos = {n: json_text(asdict(v)) for n, v in provenance.videos.items()}
+        self._sources = dict(provenance.sources)
+        before = self._sources.get(self._title)
         for key in ("reader", "frames", "options"):
-            if before and before.get(key) != self._settings[key]:
+            there, now = getattr(before, key, None), getattr(self._settings, key)
+            if before is not None and there != now:
                 raise InputError(
-                    f"{self.root}: {self._title} was converted there with"
-                    f" {key}={before.get(key)!r}, now it is {self._settings[key]!r}; use another"
-                    " folder, or the same settings to go on"
+                    f"{self.root}: {self._title} was converted there with {key}={there!r}, now it"
+                    f" is {now!r}; use another folder, or the same settings to go on"
                 )
-        self._empty: list[str] = list(before.get("without_objects", []))
-        self._sources[self._title] = {**self._settings, "without_objects": self._empty}
+        self._empty = [] if before is None else list(before.without_objects)
 
     def done(self, name: str) -> bool:
         """Whether the video needs no work: it is listed, or known to hold no object."""
@@ -80,70 +64,50 @@ class ConvertedFolder:
 
     def marked(self) -> bool:
         """Whether a conversion is under way, or was broken off."""
-        return (self.root / MARKER).exists()
+        return (self.root / UNFINISHED).exists()
 
     def begin(self) -> None:
-        """Mark the folder as under conversion. Raises InputError when another process converts into
+        """Mark the folder as under conversion. Raises InputError when another process builds in
         it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        self._resumed = self.marked()
-        self._lock = (self.root / MARKER).open("w")
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self._lock.close()
-                raise InputError(
-                    f"{self.root}: another conversion is writing there; wait for it, or use another"
-                    " folder"
-                ) from None
+        self._staging = Staging(self.root, "conversion")
         # Whatever another conversion listed between the first look and the lock.
-        self._load()
+        self._infos = self._staging.catalogue
+        self._load_provenance()
 
     def claim(self, name: str) -> Path:
         """An empty hidden folder for the video, after what a crash left of it is removed."""
-        hidden = self.root / f".{name}.part"
-        taken = [path for path in (self.root / part / name for part in PARTS) if path.exists()]
-        if taken and not self._resumed:
-            raise InputError(
-                f"{taken[0]}: is there already, but {CATALOGUE} does not list it; move it away"
-                " first"
-            )
-        for path in (*taken, hidden):
-            if path.exists():
-                shutil.rmtree(path)
-        for part in PARTS:
-            (hidden / part).mkdir(parents=True)
-        return hidden
+        return self._at_work.claim(name)
 
-    def add(self, name: str, info: VideoInfo, provenance: Mapping[str, Any]) -> None:
+    def add(self, name: str, info: VideoInfo, origin: VideoOrigin) -> None:
         """Move the finished video from its hidden folder to its place and list it."""
-        hidden = self.root / f".{name}.part"
-        for part in PARTS:
-            (self.root / part).mkdir(exist_ok=True)
-            os.replace(hidden / part, self.root / part / name)
-        hidden.rmdir()
-        self._infos[name] = info
-        self._videos[name] = json.dumps(provenance)
+        self._at_work.adopt(name, info)
+        self._videos[name] = json_text(asdict(origin))
         self._touch()
 
     def drop(self, name: str, *, empty: bool) -> None:
         """Remove the hidden folder of a video. ``empty``: it holds no object and need not be tried
         again."""
-        shutil.rmtree(self.root / f".{name}.part", ignore_errors=True)
+        self._at_work.drop(name)
         if empty:
             self._empty.append(name)
             self._touch()
 
     def end(self, *, complete: bool) -> None:
         """Write what is new; ``complete`` takes the marker away."""
-        if self._dirty:
-            self._flush()
-        if complete:
-            (self.root / MARKER).unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        try:
+            if self._dirty:
+                self._flush()
+        except BaseException:
+            complete = False
+            raise
+        finally:
+            self._at_work.release(finished=complete)
+            self._staging = None
+
+    @property
+    def _at_work(self) -> Staging:
+        assert self._staging is not None, "begin was called"
+        return self._staging
 
     def _touch(self) -> None:
         self._dirty = True
@@ -151,14 +115,16 @@ class ConvertedFolder:
             self._flush()
 
     def _flush(self) -> None:
-        lines = ",\n".join(f"  {json.dumps(name)}: {text}" for name, text in self._videos.items())
-        sources = json.dumps(self._sources, indent=1)
+        settings = replace(self._settings, without_objects=tuple(self._empty))
+        self._sources[self._title] = settings
+        sources = {title: asdict(source) for title, source in self._sources.items()}
+        lines = ",\n".join(f"  {json_text(name)}: {text}" for name, text in self._videos.items())
         # Provenance first: whatever masklets.json lists is then described.
-        _write_text(
-            self.root / SOURCES, f'{{"sources": {sources},\n "videos": {{\n{lines}\n }}}}\n'
+        replace_text(
+            self.root / SOURCES,
+            f'{{"sources": {json_text(sources, indent=1)},\n "videos": {{\n{lines}\n }}}}\n',
         )
-        catalogue = {"videos": {name: info_to_json(info) for name, info in self._infos.items()}}
-        _write_text(self.root / CATALOGUE, json.dumps(catalogue, indent=1) + "\n")
+        self._at_work.write_catalogue()
         self._dirty, self._flushed = False, time.monotonic()
 
 
@@ -191,6 +157,7 @@ class VideoFolder:
         return target
 
     def _target(self, name: str, suffix: str) -> Path:
+        check_name(name)
         return self.folder / "JPEGImages" / f"{name}{suffix.lower()}"
 
     def add(self, name: str, size: tuple[int, int], masks: Mapping[int, bytes]) -> None:
@@ -225,12 +192,8 @@ def _write_bytes(path: str, content: bytes) -> None:
     """Three system calls: buffered files cost more than the masks in them."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        os.write(descriptor, content)
+        left = memoryview(content)
+        while left:  # a nearly full disk takes a part, and says so only when asked for the rest
+            left = left[os.write(descriptor, left) :]
     finally:
         os.close(descriptor)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -75,7 +75,7 @@ def check(root: Path | str, *, leaks: bool = True, progress: bool = False) -> Ch
         if leaks and len(splits) > 1:
             fingerprints.add(video)
     report.findings += fingerprints.findings()
-    report.findings += recording_leaks(folder.videos, read_provenance(Path(root))["videos"])
+    report.findings += recording_leaks(folder.videos, read_provenance(Path(root)).videos)
     report.findings.sort(key=lambda f: (-f.score, f.kind, f.video, f.object_id or 0, f.frames))
     return report
 

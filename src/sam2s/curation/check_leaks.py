@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from sam2s.curation.check_rules import Finding
 from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.provenance import NOWHERE, VideoOrigin
 
 SIDE = 16
 """Side of the thumbnails that decide, in pixels."""
@@ -89,12 +89,12 @@ class LeakCheck:
 
 
 def recording_leaks(
-    videos: Mapping[str, MaskletVideo], provenance: Mapping[str, Any]
+    videos: Mapping[str, MaskletVideo], origins: Mapping[str, VideoOrigin]
 ) -> Iterator[Finding]:
     """Recordings (``sources.json``) that have sequences in more than one split."""
     places: dict[str, dict[str, str]] = {}
     for name, video in videos.items():
-        key = provenance.get(name, {}).get("recording")
+        key = origins.get(name, NOWHERE).recording
         if key and video.info.split:
             places.setdefault(key, {}).setdefault(video.info.split, name)
     for key, splits in places.items():

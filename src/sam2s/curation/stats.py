@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from sam2s.curation.sa_sv_table import Row, sasv_rows
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
-from sam2s.masklets.provenance import read_provenance
+from sam2s.masklets.provenance import NOWHERE, VideoOrigin, read_provenance
 
 
 @dataclass(slots=True)
@@ -87,12 +87,12 @@ def stats(
     """Count a masklet folder; every mask is read, since an empty one says absent. Raises as
     ``open_masklets``."""
     folder = open_masklets(root)
-    times = read_provenance(Path(root))["videos"]
+    origins = read_provenance(Path(root)).videos
     result = Stats()
     for video in tqdm(folder.videos.values(), unit="video", desc="counting", disable=not progress):
         source, split = video.info.source or "unnamed", video.info.split or "none"
         counts = count_video(
-            video, times.get(video.name, {}), result.by_class.setdefault(source, {})
+            video, origins.get(video.name, NOWHERE), result.by_class.setdefault(source, {})
         )
         _add(result.by_source.setdefault((source, split), Counts()), counts)
         _add(result.total, counts)
@@ -102,10 +102,10 @@ def stats(
 
 
 def count_video(
-    video: MaskletVideo, provenance: Mapping[str, Any], classes: dict[str, ClassCounts]
+    video: MaskletVideo, origin: VideoOrigin, classes: dict[str, ClassCounts]
 ) -> Counts:
-    """Counts of one video; adds its objects to ``classes``. ``provenance``: its entry of
-    ``sources.json``, or {}."""
+    """Counts of one video; adds its objects to ``classes``. ``origin``: its entry of
+    ``sources.json``, or `NOWHERE`."""
     single = len(video) == 1
     counts = Counts(videos=int(not single), stills=int(single), frames=len(video))
     for object_id, known in video.info.objects.items():
@@ -119,19 +119,19 @@ def count_video(
             counts.instrument_masks += masks
         else:
             counts.tissue_masks += masks
-    seconds = duration(video, provenance)
+    seconds = duration(video, origin)
     if seconds is not None and not single:
         counts.seconds, counts.timed = seconds, 1
     return counts
 
 
-def duration(video: MaskletVideo, provenance: Mapping[str, Any]) -> float | None:
+def duration(video: MaskletVideo, origin: VideoOrigin) -> float | None:
     """Seconds from the first frame to the end of the last: by true times, else by the frame rate;
     None = unknown."""
-    times = [frame.get("time_s") for frame in provenance.get("frames", {}).values()]
-    if len(times) > 1 and None not in times:
-        span = float(max(times) - min(times))
-        return span * len(times) / (len(times) - 1)
+    times = [frame.time_s for frame in origin.frames.values()]
+    known = [time for time in times if time is not None]
+    if len(known) > 1 and len(known) == len(times):
+        return (max(known) - min(known)) * len(times) / (len(times) - 1)
     return None if video.info.fps is None else len(video) / video.info.fps
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from sam2s.errors import InputError
+from sam2s.typed_json import Bounds, FolderName, Ids, OneLine, build, read_json
 
 CATALOGUE = "masklets.json"
+UNFINISHED = ".converting"
+"""Hidden file in a folder that is being built, or whose building was broken off (see `staging`)."""
+VIDEO_BY_VIDEO = "each video is finished on its own\n"
+"""What `UNFINISHED` holds where the listed videos may be used before the others are there."""
 Kind = Literal["instrument", "tissue", "other"]
 """``other``: things of everyday videos."""
+Line = Annotated[str, OneLine()]
+ObjectId = Annotated[int, Ids("object ids")]
+VideoName = Annotated[str, FolderName()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,7 @@ class ObjectInfo:
     """One object of a video. ``class_name``: its name in the vocabulary, or None when nobody named
     it."""
 
-    class_name: str | None = None
+    class_name: Line | None = field(default=None, metadata={"key": "class"})
     kind: Kind = "instrument"
 
 
@@ -29,11 +36,18 @@ class VideoInfo:
     """One video. ``source``: the data set it comes from; ``fps``: of its frames as stored; None =
     not known."""
 
-    source: str | None = None
-    procedure: str | None = None
-    split: str | None = None
-    fps: float | None = None
-    objects: Mapping[int, ObjectInfo] = field(default_factory=dict)
+    source: Line | None = None
+    procedure: Line | None = None
+    split: Line | None = None
+    fps: Annotated[float, Bounds(above=0, high=1e6)] | None = None
+    objects: Mapping[ObjectId, ObjectInfo] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """``masklets.json``: {name of the video's folder: what is known of it}."""
+
+    videos: Mapping[VideoName, VideoInfo]
 
 
 def info_to_json(info: VideoInfo) -> dict[str, Any]:
@@ -51,42 +65,9 @@ def info_to_json(info: VideoInfo) -> dict[str, Any]:
 
 
 def info_from_json(entry: Any, where: str) -> VideoInfo:
-    """The inverse of ``info_to_json``; missing keys mean unknown. Raises InputError that names
-    ``where``."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("objects", {}), dict):
-        raise InputError(
-            f"{where}: expected an object with 'source', 'procedure', 'split', 'fps', 'objects'"
-        )
-    fps = entry.get("fps")
-    if fps is not None and (
-        isinstance(fps, bool) or not isinstance(fps, int | float) or not fps > 0
-    ):
-        raise InputError(f"{where}: fps must be a number above 0 or null, got {fps!r}")
-    objects = {}
-    for key, value in entry.get("objects", {}).items():
-        if not key.isdecimal():
-            raise InputError(f"{where}: object ids must be whole numbers, got {key!r}")
-        objects[int(key)] = _object_from_json(value, f"{where}, object {key}")
-    source, procedure, split = (
-        _text(entry, key, where) for key in ("source", "procedure", "split")
-    )
-    return VideoInfo(source, procedure, split, None if fps is None else float(fps), objects)
-
-
-def _object_from_json(value: Any, where: str) -> ObjectInfo:
-    if not isinstance(value, dict):
-        raise InputError(f"{where}: expected {{'class': ..., 'kind': ...}}, got {value!r}")
-    kind = value.get("kind", "instrument")
-    if kind not in get_args(Kind):
-        raise InputError(f"{where}: kind must be 'instrument', 'tissue' or 'other', got {kind!r}")
-    return ObjectInfo(_text(value, "class", where), kind)
-
-
-def _text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
-    value = entry.get(key)
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"{where}: {key} must be text or null, got {value!r}")
-    return value
+    """The inverse of ``info_to_json``; missing keys mean unknown. Raises InputError that begins
+    with ``where``."""
+    return build(entry, VideoInfo, where)
 
 
 def read_catalogue(root: Path) -> dict[str, VideoInfo] | None:
@@ -95,13 +76,23 @@ def read_catalogue(root: Path) -> dict[str, VideoInfo] | None:
     Raises InputError when the file is not valid JSON or not of the stated form.
     """
     path = root / CATALOGUE
-    try:
-        catalogue = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
-    videos = catalogue.get("videos") if isinstance(catalogue, dict) else None
-    if not isinstance(videos, dict):
-        raise InputError(f"{path}: expected {{'videos': {{name: ...}}}}")
-    return {name: info_from_json(entry, f"{path}, video {name}") for name, entry in videos.items()}
+    return dict(read_json(path, Catalogue).videos)
+
+
+def read_finished_catalogue(root: Path) -> dict[str, VideoInfo] | None:
+    """As `read_catalogue`, for those who use the folder. Raises InputError as well while it is
+    being built, and when its building was broken off: part of its videos would pass for all."""
+    catalogue = read_catalogue(root)
+    try:
+        said = (root / UNFINISHED).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return catalogue
+    if said == VIDEO_BY_VIDEO and catalogue is not None:
+        return catalogue
+    raise InputError(
+        f"{root}: is not finished ({UNFINISHED} in it says so): what makes it is still at work or"
+        " was broken off; run the same command again (data convert, with --skip-bad where a video"
+        " cannot be read, or synth)"
+    )

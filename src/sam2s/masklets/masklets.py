@@ -22,7 +22,12 @@ import numpy as np
 
 from sam2s.errors import InputError
 from sam2s.masklets.annotations import Annotations, open_annotations
-from sam2s.masklets.catalogue import CATALOGUE, ObjectInfo, VideoInfo, read_catalogue
+from sam2s.masklets.catalogue import (
+    CATALOGUE,
+    ObjectInfo,
+    VideoInfo,
+    read_finished_catalogue,
+)
 from sam2s.masklets.writer import MaskletWriter
 from sam2s.media.pictures import list_pictures, natural_key, read_rgb, read_size
 
@@ -190,14 +195,14 @@ def open_masklets(root: Path | str) -> MaskletFolder:
 
     With a ``masklets.json`` its videos are the folder's videos (others are unfinished or not
     meant); without one, every folder below ``Annotations`` is a video. Raises InputError when the
-    folder, one of its two parts, or a video that the catalogue lists is missing, or when it holds
-    no video.
+    folder, one of its two parts, or a video that the catalogue lists is missing, when it holds no
+    video, and when the folder is not finished.
     """
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
+    catalogue = read_finished_catalogue(root)
     images, masks = _part(root, IMAGE_FOLDERS), _part(root, MASK_FOLDERS)
-    catalogue = read_catalogue(root)
     present = {p.name for p in masks.iterdir() if p.is_dir() and not p.name.startswith(".")}
     if catalogue is None:
         infos: dict[str, VideoInfo | None] = dict.fromkeys(sorted(present, key=natural_key))

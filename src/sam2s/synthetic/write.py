@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -17,8 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from sam2s.errors import InputError
-from sam2s.masklets.catalogue import CATALOGUE, VideoInfo, info_to_json, read_catalogue
-from sam2s.masklets.writer import MaskletWriter
+from sam2s.masklets.catalogue import UNFINISHED, VideoInfo, read_catalogue
+from sam2s.masklets.staging import Staging
+from sam2s.masklets.writer import StagedVideo
 from sam2s.synthetic.cv import cv2
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING, find_procedure
 from sam2s.synthetic.scene import Scene
@@ -26,7 +24,6 @@ from sam2s.synthetic.spec import SceneSpec, random_spec
 
 JPEG_QUALITY = 92
 SOURCE = "synthetic"
-KINDS = ("JPEGImages", "Annotations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,56 +101,66 @@ def write_videos(
 def write_orders(root: Path, orders: Sequence[Order], *, progress: bool, workers: int) -> list[str]:
     """Write the orders that ``root`` does not hold yet; all their names."""
     cv2.useOptimized()  # says at once, in one line, when OpenCV is missing
-    done = set(read_catalogue(root) or ())
-    missing = [order for order in orders if order.name not in done]
-    total = sum(order.spec.frames for order in missing)
-    with tqdm(
-        total=total,
-        unit="frame",
-        desc="synth",
-        disable=not progress or not missing,
-        file=sys.stderr,
-    ) as bar:
-        if workers == 1:
-            for count in _write(root, missing):
-                bar.update(count)
-        elif missing:
-            _write_parallel(root, missing, workers, bar)
-    return [order.name for order in orders]
+    names = [order.name for order in orders]
+    if set(names) <= set(read_catalogue(root) or ()) and not (root / UNFINISHED).exists():
+        return names  # also where nobody may write, and while others read
+    staging = Staging(root, "synthesis")
+    missing = [order for order in orders if order.name not in staging.catalogue]
+    complete = False
+    try:
+        with tqdm(
+            total=sum(order.spec.frames for order in missing),
+            unit="frame",
+            desc="synth",
+            disable=not progress or not missing,
+            file=sys.stderr,
+        ) as bar:
+            if workers == 1 or not missing:
+                _write_in_turn(staging, missing, bar)
+            else:
+                _write_parallel(staging, missing, workers, bar)
+        complete = True
+    finally:
+        staging.release(finished=complete or not staging.catalogue)
+    return names
 
 
-def _write(root: Path, orders: Sequence[Order]) -> Iterator[int]:
-    """Write one video after another; yields 1 after each frame."""
-    root.mkdir(parents=True, exist_ok=True)
-    with MaskletWriter(root, quality=JPEG_QUALITY) as writer:
-        for order in orders:
-            scene = Scene(order.spec)
-            info = VideoInfo(
-                SOURCE, order.spec.procedure, order.split, order.spec.fps, dict(scene.objects)
-            )
-            writer.add_video(order.name, info)
-            for t, (image, masks) in enumerate(scene.render()):
-                writer.write(order.name, f"{t:05d}", image, masks)
-                yield 1
-
-
-def _write_parallel(root: Path, orders: Sequence[Order], workers: int, bar: tqdm) -> None:
-    """Each video is made in a folder of its own beside the others, then moved in and listed in the
-    given order."""
-    root.mkdir(parents=True, exist_ok=True)
-    nursery = root / ".synth.part"
-    shutil.rmtree(nursery, ignore_errors=True)
-    jobs = [(nursery / order.name, order) for order in orders]
+def _write_in_turn(staging: Staging, orders: Sequence[Order], bar: tqdm) -> None:
     for order in orders:
-        _clear_place(root, order.name)
+        hidden = staging.claim(order.name)
+        try:
+            info = _film(hidden, order, lambda: bar.update(1))
+        except BaseException:
+            staging.drop(order.name)
+            raise
+        staging.adopt(order.name, info)
+        staging.write_catalogue()
+
+
+def _film(folder: Path, order: Order, on_frame: Callable[[], object] = lambda: None) -> VideoInfo:
+    """Render one video into its hidden folder; ``on_frame`` is called after each frame."""
+    scene = Scene(order.spec)
+    spec = order.spec
+    info = VideoInfo(SOURCE, spec.procedure, order.split, spec.fps, dict(scene.objects))
+    video = StagedVideo(folder, order.name, info, JPEG_QUALITY)
+    for t, (image, masks) in enumerate(scene.render()):
+        video.write(f"{t:05d}", image, masks)
+        on_frame()
+    return info
+
+
+def _write_parallel(staging: Staging, orders: Sequence[Order], workers: int, bar: tqdm) -> None:
+    """Each video is made in its hidden folder, then moved in and listed in the given order."""
+    folders = [staging.claim(order.name) for order in orders]
     # An executor, since a multiprocessing.Pool replaces a worker that dies and waits for ever for
     # what it was to do.
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), get_context("spawn"), initializer=_one_thread
+        min(workers, len(orders)), get_context("spawn"), initializer=_one_thread
     )
     try:
-        for part, order in zip(pool.map(_write_alone, jobs), orders, strict=True):
-            _adopt(root, part, order.name)
+        for order, info in zip(orders, pool.map(_film, folders, orders), strict=True):
+            staging.adopt(order.name, info)
+            staging.write_catalogue()
             bar.update(order.spec.frames)
     except BrokenProcessPool:
         raise InputError(
@@ -163,50 +170,9 @@ def _write_parallel(root: Path, orders: Sequence[Order], workers: int, bar: tqdm
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(nursery, ignore_errors=True)
+        for order in orders:
+            staging.drop(order.name)
 
 
 def _one_thread() -> None:
     cv2.setNumThreads(1)
-
-
-def _write_alone(job: tuple[Path, Order]) -> Path:
-    folder, order = job
-    for _ in _write(folder, [order]):
-        pass
-    return folder
-
-
-def _marker(root: Path, name: str) -> Path:
-    """The hidden folder that says a video is not finished; ``MaskletWriter`` uses the same."""
-    return root / f".{name}.part"
-
-
-def _clear_place(root: Path, name: str) -> None:
-    """Remove what a crash left of an unlisted video; InputError when something there is not
-    ours."""
-    marker = _marker(root, name)
-    taken = [path for kind in KINDS if (path := root / kind / name).exists()]
-    if taken and not marker.exists():
-        raise InputError(
-            f"{taken[0]}: is there already, but {CATALOGUE} does not list it; move it away first"
-        )
-    for path in (*taken, marker):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _adopt(root: Path, part: Path, name: str) -> None:
-    """Move a finished video from its own masklet folder into ``root`` and list it there."""
-    _marker(root, name).mkdir()
-    listed = read_catalogue(root) or {}
-    listed |= read_catalogue(part) or {}
-    for kind in KINDS:
-        (root / kind).mkdir(exist_ok=True)
-        os.replace(part / kind / name, root / kind / name)
-    text = json.dumps(
-        {"videos": {key: info_to_json(info) for key, info in listed.items()}}, indent=1
-    )
-    temporary = root / f".{CATALOGUE}.part"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, root / CATALOGUE)
-    _marker(root, name).rmdir()

@@ -7,7 +7,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral, Real
@@ -46,14 +46,8 @@ def build(
 def check_fields(instance: Any, what: str) -> None:
     """Check a dataclass made in Python against its annotations, as `build` would have checked it in
     JSON. ``what``: what an error begins with. Raises InputError."""
-    values = {spec.name: getattr(instance, spec.name) for spec in dataclasses.fields(instance)}
-    kind: Any = type(instance)
-    hints = _hints(kind)
-    builder = _Builder("refuse")
     try:
-        for name, value in values.items():
-            if not dataclasses.is_dataclass(value):
-                builder.build(hints[name], value, name)
+        _Builder("refuse").check(instance, "")
     except _Misfit as misfit:
         raise InputError(f"{what}: {misfit}") from None
 
@@ -87,6 +81,13 @@ class _Builder:
             return self._dataclass(kind, value, path)
         return _plain(value, path) if kind is Any else _single(kind, value, path)
 
+    def check(self, instance: Any, path: str) -> Any:
+        """A dataclass made in Python, if its fields are of their annotations."""
+        kind: Any = type(instance)
+        for name, hint in _hints(kind).items():
+            self.build(hint, getattr(instance, name), f"{path}.{name}".lstrip("."))
+        return instance
+
     def _ruled(self, kind: Any, value: Any, path: str) -> Any:
         """A value under the rules of its ``Annotated``."""
         inner, *rules = typing.get_args(kind)
@@ -104,7 +105,7 @@ class _Builder:
             return None
         found = next((kind for kind in kinds if _fits(kind, value)), None)
         if found is None:
-            raise _misfit(path, "must be", " or ".join(map(_words, kinds)), value)
+            raise _misfit(path, "must be", _or(map(_words, kinds)), value)
         return self.build(found, value, path)
 
     def _tuple(self, kinds: Sequence[Any], value: Any, path: str) -> tuple[Any, ...]:
@@ -144,7 +145,7 @@ class _Builder:
 
     def _dataclass(self, kind: Any, value: Any, path: str) -> Any:
         if isinstance(value, kind):
-            return value
+            return self.check(value, path)
         specs = {spec.metadata.get("key", spec.name): spec for spec in dataclasses.fields(kind)}
         if not isinstance(value, Mapping):
             listed = ", ".join(f"{key!r}: ..." for key in specs)
@@ -188,7 +189,7 @@ def _single(kind: Any, value: Any, path: str) -> Any:
 def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:
     found = next((v for v in values if type(v) is type(value) and v == value), None)
     if found is None:
-        raise _misfit(path, "must be", " or ".join(map(repr, values)), value)
+        raise _misfit(path, "must be", _or(map(repr, values)), value)
     return found
 
 
@@ -240,13 +241,19 @@ _NAMES: Mapping[Any, str] = {
 }
 
 
+def _or(words: Iterable[str]) -> str:
+    """a, b or c."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _words(kind: Any) -> str:
     """An annotation in words."""
     if typing.get_origin(kind) is typing.Annotated:
         inner, rule, *_ = typing.get_args(kind)
         return rule.words(_words(inner)) if isinstance(rule, Bounds) else _words(inner)
     if typing.get_origin(kind) is Literal:
-        return " or ".join(map(repr, typing.get_args(kind)))
+        return _or(map(repr, typing.get_args(kind)))
     return _NAMES.get(kind, "a list" if typing.get_origin(kind) is tuple else "a table")
 
 

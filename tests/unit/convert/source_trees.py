@@ -12,7 +12,7 @@ from PIL import Image
 
 from sam2s.convert.convert import ConvertReport, convert
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
-from sam2s.masklets.provenance import read_provenance
+from sam2s.masklets.provenance import SOURCES
 
 SIZE = (32, 40)
 """(H, W) of made-up pictures."""
@@ -118,4 +118,4 @@ def mask(video: MaskletVideo, object_id: int, index: int) -> np.ndarray:
 
 def converted(name: str, root: Path, out: Path, frames: Any = "copy", **options: str) -> Converted:
     report = convert(name, root, out, frames, False, options=options)
-    return Converted(report, open_masklets(out), read_provenance(out))
+    return Converted(report, open_masklets(out), json.loads((out / SOURCES).read_text()))

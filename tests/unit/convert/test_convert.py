@@ -110,7 +110,7 @@ def test_two_sources_share_a_folder(tmp_path: Path) -> None:
     convert("kvasir-seg", tree(tmp_path / "b"), tmp_path / "out", "copy", False)
     folder = open_masklets(tmp_path / "out")
     assert {video.info.source for video in folder.videos.values()} == {"CVC-ClinicDB", "Kvasir-SEG"}
-    assert set(read_provenance(tmp_path / "out")["sources"]) == {"CVC-ClinicDB", "Kvasir-SEG"}
+    assert set(read_provenance(tmp_path / "out").sources) == {"CVC-ClinicDB", "Kvasir-SEG"}
 
 
 def test_bad_videos_end_it_or_are_left_out_and_named(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_videos_without_objects_are_left_out_once_and_for_all(tmp_path: Path) ->
     assert (report.videos, report.empty) == (2, 1)
     again = convert("clinicdb", root, tmp_path / "out", "copy", False)
     assert (again.videos, again.kept, again.empty) == (0, 3, 0)
-    assert read_provenance(tmp_path / "out")["sources"]["CVC-ClinicDB"]["without_objects"] == [
-        "cvc-clinicdb_seq02"
-    ]
+    assert read_provenance(tmp_path / "out").sources["CVC-ClinicDB"].without_objects == (
+        "cvc-clinicdb_seq02",
+    )
 
 
 def test_absent_is_zero_and_written_for_every_object(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from source_trees import box, codes, grey, picture, thrice, write
 
 from sam2s.convert.convert import ConvertReport, convert
 from sam2s.errors import InputError
+from sam2s.masklets.catalogue import read_catalogue
 from sam2s.masklets.masklets import open_masklets
 
 
@@ -56,7 +57,9 @@ def test_a_bad_video_ends_it_and_leaves_nothing_half_done(tmp_path: Path) -> Non
     root, out = tree(tmp_path / "in", damaged=(30,)), tmp_path / "out"
     with pytest.raises(InputError, match=r"30.jpg: the mask of 'polyp' is 20 x 20"):
         run("clinicdb", root, out, 2)
-    assert list(open_masklets(out).videos) == ["cvc-clinicdb_seq01"]
+    assert list(read_catalogue(out) or ()) == ["cvc-clinicdb_seq01"]
+    with pytest.raises(InputError, match="is not finished"):
+        open_masklets(out)
     assert not list(out.glob(".*.part"))
     report = run("clinicdb", root, out, 2, skip_bad=True)
     assert (report.kept, report.videos, list(report.failed)) == (1, 1, ["cvc-clinicdb_seq02"])

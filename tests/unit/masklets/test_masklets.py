@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from multiprocessing.reduction import ForkingPickler
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sam2s.benchmark.folders import open_mask_folder
 from sam2s.errors import InputError
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
@@ -337,15 +339,18 @@ def test_a_damaged_mask(tmp_path: Path):
     [
         ("{", "cannot be read as JSON"),
         ("[]", "expected {'videos'"),
-        ('{"videos": []}', "expected {'videos'"),
-        ('{"videos": {"v": 3}}', "video v: expected an object"),
-        ('{"videos": {"v": {"objects": []}}}', "video v: expected an object"),
+        ('{"videos": []}', r"masklets\.json: videos must be a table, got \[\]"),
+        ('{"videos": {"v": 3}}', "videos.v should be a table, got 3"),
+        ('{"videos": {"v": {"objects": []}}}', r"videos\.v\.objects must be a table, got \[\]"),
         ('{"videos": {"v": {"fps": 0}}}', "fps must be a number above 0"),
         ('{"videos": {"v": {"fps": "25"}}}', "fps must be a number above 0"),
         ('{"videos": {"v": {"fps": true}}}', "fps must be a number above 0"),
         ('{"videos": {"v": {"source": 3}}}', "source must be text or null"),
         ('{"videos": {"v": {"objects": {"x": {}}}}}', "object ids must be whole numbers, got 'x'"),
-        ('{"videos": {"v": {"objects": {"1": "hook"}}}}', "object 1: expected"),
+        (
+            '{"videos": {"v": {"objects": {"1": "hook"}}}}',
+            "objects.1 should be a table, got 'hook'",
+        ),
         (
             '{"videos": {"v": {"objects": {"1": {"kind": "tool"}}}}}',
             "kind must be 'instrument', 'tissue' or 'other', got 'tool'",
@@ -401,6 +406,7 @@ def test_a_killed_writer_goes_on_where_it_was(tmp_path: Path):
     killed.write("a", "0", image(), {1: mask()})
     killed.add_video("b", INFO)
     killed.write("b", "0", image(), {1: mask()})
+    killed.staging.lock.release(keep=True)  # as the system does for a process that dies
     # Dies between the two renames of video b:
     (tmp_path / ".b.part" / "JPEGImages").rename(tmp_path / "JPEGImages" / "b")
     assert list(open_masklets(tmp_path).videos) == ["a"]
@@ -414,6 +420,62 @@ def test_a_killed_writer_goes_on_where_it_was(tmp_path: Path):
     assert list(folder.videos) == ["a", "b"]
     assert folder.videos["b"].frame_names == ["7"]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_is_being_built_is_refused_by_every_reader(tmp_path: Path):
+    """Part of its videos would pass for all."""
+    write(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "part")
+    (tmp_path / "part" / ".converting").touch()
+    for listed in (True, False):
+        for read in (open_masklets, open_mask_folder):
+            with pytest.raises(InputError, match="part: is not finished"):
+                read(tmp_path / "part")
+        if listed:
+            (tmp_path / "part" / "masklets.json").unlink()
+    # A writer's videos are whole one by one, but before the first is listed nothing is known.
+    with MaskletWriter(tmp_path / "new") as writer:
+        writer.add_video("v", INFO)
+        with pytest.raises(InputError, match="new: is not finished"):
+            open_masklets(tmp_path / "new")
+        writer.write("v", "0", image(), {1: mask()})
+        writer.add_video("w", INFO)
+        assert list(open_masklets(tmp_path / "new").videos) == ["v"]
+        writer.write("w", "0", image(), {1: mask()})
+
+
+def test_one_builder_at_a_time(tmp_path: Path):
+    pytest.importorskip("fcntl")
+    with MaskletWriter(tmp_path) as first:
+        first.add_video("a", INFO)
+        with (
+            pytest.raises(InputError, match="another writer is writing there; wait for it"),
+            MaskletWriter(tmp_path) as second,
+        ):
+            second.add_video("b", INFO)
+        first.write("a", "0", image(), {1: mask()})
+        first.finish()
+        with MaskletWriter(tmp_path) as second:
+            second.add_video("b", INFO)
+            second.write("b", "0", image(), {1: mask()})
+        first.add_video("c", INFO)
+        first.write("c", "0", image(), {1: mask()})
+    assert list(open_masklets(tmp_path).videos) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../elsewhere", "/elsewhere", "..", ".", ".git", "", "a/b", "a\\..\\b", "C:", "x\u001b[2J"],
+)
+def test_names_in_a_catalogue_lead_nowhere_else(name: str, tmp_path: Path):
+    write(tmp_path / "d")
+    write(tmp_path / "elsewhere")
+    catalogue = {"videos": {name: {"objects": {"1": {}}}}}
+    (tmp_path / "d" / "masklets.json").write_text(json.dumps(catalogue))
+    for read in (open_masklets, open_mask_folder):
+        with pytest.raises(InputError, match="must be the name of a folder") as caught:
+            read(tmp_path / "d")
+        assert str(caught.value).isprintable()
 
 
 def test_nothing_of_the_user_is_overwritten(tmp_path: Path):
