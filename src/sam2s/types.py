@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2s.arrays import to_array, to_mask
 from sam2s.errors import InputError
 
 # ---------------------------------------- prompts, in source pixels, (x, y)
@@ -31,8 +32,12 @@ class Points:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        xy = np.asarray(self.xy, dtype=np.float32).reshape(-1, 2)
-        labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
+        xy, labels = to_array(self.xy, "points"), to_array(self.labels, "labels of points")
+        if xy.ndim != 2 or xy.shape[1] != 2 or labels.ndim != 1:
+            raise InputError(
+                f"points: expected positions (P, 2), a row (x, y) a point, and labels (P,), got"
+                f" {xy.shape} and {labels.shape}"
+            )
         if len(xy) != len(labels) or len(xy) == 0:
             raise InputError(
                 f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0)"
@@ -43,10 +48,8 @@ class Points:
                 "points: labels must be 1 (include) or 0 (exclude), got"
                 f" {sorted(set(labels.tolist()))}"
             )
-        if not np.isfinite(xy).all():
-            raise InputError("points: coordinates must be finite numbers")
-        object.__setattr__(self, "xy", xy)
-        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "xy", _coordinates(xy, "points"))
+        object.__setattr__(self, "labels", labels.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +59,13 @@ class Box:
     xyxy: np.ndarray
 
     def __post_init__(self) -> None:
-        xyxy = np.asarray(self.xyxy, dtype=np.float32).reshape(-1)
-        if (
-            xyxy.shape != (4,)
-            or not np.isfinite(xyxy).all()
-            or xyxy[2] <= xyxy[0]
-            or xyxy[3] <= xyxy[1]
-        ):
+        given = to_array(self.xyxy, "box")
+        if given.shape != (4,):
+            raise InputError(
+                f"box: expected (4,) left, top, right, bottom of one box, got shape {given.shape}"
+            )
+        xyxy = _coordinates(given, "box")
+        if xyxy[2] <= xyxy[0] or xyxy[3] <= xyxy[1]:
             raise InputError(
                 "box: expected left, top, right, bottom with right > left and bottom > top, got"
                 f" {xyxy}"
@@ -73,19 +76,26 @@ class Box:
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """A given mask of one object: the answer on its frame. ``mask``: (H, W) bool at source size,
-    not empty."""
+    not empty; numbers are taken where they are 0 and one other."""
 
     mask: np.ndarray
 
     def __post_init__(self) -> None:
-        mask = np.asarray(self.mask).astype(bool)
-        if mask.ndim != 2:
-            raise InputError(f"mask: expected a (height, width) array, got shape {mask.shape}")
+        mask = to_mask(self.mask, "mask")
         if not mask.any():
             raise InputError(
                 "mask: it is empty; draw the object, or leave the prompt out on this frame"
             )
         object.__setattr__(self, "mask", mask)
+
+
+def _coordinates(given: np.ndarray, what: str) -> np.ndarray:
+    """float32; InputError for what is no finite float32."""
+    with np.errstate(over="ignore"):
+        numbers = given.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{what}: coordinates must be finite numbers, got {given.tolist()}")
+    return numbers
 
 
 Prompt = Points | Box | Mask

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sam2s.arrays import to_array
 from sam2s.devices import Precision, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source
 from sam2s.model.mask_decoder import Candidates
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.types import Features, PromptBatch
 from sam2s.weights.load import load_model
 
@@ -41,6 +42,7 @@ class SAM2ImagePredictor:
         precision: Precision = "auto",
         **ignored: Any,
     ) -> None:
+        check_model(sam_model)
         self.model = sam_model.eval()
         self.mask_threshold = mask_threshold
         self._bf16 = wants_bf16(precision, self.device)
@@ -123,8 +125,8 @@ class SAM2ImagePredictor:
 
     @torch.inference_mode()
     def _encode(self, image: np.ndarray | Image.Image) -> tuple[Features, tuple[int, int]]:
-        if isinstance(image, Image.Image):
-            image = np.array(image.convert("RGB"))
+        pixels = image.convert("RGB") if isinstance(image, Image.Image) else image
+        image = to_array(pixels, "image")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(
                 f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}"
@@ -184,29 +186,63 @@ class SAM2ImagePredictor:
             raise InputError("point_coords and point_labels go together; give both or neither")
         parts: list[tuple[Tensor, Tensor]] = []
         if box is not None:
-            corners = self._tensor(box).reshape(-1, 2, 2)
+            corners = self._tensor(_boxes(box))
             parts.append(
                 (corners, torch.tensor([2, 3], device=self.device).expand(len(corners), 2))
             )
         if coords is not None:
-            xy, kinds = self._tensor(coords), self._tensor(labels).long()
-            parts.append((xy, kinds) if xy.ndim == 3 else (xy[None], kinds[None]))
+            xy, kinds = _clicks(coords, labels)
+            parts.append((self._tensor(xy), self._tensor(kinds).long()))
         scale = self.model.image_size / torch.tensor([size[1], size[0]], device=self.device)
-        logits = None if mask is None else self._tensor(mask)
-        if logits is not None:
-            logits = logits.reshape(-1, *logits.shape[-2:])
+        logits = None if mask is None else self._tensor(self._low_resolution(mask))
         if not parts:
             if logits is None:
                 raise InputError("nothing to predict from: give points, a box or a mask")
             none = PromptBatch.none(len(logits), self.device)
             return PromptBatch(none.coords, none.labels, logits)
-        xy = torch.cat([part[0] for part in parts], dim=1)
-        return PromptBatch(xy * scale, torch.cat([part[1] for part in parts], dim=1), logits)
+        rows = {len(part[0]) for part in parts} | ({len(logits)} if logits is not None else set())
+        if len(rows) > 1:
+            raise InputError(
+                f"points, boxes and masks are of {sorted(rows)} objects; give each the same number"
+            )
+        xy_ = torch.cat([part[0] for part in parts], dim=1)
+        return PromptBatch(xy_ * scale, torch.cat([part[1] for part in parts], dim=1), logits)
 
-    def _tensor(self, value: Any) -> Tensor:
+    def _low_resolution(self, mask: Any) -> np.ndarray:
+        """Logits of an earlier call, (B, 4h, 4w)."""
+        logits, side = to_array(mask, "mask_input"), self.model.image_size // 4
+        if logits.shape[-2:] != (side, side) or logits.ndim > 4:
+            raise InputError(
+                f"mask_input: expected the low-resolution logits of an earlier call, (1, {side},"
+                f" {side}), got shape {logits.shape}"
+            )
+        return logits.reshape(-1, side, side)
+
+    def _tensor(self, value: np.ndarray) -> Tensor:
         return torch.as_tensor(value, dtype=torch.float32, device=self.device)
 
 
 def _numpy(values: Tensor) -> np.ndarray:
     """On the host; NumPy knows no bfloat16."""
     return (values.float() if values.is_floating_point() else values).cpu().numpy()
+
+
+def _boxes(box: Any) -> np.ndarray:
+    """(4,), (B, 4) or (B, 2, 2) -> (B, 2, 2) corners."""
+    corners = to_array(box, "box")
+    if corners.ndim == 0 or not (corners.shape[-1] == 4 or corners.shape[-2:] == (2, 2)):
+        raise InputError(f"box: expected (4,) or (B, 4), got shape {corners.shape}")
+    return corners.reshape(-1, 2, 2)
+
+
+def _clicks(coords: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 2) and (P,), or of B objects (B, P, 2) and (B, P) -> the latter."""
+    xy, kinds = to_array(coords, "point_coords"), to_array(labels, "point_labels")
+    if xy.ndim not in (2, 3) or xy.shape[-1] != 2 or kinds.shape != xy.shape[:-1]:
+        raise InputError(
+            "point_coords and point_labels: expected (P, 2) and (P,), or (B, P, 2) and (B, P), got"
+            f" {xy.shape} and {kinds.shape}"
+        )
+    if not np.isin(kinds, (0, 1)).all():
+        raise InputError("point_labels: expected 1 (include) or 0 (exclude)")
+    return (xy, kinds) if xy.ndim == 3 else (xy[None], kinds[None])

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2s.arrays import to_array
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
 from sam2s.media.frames import FrameSource, open_frames
-from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S
+from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S, check_model
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Frame, FrameResult, Mask, MemoryConfig, Points, Prompt
@@ -26,6 +27,9 @@ CHUNK = 32
 """Frames decoded at a time when a video runs backwards."""
 KEPT_STATES = 4
 """Tracking states kept along a propagation, evenly spread, from which a correction starts again."""
+
+READABLE = ("num_frames", "obj_ids", "video_height", "video_width")
+"""What can be read of a state by Meta's names."""
 
 Answer = tuple[int, list[int], Tensor]
 """Frame index, object ids, and their (N, 1, H, W) float mask logits at the source's size, > 0
@@ -60,9 +64,16 @@ class InferenceState:
                 if self.source.count_exact
                 else sum(1 for _ in self.source.frames())
             )
-        return {"obj_ids": self.obj_ids, "video_height": self.size[0], "video_width": self.size[1]}[
-            name
-        ]
+        known = {"obj_ids": self.obj_ids, "video_height": self.size[0], "video_width": self.size[1]}
+        if name not in known:
+            raise InputError(
+                f"state[{name!r}]: of Meta's dict only {', '.join(READABLE)} can be read; frames"
+                " are decoded when they are needed and not kept"
+            )
+        return known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in READABLE
 
     def forget_after(self, frame: int) -> None:
         """What was tracked after ``frame`` is no longer so."""
@@ -89,6 +100,7 @@ class SAM2VideoPredictor:
     """
 
     def __init__(self, model: SAM2S, memory: str | MemoryConfig | None = None) -> None:
+        check_model(model)
         self.model = model.eval()
         self.memory = memory
 
@@ -135,9 +147,9 @@ class SAM2VideoPredictor:
         boxes: list[Prompt] = [prompt for prompt in earlier if isinstance(prompt, Box)]
         clicks = [prompt for prompt in earlier if isinstance(prompt, Points)]
         if box is not None:
-            boxes = [Box((_array(box).reshape(2, 2) * scale).reshape(4))]
+            boxes = [_box(box, scale)]
         if points is not None:
-            clicks.append(Points(_array(points).reshape(-1, 2) * scale, _array(labels).reshape(-1)))
+            clicks.append(_points(points, labels, scale))
         if not boxes and not clicks:
             raise InputError("nothing was given: pass points with labels, or a box")
         return self._prompt(inference_state, frame_idx, obj_id, (*boxes, *clicks))
@@ -149,8 +161,9 @@ class SAM2VideoPredictor:
     def add_new_mask(
         self, inference_state: InferenceState, frame_idx: int, obj_id: int, mask: Any
     ) -> Answer:
-        """Give an object's (H, W) mask on a frame; gives the frame's masks."""
-        return self._prompt(inference_state, frame_idx, obj_id, (Mask(_array(mask)),))
+        """Give an object's (H, W) mask on a frame (bool, or 0 and one other value); gives the
+        frame's masks."""
+        return self._prompt(inference_state, frame_idx, obj_id, (Mask(mask),))
 
     def propagate_in_video(
         self,
@@ -299,8 +312,20 @@ class SAM2VideoPredictor:
         return result.index, list(state.obj_ids), logits_to_source(stacked, state.size)[:, None]
 
 
-def _array(value: Any) -> np.ndarray:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+def _box(box: Any, scale: np.ndarray) -> Box:
+    """One box in any of the shapes that Meta's predictors take: (4,), (1, 4), (2, 2), (1, 2, 2)."""
+    corners = to_array(box, "box")
+    if corners.shape not in ((4,), (1, 4), (2, 2), (1, 2, 2)):
+        raise InputError(f"box: expected one box (4,) or (1, 4), got shape {corners.shape}")
+    return Box((corners.reshape(2, 2) * scale).reshape(4))
+
+
+def _points(points: Any, labels: Any, scale: np.ndarray) -> Points:
+    """Clicks (P, 2) or (1, P, 2) with labels (P,) or (1, P), as Meta's predictors take them."""
+    xy, kinds = to_array(points, "points"), to_array(labels, "labels of points")
+    xy = xy[0] if xy.ndim == 3 and len(xy) == 1 else xy
+    kinds = kinds[0] if kinds.ndim == 2 and len(kinds) == 1 else kinds
+    return Points(xy * scale if xy.ndim == 2 and xy.shape[1] == 2 else xy, kinds)
 
 
 def _prior(state: InferenceState, frame: int) -> FrameResult | None:

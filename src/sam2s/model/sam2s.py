@@ -85,8 +85,10 @@ class SAM2S(nn.Module):
         """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 ->
         features of B frames.
 
-        Raises ``InputError`` for another shape.
+        Raises ``InputError`` for another shape, and where the weights are not float32.
         """
+        if self.no_object_pointer.dtype != image.dtype:
+            check_model(self)
         return self.image_encoder(image)
 
     def recall(self, features: Features, memory: MemoryBatch | None) -> Features:
@@ -211,6 +213,20 @@ class SAM2S(nn.Module):
 
     def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
         return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)
+
+
+def check_model(model: object) -> None:
+    """InputError unless ``model`` is a SAM2S whose weights are float32; lower precision is a matter
+    of autocast (``Tracker(precision="bf16")``)."""
+    if not isinstance(model, SAM2S):
+        raise InputError(f"model: expected what load_model gives, got {type(model).__name__}")
+    dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if dtypes:
+        names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in dtypes))
+        raise InputError(
+            f"model: its weights are {names}, expected float32; call model.float(), and"
+            " Tracker(model, precision='bf16') for speed on a GPU"
+        )
 
 
 def build_model(config: ModelConfig) -> SAM2S:

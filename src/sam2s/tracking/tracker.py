@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
+from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model
 from sam2s.memory.bank import Policy
 from sam2s.memory.policy import make_policy
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.tracking.result import frame_result
 from sam2s.tracking.state import Observation, TrackState
 from sam2s.tracking.step import check_prompts
@@ -53,6 +56,7 @@ class Tracker:
         reverse: bool = False,
         exclusive: bool = False,
     ) -> None:
+        check_model(model)
         self.model = model.eval()
         self.policy = _policy(model, memory)
         self.reverse = reverse
@@ -85,10 +89,10 @@ class Tracker:
         """Advance one frame: segment every tracked object on it, obey ``prompts``, remember the
         outcome.
 
-        ``frame``: a ``Frame`` or an (H, W, 3) uint8 RGB array (then numbered by arrival). Prompts
-        may name new objects (they are added) or tracked ones (they are corrected). ``prior``: the
-        result of ``preview`` on this frame whose masks these prompts refine. Before any object is
-        known the result is empty.
+        ``frame``: a ``Frame``, an (H, W, 3) uint8 RGB array or tensor, or a Pillow picture (the
+        last three are numbered by arrival). Prompts may name new objects (they are added) or
+        tracked ones (they are corrected). ``prior``: the result of ``preview`` on this frame whose
+        masks these prompts refine. Before any object is known the result is empty.
         """
         frame, state = self._arrive(frame)
         given = _as_sequences(prompts)
@@ -157,7 +161,7 @@ class Tracker:
             )
         last = -1
         for position, item in enumerate(source):
-            frame = item if isinstance(item, Frame) else Frame(position, None, item)
+            frame = item if isinstance(item, Frame) else Frame(position, None, _pixels(item))
             if stop is not None and frame.index >= stop:
                 break
             last = frame.index
@@ -175,8 +179,9 @@ class Tracker:
         """The frame with its number, and the state that knows the source's size; errors leave
         ``self.state`` alone."""
         if not isinstance(frame, Frame):
-            frame = Frame(self._next_index(), None, np.asarray(frame))
-        image = frame.image
+            frame = Frame(self._next_index(), None, _pixels(frame))
+        image = to_array(frame.image, f"frame {frame.index}")
+        frame = replace(frame, image=image)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(
                 f"frame {frame.index}: expected (H, W, 3) uint8 RGB, got {image.shape}"
@@ -267,6 +272,24 @@ def _policy(model: SAM2S, memory: str | MemoryConfig | Policy | None) -> Policy:
     return make_policy(memory) if isinstance(memory, MemoryConfig) else memory
 
 
+def _pixels(frame: Any) -> np.ndarray:
+    """A picture in memory as an array; whether it is one of RGB is looked at on arrival."""
+    return to_array(frame.convert("RGB") if isinstance(frame, Image.Image) else frame, "frame")
+
+
 def _as_sequences(prompts: Prompts | None) -> dict[int, Sequence[Prompt]]:
-    given = prompts or {}
-    return {i: tuple(p) if isinstance(p, Sequence) else (p,) for i, p in given.items()}
+    if prompts is None:
+        return {}
+    if not isinstance(prompts, Mapping):
+        raise InputError(f"prompts: expected {{object id: prompt}}, got {type(prompts).__name__}")
+    for object_id, given in prompts.items():
+        if isinstance(object_id, bool) or not isinstance(object_id, int | np.integer):
+            raise InputError(f"object ids must be whole numbers, got {object_id!r}")
+        parts = given if isinstance(given, Sequence) else (given,)
+        strange = [type(part).__name__ for part in parts if not isinstance(part, Prompt)]
+        if strange:
+            raise InputError(
+                f"object {object_id}: a prompt is Points, Box or Mask, or several of them; got"
+                f" {strange[0]}"
+            )
+    return {int(i): tuple(p) if isinstance(p, Sequence) else (p,) for i, p in prompts.items()}
