@@ -331,12 +331,12 @@ def cups(where: Folder, given: argparse.Namespace) -> dict[str, Any]:
         subprocess.run(
             [sys.executable, "-m", "sam2s.cli", *command], check=True, stdout=subprocess.DEVNULL
         )
-    (folder,) = open_masklets(out).videos.values()
-    kept = folder.annotated(1)
+    kept = open_annotations(out / "Annotations" / video.stem)
+    names = dict(enumerate(kept.frames(1)))
     several, shown = 0, 0
     with open_frames(video) as frames:
         for frame in frames:
-            mask = folder.mask(1, frame.index) if frame.index in kept else None
+            mask = kept.read(1, names[frame.index]) if frame.index in names else None
             if mask is not None and mask.any():
                 shown += 1
                 several += _red_things(frame.image, mask) > 1
