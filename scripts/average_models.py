@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from sam2s.errors import InputError
+from sam2s.weights.average import average_weights
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
 
@@ -26,22 +24,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.5)
     given = parser.parse_args()
-    model, others = (
-        load_model(given.one, device="cpu"),
-        load_model(given.other, device="cpu").state_dict(),
-    )
-    own = model.state_dict()
-    if {name: tensor.shape for name, tensor in own.items()} != {
-        name: t.shape for name, t in others.items()
-    }:
-        raise InputError(
-            f"{given.other}: is built otherwise than {given.one}; only like models have a mean"
-        )
-    mean = {
-        n: torch.lerp(t, others[n], given.share) if t.is_floating_point() else t
-        for n, t in own.items()
-    }
-    model.load_state_dict(mean)
+    model = load_model(given.one, device="cpu")
+    average_weights(model, load_model(given.other, device="cpu"), given.share)
     print(f"mean of {given.one} and {given.other}: {save_model(model, given.out)}")
 
 

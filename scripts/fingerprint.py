@@ -39,7 +39,7 @@ from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.memory.policy import RULES, make_policy
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
-from sam2s.train.config import FolderSet, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.dense import build_dense_head
 from sam2s.train.examples import Examples, generator, open_pool
 from sam2s.train.learner import ClipLearner
@@ -179,7 +179,7 @@ def training(folder: Path) -> Digests:
         learner = ClipLearner(start, make_policy(config.memory), head).train()
         learner.zero_grad()
         batch = examples[step]
-        script = draw_script(stage.user, batch.frames, generator(3, step, purpose=3))
+        script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
         torch.manual_seed(step)
         losses, _ = learner(batch, stage, script, generator(3, step, 0, 2))
         losses.total.backward()
@@ -192,31 +192,24 @@ def training_config(root: Path) -> TrainConfig:
     click = UserConfig(mask=0, box=0, prompted=1, corrected=2, clicks=2)
     box = UserConfig(mask=0, box=1.0, clicks=1, centred=1.0)
     loss = LossConfig(focal=5.0, dice=5.0, spread=0.5, stride=4, dense=1.0)
-    kinds: list[tuple[str, UserConfig, dict[str, Any]]] = [
-        ("click", click, {}),
-        ("box", box, {}),
-        ("mask", UserConfig(mask=1.0), {}),
-        ("soft labels", click, {"loss": replace(loss, soften=SoftLabel())}),
-        ("quiet encoder", click, {"encoder_gradient": 0.1}),
-        ("dense", click, {"encoder_only": True}),
-        ("stills", click, {"stills": 1.0, "still": StillConfig()}),
+    clips = Clips(size=64, batch=2, sampler=ConsecutiveSampler(frames=4, max_objects=2))
+    kinds: list[tuple[str, Clips, Teaching]] = [
+        ("click", clips, Teaching(user=click, loss=loss)),
+        ("box", clips, Teaching(user=box, loss=loss)),
+        ("mask", clips, Teaching(user=UserConfig(mask=1.0), loss=loss)),
+        ("soft labels", clips, Teaching(user=click, loss=replace(loss, soften=SoftLabel()))),
+        ("quiet encoder", clips, Teaching(user=click, loss=loss, encoder_gradient=0.1)),
+        ("dense", clips, Teaching(user=click, loss=loss, encoder_only=True)),
+        (
+            "stills",
+            replace(clips, stills=1.0, still=StillConfig()),
+            Teaching(user=click, loss=loss),
+        ),
     ]
+    schedule = Schedule(steps=1, lr=1e-3, lr_end=5e-4)
     stages = tuple(
-        Stage(
-            **{
-                "name": name,
-                "steps": 1,
-                "size": 64,
-                "clips": 2,
-                "lr": 1e-3,
-                "lr_end": 5e-4,
-                "sampler": ConsecutiveSampler(frames=4, max_objects=2),
-                "user": user,
-                "loss": loss,
-                **options,
-            }
-        )
-        for name, user, options in kinds
+        Stage(name=name, schedule=schedule, clips=seen, teaching=teaching)
+        for name, seen, teaching in kinds
     )
     classes = SemanticConfig(("grasper", "scissors"), bank="orthogonal", width=16)
     folders = (FolderSet(str(root), stills=True),)

@@ -23,7 +23,7 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
-from sam2s.train.config import FolderSet, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, Schedule, Stage, TrainConfig
 from sam2s.train.examples import Examples, open_pool
 
 COLOURS = np.array(
@@ -61,17 +61,17 @@ def main() -> None:
     given = parser.parse_args()
     stage = Stage(
         name="stills",
-        steps=given.rows,
-        size=given.size,
-        clips=1,
-        lr=0.0,
-        lr_end=0.0,
-        sampler=ConsecutiveSampler(frames=given.frames, max_stride=5),
-        diverse=given.diverse,
-        diverse_sampler=DiverseSampler(recent=given.frames - 3),
-        augment=NOTHING,
-        stills=1.0,
-        still=StillConfig(pasted=tuple(given.pasted), growths=tuple(given.growths)),
+        schedule=Schedule(steps=given.rows, lr=0.0, lr_end=0.0),
+        clips=Clips(
+            size=given.size,
+            batch=1,
+            sampler=ConsecutiveSampler(frames=given.frames, max_stride=5),
+            diverse=given.diverse,
+            diverse_sampler=DiverseSampler(recent=given.frames - 3),
+            augment=NOTHING,
+            stills=1.0,
+            still=StillConfig(pasted=tuple(given.pasted), growths=tuple(given.growths)),
+        ),
     )
     data = FolderSet(str(given.data), split=given.split, stills=True)
     folders = (data, *(FolderSet(str(root)) for root in given.also))

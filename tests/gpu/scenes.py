@@ -176,7 +176,7 @@ def train() -> dict[str, Any]:
         for step, (stage, batch) in enumerate(zip(config.stages, batches, strict=True)):
             if precision == "bf16" and stage.name not in ("click", "dense"):
                 continue
-            script = draw_script(stage.user, batch.frames, generator(3, step, purpose=3))
+            script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
             cast = torch.autocast("gpu", torch.bfloat16) if precision == "bf16" else nullcontext()
             with Device():
                 moved = batch.to(DEVICE)

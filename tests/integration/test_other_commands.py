@@ -143,8 +143,9 @@ def test_train_refuses(sam2s, tmp_path: Path):
     for arguments, words in (
         ("finetune", "name your annotated folder with --data"),
         (f"finetune --data {tmp_path}/none", "no such folder"),
-        ("nano --set stages.0.stepz=3", "has no field 'stepz'; it has name, steps"),
-        ("nano --set stages.0.size=100", "stages.0.size: got 100, expected a multiple of 32"),
+        ("nano --set scratch.stages.0.stepz=3", "has no field 'stepz'; it has name, schedule"),
+        ("nano --set seed=3", "begin with *, scratch"),
+        ("nano --set scratch.stages.0.clips.size=100", "stages.0.clips.size: got 100, expected a"),
         ("nano --model small", "starts from scratch, so --model does not fit"),
         ("nano --data mine", "--data is for finetune, sam2s_base_plus"),
     ):
@@ -165,8 +166,8 @@ def test_train_hands_over_and_says_where_the_model_is(
 
     monkeypatch.setattr("sam2s.recipes.run.run_training", run_training)
     said = sam2s(
-        f"train nano --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set"
-        " stages.*.steps=1"
+        f"train nano:scratch --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set"
+        " stages.*.schedule.steps=1"
     )
     assert said.code == 0, said.err
     assert (seen["out"], seen["resume"], seen["data_dir"]) == (
@@ -174,7 +175,7 @@ def test_train_hands_over_and_says_where_the_model_is(
         True,
         tmp_path / "s",
     )
-    assert (seen["config"].name, seen["config"].seed, seen["config"].steps) == ("nano", 5, 6)
+    assert (seen["config"].name, seen["config"].seed, seen["config"].steps) == ("scratch", 5, 6)
     assert f"trained model: {tmp_path}/run/model" in said.out
 
 

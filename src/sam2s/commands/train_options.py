@@ -21,7 +21,7 @@ class Train:
     """
 
     recipe: Positional[str]
-    """Name of the recipe, such as finetune."""
+    """Name of the recipe, such as finetune; nano:tissue is one part of a recipe of several."""
     out: Path
     """Folder for checkpoints, the log and the final weights (in OUT/model)."""
     data: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FOLDER")] = ()
@@ -30,13 +30,13 @@ class Train:
     model: str | None = None
     """Weights to start from, for the same recipes: nano, a Hugging Face id, a folder or a file."""
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="PATH=VALUE")] = ()
-    """Replace one value of the configuration: stages.0.steps=10, stages.*.lr=2e-5, optim.clip=0.5,
-    seed=3."""
+    """Replace one value of the configuration: stages.0.schedule.steps=10, optim.clip=0.5, seed=3,
+    stages.*.schedule.lr=2e-5. In a recipe of several parts begin with the part's name, or *."""
     scenes: Annotated[Path | None, arg(metavar="DIR")] = None
     """Folder for the synthetic videos of the recipe, made once; by default OUT/data."""
     device: str = "auto"
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
     resume: bool = False
-    """Go on from the checkpoint in OUT."""
+    """Go on from the checkpoint in OUT, or with the first part there that is not done."""
     dry_run: bool = False
     """Stop after the checks and the estimate."""

@@ -1,4 +1,5 @@
-"""Published runs by name; each is a Python function that returns the full configuration."""
+"""Published runs by name; each is a Python function that returns the full configuration, of one run
+or of several in a row."""
 
 from __future__ import annotations
 
@@ -8,22 +9,12 @@ from dataclasses import replace
 from sam2s.errors import InputError
 from sam2s.recipes.finetune import finetune
 from sam2s.recipes.nano import nano
-from sam2s.recipes.nano_closer import nano_closer
-from sam2s.recipes.nano_further import nano_further
-from sam2s.recipes.nano_growths import nano_growths
-from sam2s.recipes.nano_longer import nano_longer
 from sam2s.recipes.sam2s_base_plus import sam2s_base_plus
 from sam2s.train.config import TrainConfig
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {
-    "nano": nano,
-    "nano_further": nano_further,
-    "nano_longer": nano_longer,
-    "nano_growths": nano_growths,
-    "nano_closer": nano_closer,
-}
-"""Recipes that name their data themselves; those that go on from earlier weights take others as
-``model``."""
+RECIPES: dict[str, Callable[[], tuple[TrainConfig, ...]]] = {"nano": nano}
+"""Recipes that name their data themselves, as their parts in order: each goes on from the model
+that the one before left."""
 ON_DATA: dict[str, Callable[..., TrainConfig]] = {
     "finetune": finetune,
     "sam2s_base_plus": sam2s_base_plus,
@@ -31,28 +22,36 @@ ON_DATA: dict[str, Callable[..., TrainConfig]] = {
 """Recipes for masklet folders of the user, ``data``, and for any starting weights, ``model``."""
 
 
-def recipe(name: str, data: Sequence[str] = (), model: str | None = None) -> TrainConfig:
-    """The configuration of the recipe ``name``; InputError lists the known ones.
+def recipe(
+    name: str, data: Sequence[str] = (), model: str | None = None
+) -> tuple[TrainConfig, ...]:
+    """The parts of the recipe ``name``, one for most; InputError lists the known ones.
 
-    ``data``: the user's folders, for the recipes of `ON_DATA`; ``model``: weights to start from,
-    for these and for recipes that go on from earlier weights.
+    ``nano:closer`` is a part alone. ``data``: the user's folders, for the recipes of `ON_DATA`;
+    ``model``: weights to start from, for these and for a part that goes on from earlier weights.
     """
     if name in ON_DATA:
         given = {"data": tuple(data)} if data or name == "finetune" else {}
-        return ON_DATA[name](**given, **({} if model is None else {"model": model}))
-    if name not in RECIPES:
+        return (ON_DATA[name](**given, **({} if model is None else {"model": model})),)
+    whole, _, part = name.partition(":")
+    if whole not in RECIPES:
         raise InputError(
             f"recipe: unknown name {name!r}; use one of {', '.join(sorted((*RECIPES, *ON_DATA)))}"
         )
-    config = RECIPES[name]()
     if data:
         raise InputError(
             f"recipe {name}: names its data itself; --data is for {', '.join(ON_DATA)}"
         )
+    parts = RECIPES[whole]()
+    if part:
+        parts = tuple(config for config in parts if config.name == part)
+        if not parts:
+            known = ", ".join(f"{whole}:{config.name}" for config in RECIPES[whole]())
+            raise InputError(f"recipe: unknown part {name!r}; use one of {known}")
     if model is None:
-        return config
-    if not config.pretrained:
+        return parts
+    if not parts[0].pretrained:
         raise InputError(
             f"recipe {name}: starts from scratch, so --model does not fit; leave it out"
         )
-    return replace(config, model=model)
+    return (replace(parts[0], model=model), *parts[1:])

@@ -11,15 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
-from sam2s.recipes.nano import AUGMENT, CORRECTING, FULL, LOSS
-from sam2s.recipes.nano_closer import CLOSER
-from sam2s.recipes.nano_growths import GROWING, nano_growths
+from sam2s.recipes.nano import growths
+from sam2s.recipes.nano_stages import (
+    AUGMENT,
+    CLOSER,
+    CORRECTING,
+    FULL,
+    GROWING,
+    LOSS,
+    consecutive,
+)
 from sam2s.train.ambiguity import SoftLabel
-from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.config import Clips, Schedule, Stage, Teaching, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -79,33 +85,30 @@ def ablation(
     """``steps`` steps of ``clips`` eight-frame clips from the weights ``model``.
 
     ``rest_encoder``: the image encoder stays as it is, which halves the time. The data are those of
-    `nano_growths`, of the scenes the first set alone. All variants have TSL's token, so that their
-    networks are one; without TSL its loss weighs nothing.
+    `sam2s.recipes.nano.growths`, of the scenes the first set alone. All variants have TSL's token,
+    so that their networks are one; without TSL its loss weighs nothing.
     """
     loss = replace(
         LOSS, tsl=0.1 if variant.tsl else 0.0, soften=SoftLabel(sigma=0.5) if variant.arl else None
     )
     stage = Stage(
-        "ablation",
-        steps,
-        FULL,
-        clips,
-        lr=2e-4,
-        lr_end=2e-6,
-        warmup=steps // 20,
-        sampler=ConsecutiveSampler(
-            frames=8, max_objects=3, max_stride=6, min_area=0.003, absence=0.6
+        name="ablation",
+        schedule=Schedule(steps=steps, lr=2e-4, lr_end=2e-6, warmup=steps // 20),
+        clips=Clips(
+            size=FULL,
+            batch=clips,
+            sampler=consecutive(8, 3, 6, 0.003, 0.6),
+            diverse=0.5 if variant.divemem else 0.0,
+            diverse_sampler=DiverseSampler(max_objects=3, max_stride=3, min_area=0.003),
+            stills=variant.stills,
+            still=variant.still,
+            augment=AUGMENT,
         ),
-        diverse=0.5 if variant.divemem else 0.0,
-        diverse_sampler=DiverseSampler(max_objects=3, max_stride=3, min_area=0.003),
-        user=CORRECTING,
-        augment=AUGMENT,
-        loss=loss,
-        frozen=("image_encoder",) if rest_encoder else (),
-        stills=variant.stills,
-        still=variant.still,
+        teaching=Teaching(
+            user=CORRECTING, loss=loss, frozen=("image_encoder",) if rest_encoder else ()
+        ),
     )
-    start = nano_growths()
+    start = growths()
     return replace(
         start,
         name=f"ablation-{variant.name}",

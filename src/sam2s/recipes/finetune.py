@@ -4,7 +4,7 @@ much there is.
     sam2s train finetune --data my_videos --model nano --out runs/mine
 
 One pass holds one clip and a step adds up four, so that memory stays small; on a large GPU raise
-``stages.0.clips`` and lower ``stages.0.accumulate``. See ``docs/finetune.md``.
+``stages.0.clips.batch`` and lower ``stages.0.clips.accumulate``. See ``docs/finetune.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.model.presets import ModelConfig, SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.epochs import clips_per_epoch
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
@@ -136,23 +136,27 @@ def _stage(surveys: Sequence[Survey], start: ModelConfig) -> Stage:
     per_epoch = clips_per_epoch([found.labelled for found in surveys if found.labelled], frames)
     size = min(start.image_size, LARGEST_SIZE)
     lr = 1e-4 if _small(start) else 1e-5
+    epochs = round(float(np.clip(CLIPS / per_epoch, *EPOCHS)), 2)
     return Stage(
         name="finetune",
-        steps=0,  # follow from the epochs
-        epochs=round(float(np.clip(CLIPS / per_epoch, *EPOCHS)), 2),
-        size=size,
-        clips=1,
-        accumulate=4,
-        lr=lr,
-        lr_end=lr / 10,
-        warmup=20,
-        sampler=ConsecutiveSampler(frames=frames, max_objects=3, max_stride=stride, absence=0.3),
-        diverse=0.5 if typical >= LONG else 0.0,
-        diverse_sampler=DiverseSampler(max_objects=3, max_stride=stride),
-        stills=_still_share(surveys),
-        user=UserConfig(mask=0.4, box=0.2, clicks=3, correct=0.5, centred=0.5),
-        augment=AugmentConfig(scale=(0.8, 1.25), brightness=0.2, contrast=0.1, saturation=0.1),
-        loss=_loss(start),
+        # Steps follow from the epochs.
+        schedule=Schedule(steps=0, epochs=epochs, lr=lr, lr_end=lr / 10, warmup=20),
+        clips=Clips(
+            size=size,
+            batch=1,
+            accumulate=4,
+            sampler=ConsecutiveSampler(
+                frames=frames, max_objects=3, max_stride=stride, absence=0.3
+            ),
+            diverse=0.5 if typical >= LONG else 0.0,
+            diverse_sampler=DiverseSampler(max_objects=3, max_stride=stride),
+            stills=_still_share(surveys),
+            augment=AugmentConfig(scale=(0.8, 1.25), brightness=0.2, contrast=0.1, saturation=0.1),
+        ),
+        teaching=Teaching(
+            user=UserConfig(mask=0.4, box=0.2, clicks=3, correct=0.5, centred=0.5),
+            loss=_loss(start),
+        ),
     )
 
 

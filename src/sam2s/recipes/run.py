@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sam2s.benchmark.protocol import PromptKind
 from sam2s.benchmark.run import Options, open_contestant, run_benchmark
 from sam2s.benchmark.scoreboard import merge
+from sam2s.errors import InputError
 from sam2s.metrics import Score
 from sam2s.recipes import recipe
+from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import TrainConfig
 from sam2s.train.loop import run_training
 from sam2s.train.overrides import override
+from sam2s.weights.save import WEIGHTS_FILE
 
 PROMPT: PromptKind = "3-click"
 """How held-out videos are judged, before and after."""
@@ -41,10 +44,52 @@ class Order:
 def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
     """Train, and give the folder of the trained model. Held-out videos are judged before and after.
 
-    Several processes may call this together (torchrun); the first of them speaks and judges.
+    A recipe of several parts has a folder for each below ``out``, and its model in the last one;
+    parts that are done are not trained again. Several processes may call this together (torchrun);
+    the first of them speaks and judges.
     """
-    config = override(recipe(order.recipe, order.data, order.model), order.settings)
-    names = [name for folder in config.folders for name in folder.held_out]
+    parts = recipe(order.recipe, order.data, order.model)
+    parts = _with_settings(parts, order.settings)
+    if len(parts) == 1:
+        return _one(parts[0], order, tell)
+    folders = [order.out / f"{number}_{part.name}" for number, part in enumerate(parts, start=1)]
+    if not order.resume and any(folder.exists() for folder in folders):
+        raise InputError(f"{order.out}: holds a run; resume it or choose another folder")
+    model = parts[0].model
+    for part, folder in zip(parts, folders, strict=True):
+        if not (folder / "model" / WEIGHTS_FILE).is_file():
+            resume = (folder / CHECKPOINT).is_file()
+            scenes = order.scenes or order.out / "data"
+            own = replace(order, out=folder, resume=resume, scenes=scenes)
+            _one(replace(part, model=model), own, tell)
+            if order.dry_run:
+                return folder / "model"
+        model = str(folder / "model")
+    return Path(model)
+
+
+def _with_settings(
+    parts: tuple[TrainConfig, ...], settings: Sequence[str]
+) -> tuple[TrainConfig, ...]:
+    """``settings`` (``path=value``); of a recipe of several parts each begins with the name of one,
+    or with ``*`` for all."""
+    if len(parts) == 1:
+        return (override(parts[0], settings),)
+    names = ("*", *(part.name for part in parts))
+    for setting in settings:
+        name, _, rest = setting.partition(".")
+        if name not in names or not rest:
+            raise InputError(
+                f"--set {setting}: this recipe has several parts; begin with {', '.join(names)},"
+                f" such as {names[-1]}.seed=3"
+            )
+        parts = tuple(override(p, [rest]) if name in ("*", p.name) else p for p in parts)
+    return parts
+
+
+def _one(config: TrainConfig, order: Order, tell: Callable[[str], None]) -> Path:
+    """One part, by `run_training`."""
+    names = [name for folder in config.folders for name in folder.held_out] if order.data else []
 
     def judge_first() -> None:
         if names and not order.resume:
@@ -68,7 +113,7 @@ def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
 def judge(config: TrainConfig, model: str) -> Score | None:
     """The mean over the objects of the held-out videos, prompted by three clicks and tracked to the
     end."""
-    contestant = open_contestant(model, image_size=config.stages[-1].size)
+    contestant = open_contestant(model, image_size=config.stages[-1].clips.size)
     boards = []
     for folder in config.folders:
         if folder.held_out:

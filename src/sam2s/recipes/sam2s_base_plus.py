@@ -19,7 +19,7 @@ from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.masklets.vocabulary import INSTRUMENTS
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
@@ -62,36 +62,49 @@ def sam2s_base_plus(data: Sequence[str] = DATA, model: str = WEIGHTS) -> TrainCo
 def _stage() -> Stage:
     return Stage(
         name="sa-sv",
-        steps=0,  # follow from the epochs
-        # paper; open: how many clips an epoch has (here: enough to see every labelled frame once)
-        epochs=30.0,
-        size=512,
-        clips=1,  # open: clips a GPU; the paper has four GPUs of 48 GB
-        lr=1e-5,
-        lr_end=1e-6,  # open: SAM 2 ends at a tenth
-        warmup=0,  # open: SAM 2 fine-tunes without
-        sampler=ConsecutiveSampler(
-            frames=8,
-            max_objects=3,  # SAM 2
-            max_stride=4,  # "a random stride"; open: the largest
-            reverse=0.5,
+        schedule=Schedule(
+            steps=0,  # follow from the epochs
+            # paper; open: how many clips an epoch has (here: enough to see every labelled frame
+            # once)
+            epochs=30.0,
+            lr=1e-5,
+            lr_end=1e-6,  # open: SAM 2 ends at a tenth
+            warmup=0,  # open: SAM 2 fine-tunes without
         ),
-        diverse=0.5,
-        diverse_sampler=DiverseSampler(
-            long_term=2,
-            recent=5,
-            max_objects=3,
-            max_stride=4,  # open, as above
+        clips=Clips(
+            size=512,
+            batch=1,  # open: clips a GPU; the paper has four GPUs of 48 GB
+            sampler=ConsecutiveSampler(
+                frames=8,
+                max_objects=3,  # SAM 2
+                max_stride=4,  # "a random stride"; open: the largest
+                reverse=0.5,
+            ),
+            diverse=0.5,
+            diverse_sampler=DiverseSampler(
+                long_term=2,
+                recent=5,
+                max_objects=3,
+                max_stride=4,  # open, as above
+            ),
+            # images : videos = 1 : 4; open: how an image becomes a clip (here by
+            # `sam2s.clips.stills.animate`)
+            stills=0.2,
+            augment=AugmentConfig(),  # SAM 2's
         ),
-        # images : videos = 1 : 4; open: how an image becomes a clip (here by
-        # `sam2s.clips.stills.animate`)
-        stills=0.2,
-        user=UserConfig(),  # SAM 2's
-        augment=AugmentConfig(),  # SAM 2's
-        # l_arl = 20, l_tsl = 0.1; ARL: 5 x 5, sigma 1; open: the resolution (here the input's, as
-        # SAM 2's focal loss).
-        loss=LossConfig(
-            focal=20.0, dice=1.0, iou=1.0, presence=1.0, tsl=0.1, soften=SoftLabel(5, 1.0), stride=1
+        teaching=Teaching(
+            user=UserConfig(),  # SAM 2's
+            # l_arl = 20, l_tsl = 0.1; ARL: 5 x 5, sigma 1; open: the resolution (here the input's,
+            # as SAM 2's focal loss).
+            loss=LossConfig(
+                focal=20.0,
+                dice=1.0,
+                iou=1.0,
+                presence=1.0,
+                tsl=0.1,
+                soften=SoftLabel(5, 1.0),
+                stride=1,
+            ),
         ),
     )
 

@@ -24,22 +24,25 @@ def check_config(config: TrainConfig) -> None:
     if not config.stages:
         raise InputError("stages: a run needs at least one")
     for number, stage in enumerate(config.stages):
-        for field, least in (
-            ("steps", 0 if len(config.stages) > 1 else 1),
-            ("clips", 1),
-            ("accumulate", 1),
-        ):
-            value = getattr(stage, field)
-            if value < least and not (field == "steps" and stage.epochs is not None):
-                raise InputError(f"stages.{number}.{field}: got {value}, expected {least} or more")
-        if stage.size < 32 or stage.size % 32:
-            raise InputError(
-                f"stages.{number}.size: got {stage.size}, expected a multiple of 32 pixels"
-            )
-        if stage.epochs is not None and stage.epochs <= 0:
-            raise InputError(f"stages.{number}.epochs: got {stage.epochs}, expected more than 0")
+        _check_stage(f"stages.{number}", stage, least_steps=0 if len(config.stages) > 1 else 1)
     if config.run.precision not in ("bf16", "fp32"):
         raise InputError(f"run.precision: got {config.run.precision!r}, expected bf16 or fp32")
+
+
+def _check_stage(place: str, stage: Stage, least_steps: int) -> None:
+    schedule, clips = stage.schedule, stage.clips
+    counts = (
+        ("schedule.steps", schedule.steps, least_steps if schedule.epochs is None else 0),
+        ("clips.batch", clips.batch, 1),
+        ("clips.accumulate", clips.accumulate, 1),
+    )
+    for field, value, least in counts:
+        if value < least:
+            raise InputError(f"{place}.{field}: got {value}, expected {least} or more")
+    if clips.size < 32 or clips.size % 32:
+        raise InputError(f"{place}.clips.size: got {clips.size}, expected a multiple of 32 pixels")
+    if schedule.epochs is not None and schedule.epochs <= 0:
+        raise InputError(f"{place}.schedule.epochs: got {schedule.epochs}, expected more than 0")
 
 
 def check_data(pool: Pool, config: TrainConfig) -> list[str]:
@@ -130,19 +133,20 @@ def _stages(pool: Pool, config: TrainConfig) -> list[str]:
 
 
 def _stage(stage: Stage, pool: Pool) -> str:
-    frames = stage.sampler.frames
+    frames = stage.clips.sampler.frames
     usable = sum(_shows_enough(index, stage) for index in _sources(stage, pool))
     if not usable:
         raise InputError(
             f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of"
-            f" {stage.sampler.min_area:.2%} of the picture; train on shorter clips or on other"
-            " videos"
+            f" {stage.clips.sampler.min_area:.2%} of the picture; train on shorter clips or on"
+            " other videos"
         )
-    epochs = "" if stage.epochs is None else f", {stage.epochs:g} epochs"
-    stills = f", {stage.stills:.0%} of the clips made of stills" if stage.stills else ""
+    schedule, clips = stage.schedule, stage.clips
+    epochs = "" if schedule.epochs is None else f", {schedule.epochs:g} epochs"
+    stills = f", {clips.stills:.0%} of the clips made of stills" if clips.stills else ""
     return (
-        f"stage {stage.name}: {stage.steps} steps of {stage.clips * stage.accumulate} x"
-        f" {_count(frames, 'frame')} at {stage.size} pixels{epochs}, from {usable} of"
+        f"stage {stage.name}: {schedule.steps} steps of {clips.batch * clips.accumulate} x"
+        f" {_count(frames, 'frame')} at {clips.size} pixels{epochs}, from {usable} of"
         f" {_count(len(pool.indices), 'video')}{stills}"
     )
 
@@ -150,16 +154,16 @@ def _stage(stage: Stage, pool: Pool) -> str:
 def _sources(stage: Stage, pool: Pool) -> list[VideoIndex]:
     """The videos that a stage can draw clips from, as they are or as stills."""
     kinds = []
-    if stage.stills < 1:
-        kinds.append(pool.moving_chances(stage.sampler.frames))
-    if stage.stills > 0:
+    if stage.clips.stills < 1:
+        kinds.append(pool.moving_chances(stage.clips.sampler.frames))
+    if stage.clips.stills > 0:
         kinds.append(pool.still_chances)
     drawn = sum((chances for chances in kinds if chances is not None), np.zeros(len(pool.videos)))
     return [index for index, chance in zip(pool.indices, drawn, strict=True) if chance > 0]
 
 
 def _shows_enough(index: VideoIndex, stage: Stage) -> bool:
-    return bool((index.areas >= max(1.0, stage.sampler.min_area * index.pixels)).any())
+    return bool((index.areas >= max(1.0, stage.clips.sampler.min_area * index.pixels)).any())
 
 
 def _count(number: int, noun: str) -> str:

@@ -53,46 +53,71 @@ class FolderSet:
     stills: bool = False
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of training with one clip length, picture size and user.
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long a stage is and how fast it learns.
 
-    ``size``: side of the model input in pixels, divisible by 32; ``clips``: clips in one pass of
-    one process, of which a step adds up ``accumulate``. ``epochs``: where it is given, ``steps``
-    follows from it and the number of clips in the data, and is filled in before the run starts
-    (`sam2s.train.epochs`). The learning rate warms up over ``warmup`` steps and falls from ``lr``
-    to ``lr_end`` along half a cosine. ``diverse``: share of steps whose clips come from DiveMem's
-    sampler instead of SAM 2's (paper: 0.5). ``frozen``: beginnings of the names of parameters that
-    rest during the stage, such as ``image_encoder``. ``stills``: share of steps whose clips are
-    made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still`` says;
-    ``mixed``: the share is one of the passes of all processes instead, so that a step that adds up
-    many of them holds both.
-    ``encoder_only``: no prompts and no tracking, only the image encoder is taught, by
-    ``loss.dense``. ``encoder_gradient``: factor on the gradient that prompts and tracking send into
-    the image encoder, so that the dense one is not drowned.
+    The learning rate warms up over ``warmup`` of the ``steps`` and falls from ``lr`` to ``lr_end``
+    along half a cosine. ``epochs``: where it is given, ``steps`` follows from it and the number of
+    clips in the data, and is filled in before the run starts (`sam2s.train.epochs`).
     """
 
-    name: str
     steps: int
-    size: int
-    clips: int
     lr: float
     lr_end: float
     warmup: int = 0
+    epochs: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clips:
+    """What a step sees.
+
+    ``size``: side of the model input in pixels, divisible by 32; ``batch``: clips in one pass of
+    one process, of which a step adds up ``accumulate``. ``diverse``: share of steps whose clips
+    come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``stills``: share of steps whose
+    clips are made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still``
+    says; ``mixed``: the share is one of the passes of all processes instead, so that a step that
+    adds up many of them holds both.
+    """
+
+    size: int
+    batch: int
+    accumulate: int = 1
     sampler: ConsecutiveSampler = field(default_factory=ConsecutiveSampler)
     diverse: float = 0.0
     diverse_sampler: DiverseSampler = field(default_factory=DiverseSampler)
-    user: UserConfig = field(default_factory=UserConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    frozen: tuple[str, ...] = ()
-    accumulate: int = 1
-    epochs: float | None = None
     stills: float = 0.0
     still: StillConfig = field(default_factory=StillConfig)
     mixed: bool = False
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teaching:
+    """What is asked of the model, and which part of it learns.
+
+    ``frozen``: beginnings of the names of parameters that rest during the stage, such as
+    ``image_encoder``. ``encoder_only``: no prompts and no tracking, only the image encoder is
+    taught, by ``loss.dense``. ``encoder_gradient``: factor on the gradient that prompts and
+    tracking send into the image encoder, so that the dense one is not drowned.
+    """
+
+    user: UserConfig = field(default_factory=UserConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    frozen: tuple[str, ...] = ()
     encoder_only: bool = False
     encoder_gradient: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stretch of training with one schedule, one kind of clip and one user."""
+
+    name: str
+    schedule: Schedule
+    clips: Clips
+    teaching: Teaching = field(default_factory=Teaching)
 
 
 @dataclass(frozen=True)
@@ -136,7 +161,9 @@ class TrainConfig:
     ``load_model`` takes, trained further. ``semantic``: TSL's token and class names, added to the
     model; None leaves the model as it is. ``long_term``: give a model that has none DiveMem's
     temporal embedding, and DiveMem as its rule at inference. ``memory``: the rule during training.
-    ``lora``: train low-rank adapters instead of all weights.
+    ``lora``: train low-rank adapters instead of all weights. ``keep_start``: share of the weights
+    it started from in the mean that is saved at the end (Wortsman et al. 2022, "Model soups");
+    validation and checkpoints are those of the training alone.
     """
 
     name: str
@@ -154,24 +181,25 @@ class TrainConfig:
     lora: LoraConfig | None = None
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    keep_start: float = 0.0
     seed: int = 0
 
     @property
     def dense(self) -> bool:
         """Whether some stage supervises the image encoder densely."""
-        return any(stage.loss.dense for stage in self.stages)
+        return any(stage.teaching.loss.dense for stage in self.stages)
 
     @property
     def steps(self) -> int:
         """Steps of all stages together."""
-        return sum(stage.steps for stage in self.stages)
+        return sum(stage.schedule.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[Stage, int]:
         """The stage that ``step`` (0-based, over all stages) belongs to, and the step within it."""
         for stage in self.stages:
-            if step < stage.steps:
+            if step < stage.schedule.steps:
                 return stage, step
-            step -= stage.steps
+            step -= stage.schedule.steps
         raise InputError(
             f"training: the recipe has {self.steps} steps, there is no step {self.steps + step}"
         )

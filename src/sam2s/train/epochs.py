@@ -35,12 +35,9 @@ def with_steps(config: TrainConfig, indices: Sequence[VideoIndex], processes: in
 
 
 def _filled(stage: Stage, indices: Sequence[VideoIndex], processes: int) -> Stage:
-    if stage.epochs is None:
+    epochs, clips = stage.schedule.epochs, stage.clips
+    if epochs is None:
         return stage
-    clips = clips_per_epoch([annotated_frames(index) for index in indices], stage.sampler.frames)
-    return replace(
-        stage,
-        steps=max(
-            1, math.ceil(stage.epochs * clips / (stage.clips * stage.accumulate * processes))
-        ),
-    )
+    each = clips_per_epoch([annotated_frames(index) for index in indices], clips.sampler.frames)
+    steps = math.ceil(epochs * each / (clips.batch * clips.accumulate * processes))
+    return replace(stage, schedule=replace(stage.schedule, steps=max(1, steps)))

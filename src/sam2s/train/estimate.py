@@ -47,8 +47,8 @@ def estimate(trainer: Trainer) -> Estimate:
     trainer.learner.train()
     first, seconds = 0, 0.0
     for stage in trainer.config.stages:
-        seconds += stage.steps * _seconds_a_step(trainer, stage, first)
-        first += stage.steps
+        seconds += stage.schedule.steps * _seconds_a_step(trainer, stage, first)
+        first += stage.schedule.steps
     trainer.running.optimizer.zero_grad(set_to_none=True)
     bytes_needed = _peak_bytes(device) + _optimizer_bytes(trainer.running.optimizer)
     return Estimate(seconds, bytes_needed / 1e9, device.type)
@@ -58,7 +58,7 @@ def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
     """Median-like: the smaller of the timed steps would flatter, so their mean; 0 for a stage
     without steps."""
     timed = []
-    for step in range(first, first + min(stage.steps, TIMED + 1)):
+    for step in range(first, first + min(stage.schedule.steps, TIMED + 1)):
         begun = time.monotonic()
         passes = [batch.to(trainer.accelerator.device) for batch in trainer.steps(step)[0]]
         trainer.descend(step, passes)

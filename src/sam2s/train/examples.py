@@ -34,7 +34,7 @@ class Examples(Dataset):
 
     def __init__(self, pool: Pool, config: TrainConfig, first: int = 0, rank: int = 0) -> None:
         self.pool, self.config, self.first, self.rank = pool, config, first, rank
-        if any(stage.stills > 0 for stage in config.stages) and pool.still_chances is None:
+        if any(stage.clips.stills > 0 for stage in config.stages) and pool.still_chances is None:
             raise InputError(
                 "training data: no stills, of which the recipe makes a share of its clips; add"
                 " one-frame or sparsely labelled videos, set FolderSet.stills for a folder, or set"
@@ -50,13 +50,15 @@ class Examples(Dataset):
         rng = generator(self.config.seed, step, self.rank)
         # One sampler a step, on all processes: the rows of a batch share one script and one kind of
         # memory.
-        diverse = self._chance(step, SAMPLER) < stage.diverse
-        sampler: ClipSampler = stage.diverse_sampler if diverse else stage.sampler
+        diverse = self._chance(step, SAMPLER) < stage.clips.diverse
+        sampler: ClipSampler = stage.clips.diverse_sampler if diverse else stage.clips.sampler
         # Stills likewise, so that a share of the steps is a share of the clips on any number of
         # processes; mixed, the passes of a step draw each for itself.
-        stills = self._chance(step, STILLS, self.rank if stage.mixed else 0) < stage.stills
+        stills = (
+            self._chance(step, STILLS, self.rank if stage.clips.mixed else 0) < stage.clips.stills
+        )
         draw = self._still if stills else self._moving
-        return collate([draw(stage, sampler, rng) for _ in range(stage.clips)])
+        return collate([draw(stage, sampler, rng) for _ in range(stage.clips.batch)])
 
     def _chance(self, step: int, purpose: int, rank: int = 0) -> float:
         """A number in [0, 1) that all processes of one ``rank`` draw alike."""
@@ -68,7 +70,9 @@ class Examples(Dataset):
             number = int(rng.choice(len(self.pool.videos), p=chances))
             clip = sample_clip(sampler, self.pool.indices[number], rng)
             if clip is not None:
-                return load_clip(self.pool.videos[number], clip, stage.size, stage.augment, rng)
+                return load_clip(
+                    self.pool.videos[number], clip, stage.clips.size, stage.clips.augment, rng
+                )
         raise InputError(
             f"stage {stage.name}: none of {TRIES} videos drawn has {sampler.frames} frames with an"
             " object on the first of them; train on shorter clips or on other videos"

@@ -43,12 +43,12 @@ class ClipLearner(nn.Module):
         whatever a wrapped module returns attached.
         """
         features = self.model.encode(batch.images.flatten(0, 1))
-        if stage.encoder_only:
+        if stage.teaching.encoder_only:
             return self._with_dense(
                 Losses.none(batch.images.device), batch, stage, features, rng
             ), []
-        heard = _attenuated(features, stage.encoder_gradient)
-        answers = unroll(self.model, self.policy, batch, heard, script, stage.user, rng)
+        heard = _attenuated(features, stage.teaching.encoder_gradient)
+        answers = unroll(self.model, self.policy, batch, heard, script, stage.teaching.user, rng)
         # The losses are float32 work whatever the precision of the layers.
         with torch.autocast(batch.images.device.type, enabled=False):
             losses = self._judge(batch, stage, answers)
@@ -63,14 +63,14 @@ class ClipLearner(nn.Module):
         features: Features,
         rng: np.random.Generator,
     ) -> Losses:
-        if self.dense_head is None or not stage.loss.dense:
+        if self.dense_head is None or not stage.teaching.loss.dense:
             return losses
         return losses.with_dense(
-            dense_loss(self.dense_head, features, batch, rng), stage.loss.dense
+            dense_loss(self.dense_head, features, batch, rng), stage.teaching.loss.dense
         )
 
     def _judge(self, batch: ClipBatch, stage: Stage, answers: list[Answer]) -> Losses:
-        config = stage.loss
+        config = stage.teaching.loss
         losses = reduce(
             add,
             (

@@ -90,7 +90,7 @@ def prepare(
     pool = pool or open_pool(folders, progress=accelerator.is_main_process)
     config = with_steps(config, pool.indices, accelerator.num_processes)
     model = starting_model(config)
-    check_frozen(model, [prefix for stage in config.stages for prefix in stage.frozen])
+    check_frozen(model, [prefix for stage in config.stages for prefix in stage.teaching.frozen])
     if model.semantic_head is not None:
         check_classes(pool.videos, model.semantic_head.classes)
     if config.run.recompute:

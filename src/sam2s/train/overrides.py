@@ -1,11 +1,12 @@
 """``--set a.b=value``: single fields of a `TrainConfig` replaced, typed by the annotations of its
 dataclasses.
 
-A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``stages.0.steps=10``,
-``stages.-1.lr=1e-5``; ``*`` takes every position: ``stages.*.size=512``. A field that is none and
-has a type with defaults is made on the way: ``stages.*.loss.soften.sigma=1``. Tuples of single
-values are written with commas (``optim.betas=0.9,0.98``); whole dataclasses and tuples of them as
-JSON; ``none`` where none is allowed.
+A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``seed=3``,
+``stages.-1.schedule.lr=1e-5``; ``*`` takes every position: ``stages.*.clips.size=512``. A field
+that is none and has a type with defaults is made on the way:
+``stages.*.teaching.loss.soften.sigma=1``. Tuples of single values are written with commas
+(``optim.betas=0.9,0.98``); whole dataclasses and tuples of them as JSON; ``none`` where none is
+allowed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def override(config: T, assignments: Sequence[str]) -> T:
     for text in assignments:
         path, found, value = text.partition("=")
         if not found or not path:
-            raise InputError(f"--set {text}: expected PATH=VALUE, such as stages.0.steps=10")
+            raise InputError(
+                f"--set {text}: expected PATH=VALUE, such as stages.0.schedule.steps=10"
+            )
         try:
             config = _replaced(type(config), config, path.strip().split("."), value.strip())
         except InputError as error:

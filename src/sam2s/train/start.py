@@ -41,7 +41,7 @@ def starting_model(config: TrainConfig) -> SAM2S:
     Its default input size is that of the last stage. ``InputError`` for adapters on a model that
     knows nothing yet.
     """
-    size = config.stages[-1].size
+    size = config.stages[-1].clips.size
     torch.manual_seed(config.seed)
     if config.pretrained:
         model = load_model(config.model, device="cpu", image_size=size)

@@ -28,7 +28,7 @@ class Steps(Dataset):
         self, pool: Pool, config: TrainConfig, *, first: int = 0, rank: int = 0, processes: int = 1
     ) -> None:
         self.config, self.first = config, first
-        most = max(stage.accumulate for stage in config.stages)
+        most = max(stage.clips.accumulate for stage in config.stages)
         self.passes = [
             Examples(pool, config, first, draw_rank(rank, m, processes)) for m in range(most)
         ]
@@ -38,7 +38,7 @@ class Steps(Dataset):
 
     def __getitem__(self, item: int) -> list[ClipBatch]:
         stage, _ = self.config.stage_at(self.first + item)
-        return [examples[item] for examples in self.passes[: stage.accumulate]]
+        return [examples[item] for examples in self.passes[: stage.clips.accumulate]]
 
 
 def draw_rank(rank: int, number: int, processes: int) -> int:

@@ -32,12 +32,12 @@ def draw_still_clip(
         return None
     frame = int(rng.choice(frames))
     still, ids = _read(video, frame)
-    clip = _draw_times(still.name, sampler, stage.still, rng)
-    donors = _donors(pool, stage.still, rng)
-    backdrop = _another(pool, rng) if rng.random() < stage.still.folds else None
-    grounds = _grounds(pool, still.image, stage.still, rng)
-    pieces = draw_pieces(donors, grounds, backdrop, stage.size, rng)
-    made = animate(still, pieces, clip.frames, stage.size, stage.still, rng)
+    clip = _draw_times(still.name, sampler, stage.clips.still, rng)
+    donors = _donors(pool, stage.clips.still, rng)
+    backdrop = _another(pool, rng) if rng.random() < stage.clips.still.folds else None
+    grounds = _grounds(pool, still.image, stage.clips.still, rng)
+    pieces = draw_pieces(donors, grounds, backdrop, stage.clips.size, rng)
+    made = animate(still, pieces, clip.frames, stage.clips.size, stage.clips.still, rng)
     chosen = _choose(made, sampler, rng)
     if len(chosen) == 0:
         return None
@@ -46,7 +46,14 @@ def draw_still_clip(
     known = torch.ones(len(clip.frames), len(chosen), dtype=torch.bool)
     infos = [made.infos[k] for k in chosen]
     return finish_clip(
-        clip, made.images, made.masks[:, chosen], known, infos, stage.size, stage.augment, rng
+        clip,
+        made.images,
+        made.masks[:, chosen],
+        known,
+        infos,
+        stage.clips.size,
+        stage.clips.augment,
+        rng,
     )
 
 

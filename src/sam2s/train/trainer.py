@@ -29,9 +29,11 @@ from sam2s.train.losses import true_iou
 from sam2s.train.optim import freeze, learning_rate, set_lr
 from sam2s.train.overlay import save_overlay
 from sam2s.train.sharding import is_sharded, whole
+from sam2s.train.start import starting_model
 from sam2s.train.steps import Steps, draw_rank, stream
 from sam2s.train.unroll import Answer, Script, draw_script
 from sam2s.train.validate import validate
+from sam2s.weights.average import average_weights
 from sam2s.weights.save import save_model
 
 LOG = "log.jsonl"
@@ -92,7 +94,13 @@ class Trainer:
         """One optimiser step; its figures for the log, of which those of the loss are this
         process's share."""
         stage, within = self.config.stage_at(step)
-        lr = learning_rate(within, stage.steps, stage.lr, stage.lr_end, stage.warmup)
+        lr = learning_rate(
+            within,
+            stage.schedule.steps,
+            stage.schedule.lr,
+            stage.schedule.lr_end,
+            stage.schedule.warmup,
+        )
         set_lr(self.running.optimizer, lr)
         drawn = (step + 1) % self.config.run.overlay_every == 0 and self.accelerator.is_main_process
         figures = self.descend(step, passes, overlay=drawn)
@@ -115,7 +123,7 @@ class Trainer:
         holds all rows. DDP takes the mean over processes, hence the factor.
         """
         stage, _ = self.config.stage_at(step)
-        freeze(self.running.model, stage.frozen, resting=self.running.resting)
+        freeze(self.running.model, stage.teaching.frozen, resting=self.running.resting)
         self.running.optimizer.zero_grad(set_to_none=True)
         rows = self._rows(passes)
         figures: list[dict[str, float]] = []
@@ -159,7 +167,7 @@ class Trainer:
         """All processes and passes play the same script (as in SAM 2), so that none waits long for
         another."""
         return draw_script(
-            stage.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT)
+            stage.teaching.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT)
         )
 
     def _rows(self, passes: Sequence[ClipBatch]) -> int:
@@ -235,11 +243,14 @@ class Trainer:
         return (model if self.config.lora is None else merged(model)).eval()
 
     def finish(self) -> Path:
-        """Save the trained model beside its configuration."""
+        """Save the trained model, or its mean with the one it started from
+        (`TrainConfig.keep_start`), beside its configuration."""
         folder = self.out_dir / "model"
         if self.accelerator.is_main_process or is_sharded(self.running.model):
             model = self._averaged()
         if self.accelerator.is_main_process:
+            if self.config.keep_start:
+                average_weights(model, starting_model(self.config), self.config.keep_start)
             save_model(model, folder)
         self.accelerator.end_training()
         return folder

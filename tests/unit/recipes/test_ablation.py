@@ -13,7 +13,11 @@ from sam2s.train.config import TrainConfig
 
 def _without_ideas(config: TrainConfig) -> TrainConfig:
     (stage,) = config.stages
-    plain = replace(stage, diverse=0.0, loss=replace(stage.loss, tsl=0.0, soften=None))
+    plain = replace(
+        stage,
+        clips=replace(stage.clips, diverse=0.0),
+        teaching=replace(stage.teaching, loss=replace(stage.teaching.loss, tsl=0.0, soften=None)),
+    )
     return replace(config, name="", stages=(plain,))
 
 
@@ -38,7 +42,11 @@ def test_each_idea_is_where_its_name_says(
 ) -> None:
     variant = find_variant(name)
     stage = ablation(variant, seed=1).stages[0]
-    assert (stage.diverse, stage.loss.tsl, stage.loss.soften is not None) == (
+    assert (
+        stage.clips.diverse,
+        stage.teaching.loss.tsl,
+        stage.teaching.loss.soften is not None,
+    ) == (
         diverse,
         tsl,
         softened,
@@ -48,20 +56,22 @@ def test_each_idea_is_where_its_name_says(
 
 def test_what_is_on_stills_differs_from_all_in_stills_alone() -> None:
     every, *others = (ablation(v, seed=1).stages[0] for v in (find_variant("all"), *ON_STILLS))
-    assert [(s.stills, s.still.growths) for s in others] == [
+    assert [(s.clips.stills, s.clips.still.growths) for s in others] == [
         (0.4, (0, 0)),
         (0.4, (0, 2)),
         (0.4, (0, 2)),
     ]
-    assert others[2].still.zooming > 2 * others[1].still.zooming
-    assert all(replace(s, stills=0.0, still=every.still) == every for s in others)
+    assert others[2].clips.still.zooming > 2 * others[1].clips.still.zooming
+    for stage in others:
+        clips = replace(stage.clips, stills=0.0, still=every.clips.still)
+        assert replace(stage, clips=clips) == every
 
 
 def test_a_resting_encoder_is_the_only_difference() -> None:
     awake, resting = (
         ablation(VARIANTS[0], seed=1, rest_encoder=rest).stages[0] for rest in (False, True)
     )
-    assert resting == replace(awake, frozen=("image_encoder",))
+    assert resting == replace(awake, teaching=replace(awake.teaching, frozen=("image_encoder",)))
 
 
 def test_unknown_variant_is_refused() -> None:

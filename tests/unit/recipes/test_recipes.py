@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from accelerate.state import AcceleratorState
 
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.model.presets import SemanticConfig
-from sam2s.recipes import recipe
+from sam2s.recipes import RECIPES, recipe
 from sam2s.recipes.finetune import CLIP, LONG, STILLS, choose_held_out, finetune, survey
 from sam2s.recipes.run import Order, carry_out, score_text
 from sam2s.train.config import TrainConfig, from_json, to_json
+from sam2s.train.overrides import override
 from sam2s.train.semantic import with_semantics
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
@@ -52,7 +54,7 @@ def folder_of(
 
 
 def test_the_papers_recipe() -> None:
-    config = recipe("sam2s_base_plus")
+    (config,) = recipe("sam2s_base_plus")
     (stage,) = config.stages
     assert from_json(TrainConfig, to_json(config)) == config
     assert (config.model, config.pretrained, config.long_term) == (
@@ -60,7 +62,13 @@ def test_the_papers_recipe() -> None:
         True,
         True,
     )
-    assert (stage.size, stage.epochs, stage.lr, stage.diverse, stage.stills) == (
+    assert (
+        stage.clips.size,
+        stage.schedule.epochs,
+        stage.schedule.lr,
+        stage.clips.diverse,
+        stage.clips.stills,
+    ) == (
         512,
         30.0,
         1e-5,
@@ -68,17 +76,17 @@ def test_the_papers_recipe() -> None:
         0.2,
     )
     assert (
-        stage.sampler.frames,
-        stage.diverse_sampler.long_term,
-        stage.diverse_sampler.recent,
+        stage.clips.sampler.frames,
+        stage.clips.diverse_sampler.long_term,
+        stage.clips.diverse_sampler.recent,
     ) == (8, 2, 5)
-    assert (stage.loss.focal, stage.loss.tsl) == (20.0, 0.1)
-    assert stage.loss.soften is not None
-    assert (stage.loss.soften.size, stage.loss.soften.sigma) == (5, 1.0)
+    assert (stage.teaching.loss.focal, stage.teaching.loss.tsl) == (20.0, 0.1)
+    assert stage.teaching.loss.soften is not None
+    assert (stage.teaching.loss.soften.size, stage.teaching.loss.soften.sigma) == (5, 1.0)
     assert config.semantic is not None
     assert config.semantic.bank == "text"
     assert [(folder.root, folder.split) for folder in config.folders] == [("data/sa-sv", "train")]
-    elsewhere = recipe("sam2s_base_plus", ("a", "b"), "mine.safetensors")
+    (elsewhere,) = recipe("sam2s_base_plus", ("a", "b"), "mine.safetensors")
     assert ([folder.root for folder in elsewhere.folders], elsewhere.model) == (
         ["a", "b"],
         "mine.safetensors",
@@ -95,8 +103,9 @@ def test_recipes_that_name_their_data_take_none() -> None:
 
 
 def test_recipes_that_go_on_take_other_weights() -> None:
-    assert recipe("nano_longer").model == "nano"
-    assert recipe("nano_longer", model="runs/further/model").model == "runs/further/model"
+    assert recipe("nano:longer")[0].model == "nano"
+    (part,) = recipe("nano:longer", model="runs/further/model")
+    assert part.model == "runs/further/model"
 
 
 def test_many_long_videos(tmp_path: Path, start: Path) -> None:
@@ -105,15 +114,26 @@ def test_many_long_videos(tmp_path: Path, start: Path) -> None:
     (stage,) = config.stages
     assert from_json(TrainConfig, to_json(config)) == config
     assert (config.pretrained, config.long_term, config.semantic) == (True, True, None)
-    assert (stage.sampler.frames, stage.diverse, stage.stills, stage.size) == (CLIP, 0.5, 0.0, 64)
+    assert (
+        stage.clips.sampler.frames,
+        stage.clips.diverse,
+        stage.clips.stills,
+        stage.clips.size,
+    ) == (CLIP, 0.5, 0.0, 64)
     assert len(config.folders[0].held_out) == 1
-    assert stage.epochs == 40.0  # ten clips an epoch: more epochs would learn them by heart
+    # Ten clips an epoch: more epochs would learn them by heart.
+    assert stage.schedule.epochs == 40.0
 
 
 def test_few_short_videos(tmp_path: Path, start: Path) -> None:
     config = finetune([str(folder_of(tmp_path, {"a": 5, "b": 5, "c": 7}))], str(start))
     (stage,) = config.stages
-    assert (stage.sampler.frames, stage.diverse, stage.stills, config.long_term) == (
+    assert (
+        stage.clips.sampler.frames,
+        stage.clips.diverse,
+        stage.clips.stills,
+        config.long_term,
+    ) == (
         5,
         0.0,
         0.0,
@@ -126,10 +146,10 @@ def test_stills_and_sparse_videos(tmp_path: Path, start: Path) -> None:
     only = finetune(
         [str(folder_of(tmp_path / "stills", dict.fromkeys("abcde", 1)))], str(start)
     ).stages[0]
-    assert (only.sampler.frames, only.stills) == (CLIP, 1.0)
+    assert (only.clips.sampler.frames, only.clips.stills) == (CLIP, 1.0)
     sparse = folder_of(tmp_path / "sparse", {"a": 20}, every=10)
     both = finetune([str(tmp_path / "stills"), str(sparse)], str(start))
-    assert (both.stages[0].sampler.frames, both.stages[0].stills) == (2, STILLS)
+    assert (both.stages[0].clips.sampler.frames, both.stages[0].clips.stills) == (2, STILLS)
     assert [folder.root for folder in both.folders] == [str(tmp_path / "stills"), str(sparse)]
 
 
@@ -174,9 +194,9 @@ def test_from_an_order_to_a_better_judged_model(
 ) -> None:
     root = folder_of(tmp_path / "data", {f"v{k}": 4 for k in range(4)})
     quick = (
-        "stages.0.epochs=none",
-        "stages.0.steps=1",
-        "stages.0.accumulate=1",
+        "stages.0.schedule.epochs=none",
+        "stages.0.schedule.steps=1",
+        "stages.0.clips.accumulate=1",
         "run.precision=fp32",
     )
     order = Order("finetune", tmp_path / "run", data=(str(root),), model=str(start), settings=quick)
@@ -201,7 +221,42 @@ def test_from_an_order_to_a_better_judged_model(
 
 def test_a_mistaken_setting_stops_before_anything_is_made(tmp_path: Path, start: Path) -> None:
     root = folder_of(tmp_path / "data", {"a": 3})
-    order = Order("finetune", tmp_path / "run", (str(root),), str(start), ("stages.0.size=100",))
-    with pytest.raises(InputError, match=r"stages\.0\.size: got 100"):
+    order = Order(
+        "finetune", tmp_path / "run", (str(root),), str(start), ("stages.0.clips.size=100",)
+    )
+    with pytest.raises(InputError, match=r"stages\.0\.clips\.size: got 100"):
         carry_out(order)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
+    tmp_path: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder_of(tmp_path / "data", {"a": 3, "b": 3})
+    quick = ("stages.0.schedule.epochs=none", "stages.0.schedule.steps=1", "run.precision=fp32")
+    first = override(finetune([str(root)], str(start)), quick)
+    second = replace(first, name="second", keep_start=0.5, seed=1)
+    monkeypatch.setitem(RECIPES, "course", lambda: (first, second))
+    order = Order("course", tmp_path / "run", settings=("second.seed=4", "*.run.log_every=1"))
+    told: list[str] = []
+    folder = carry_out(order, told.append)
+    assert folder == tmp_path / "run" / "2_second" / "model"
+    configs = [
+        from_json(TrainConfig, (tmp_path / "run" / name / "config.json").read_text())
+        for name in ("1_finetune", "2_second")
+    ]
+    assert [config.model for config in configs] == [
+        str(start),
+        str(tmp_path / "run" / "1_finetune" / "model"),
+    ]
+    assert [config.seed for config in configs] == [0, 4]
+    models = [load_model(tmp_path / "run" / f"{n}" / "model", device="cpu").state_dict() for n in
+              ("1_finetune", "2_second")]  # fmt: skip
+    assert any(not torch.equal(models[0][name], models[1][name]) for name in models[0])
+    with pytest.raises(InputError, match="holds a run; resume it"):
+        carry_out(order)
+    told.clear()
+    assert carry_out(replace(order, resume=True), told.append) == folder
+    assert told == []  # nothing was left to do
+    with pytest.raises(InputError, match="begin with \\*, finetune, second"):
+        carry_out(replace(order, settings=("seed=4",)))

@@ -14,7 +14,7 @@ from sam2s.clips.clips import NOT_ANNOTATED, ConsecutiveSampler, VideoIndex
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.checks import check_config, check_data
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.epochs import annotated_frames, clips_per_epoch, with_steps
 from sam2s.train.estimate import Estimate, duration, estimate
 from sam2s.train.examples import open_pool
@@ -25,12 +25,17 @@ from sam2s.weights.save import save_model
 from small import small_model
 
 STAGE = Stage(
-    "clips", 2, 64, 1, 1e-3, 1e-3, sampler=ConsecutiveSampler(frames=3), loss=LossConfig(stride=4)
+    name="clips",
+    schedule=Schedule(steps=2, lr=1e-3, lr_end=1e-3),
+    clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=3)),
+    teaching=Teaching(loss=LossConfig(stride=4)),
 )
 
 
 def config_for(root: Path, model: Path | str = "nano", stage: Stage = STAGE) -> TrainConfig:
-    stage = replace(stage, user=UserConfig(prompted=1, corrected=1, clicks=1))
+    stage = replace(
+        stage, teaching=replace(stage.teaching, user=UserConfig(prompted=1, corrected=1, clicks=1))
+    )
     run = RunConfig(precision="fp32", log_every=1, checkpoint_minutes=0.0)
     return TrainConfig(
         "checked", str(model), (stage,), pretrained=True, folders=(FolderSet(str(root)),), run=run
@@ -41,26 +46,33 @@ def config_for(root: Path, model: Path | str = "nano", stage: Stage = STAGE) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("part", "change", "message"),
     [
-        ({"size": 100}, "stages.0.size: got 100, expected a multiple of 32"),
-        ({"size": 0}, "stages.0.size"),
-        ({"steps": 0}, "stages.0.steps: got 0, expected 1 or more"),
-        ({"clips": 0}, "stages.0.clips: got 0"),
-        ({"accumulate": 0}, "stages.0.accumulate: got 0"),
-        ({"epochs": 0.0}, "stages.0.epochs: got 0.0, expected more than 0"),
+        ("clips", {"size": 100}, "stages.0.clips.size: got 100, expected a multiple of 32"),
+        ("clips", {"size": 0}, "stages.0.clips.size"),
+        ("schedule", {"steps": 0}, "stages.0.schedule.steps: got 0, expected 1 or more"),
+        ("clips", {"batch": 0}, "stages.0.clips.batch: got 0"),
+        ("clips", {"accumulate": 0}, "stages.0.clips.accumulate: got 0"),
+        ("schedule", {"epochs": 0.0}, "stages.0.schedule.epochs: got 0.0, expected more than 0"),
     ],
 )
-def test_numbers_that_cannot_be_trained_by(change: dict, message: str) -> None:
+def test_numbers_that_cannot_be_trained_by(part: str, change: dict, message: str) -> None:
+    stage = replace(STAGE, **{part: replace(getattr(STAGE, part), **change)})
     with pytest.raises(InputError, match=message):
-        check_config(config_for(Path("x"), stage=replace(STAGE, **change)))
+        check_config(config_for(Path("x"), stage=stage))
 
 
 def test_the_rest_of_the_configuration() -> None:
     config = config_for(Path("x"))
     check_config(config)
-    check_config(replace(config, stages=(replace(STAGE, steps=0, epochs=1.0),)))
-    check_config(replace(config, stages=(STAGE, replace(STAGE, steps=0))))  # a stage may be skipped
+    check_config(
+        replace(
+            config, stages=(replace(STAGE, schedule=replace(STAGE.schedule, steps=0, epochs=1.0)),)
+        )
+    )
+    check_config(
+        replace(config, stages=(STAGE, replace(STAGE, schedule=replace(STAGE.schedule, steps=0))))
+    )  # a stage may be skipped
     with pytest.raises(InputError, match="at least one"):
         check_config(replace(config, stages=()))
     with pytest.raises(InputError, match="got 'half', expected bf16 or fp32"):
@@ -81,20 +93,22 @@ def test_an_epoch_sees_every_labelled_frame_once() -> None:
     assert clips_per_epoch([8, 9, 1, 0], 8) == 1 + 2 + 1 + 1
     assert annotated_frames(index_of("x??-?", "??x-?")) == 3
     stage = replace(
-        STAGE, steps=0, epochs=3.0, clips=2, accumulate=2, sampler=ConsecutiveSampler(frames=2)
+        STAGE,
+        schedule=replace(STAGE.schedule, steps=0, epochs=3.0),
+        clips=replace(STAGE.clips, batch=2, accumulate=2, sampler=ConsecutiveSampler(frames=2)),
     )
     config = replace(config_for(Path("x")), stages=(stage, STAGE))
     filled = with_steps(config, [index_of("xxxxxxx"), index_of("x?-?x")], processes=2)
     # 4 + 2 clips an epoch, 18 in three, eight a step.
-    assert [s.steps for s in filled.stages] == [3, STAGE.steps]
-    assert filled.stages[0].epochs == 3.0
+    assert [s.schedule.steps for s in filled.stages] == [3, STAGE.schedule.steps]
+    assert filled.stages[0].schedule.epochs == 3.0
     assert with_steps(filled, [index_of("xxxxxxx"), index_of("x?-?x")], processes=2) == filled
 
 
 def test_the_saved_configuration_has_epochs_and_steps_and_resumes(
     squares: Path, tmp_path: Path
 ) -> None:
-    stage = replace(STAGE, steps=0, epochs=0.2)
+    stage = replace(STAGE, schedule=replace(STAGE.schedule, steps=0, epochs=0.2))
     config = config_for(squares, save_model(small_model(), tmp_path / "start"), stage)
     run_training(config, tmp_path / "run")
     saved = (tmp_path / "run" / "config.json").read_text()
@@ -146,11 +160,15 @@ def test_what_is_told_of_the_data(tmp_path: Path) -> None:
 
 
 def test_sparse_labels_and_stills_are_told_of(tmp_path: Path) -> None:
-    told = findings(folder_of(tmp_path / "sparse", "x????x????"), replace(STAGE, stills=0.2))
+    told = findings(
+        folder_of(tmp_path / "sparse", "x????x????"),
+        replace(STAGE, clips=replace(STAGE.clips, stills=0.2)),
+    )
     assert "20 % of the frames are annotated" in told[1]
     assert told[-1].endswith("from 1 of 1 video, 20% of the clips made of stills")
     still = findings(
-        folder_of(tmp_path / "still", "x"), replace(STAGE, sampler=ConsecutiveSampler(frames=1))
+        folder_of(tmp_path / "still", "x"),
+        replace(STAGE, clips=replace(STAGE.clips, sampler=ConsecutiveSampler(frames=1))),
     )
     assert "1 video, 1 of them still images, 1 frame of" in still[0]
 
@@ -165,7 +183,10 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
     ):
         findings(
             folder_of(tmp_path / "tiny", "xxxx"),
-            replace(STAGE, sampler=ConsecutiveSampler(frames=3, min_area=0.5)),
+            replace(
+                STAGE,
+                clips=replace(STAGE.clips, sampler=ConsecutiveSampler(frames=3, min_area=0.5)),
+            ),
         )
 
 
@@ -183,7 +204,12 @@ def test_a_damaged_picture_is_found_before_the_first_step(tmp_path: Path) -> Non
 def test_the_estimate_is_measured_and_leaves_no_trace(squares: Path, tmp_path: Path) -> None:
     config = config_for(squares, save_model(small_model(), tmp_path / "start"))
     config = replace(
-        config, stages=(replace(STAGE, steps=30), replace(STAGE, steps=0), replace(STAGE, steps=1))
+        config,
+        stages=(
+            replace(STAGE, schedule=replace(STAGE.schedule, steps=30)),
+            replace(STAGE, schedule=replace(STAGE.schedule, steps=0)),
+            replace(STAGE, schedule=replace(STAGE.schedule, steps=1)),
+        ),
     )
     trainer = prepare(config, tmp_path, tmp_path)
     before = {name: t.clone() for name, t in trainer.running.model.state_dict().items()}

@@ -16,7 +16,7 @@ from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.dense import build_dense_head
 from sam2s.train.learner import ClipLearner
 from sam2s.train.loop import run_training
@@ -54,15 +54,27 @@ def _gradients(batch: ClipBatch, stage: Stage) -> tuple[float, float]:
 
 
 def test_attenuation_scales_what_the_encoder_hears_and_nothing_else(batch: ClipBatch) -> None:
-    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4))
+    stage = Stage(
+        name="s",
+        schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),
+        clips=Clips(size=64, batch=1),
+        teaching=Teaching(loss=LossConfig(stride=4)),
+    )
     loud, rest = _gradients(batch, stage)
-    quiet, same = _gradients(batch, replace(stage, encoder_gradient=0.25))
+    quiet, same = _gradients(
+        batch, replace(stage, teaching=replace(stage.teaching, encoder_gradient=0.25))
+    )
     assert quiet == pytest.approx(0.25 * loud, rel=1e-4)
     assert same == pytest.approx(rest, rel=1e-5)
 
 
 def test_an_encoder_only_stage_teaches_the_encoder_alone(batch: ClipBatch) -> None:
-    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4, dense=1.0), encoder_only=True)
+    stage = Stage(
+        name="s",
+        schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),
+        clips=Clips(size=64, batch=1),
+        teaching=Teaching(loss=LossConfig(stride=4, dense=1.0), encoder_only=True),
+    )
     encoder, rest = _gradients(batch, stage)
     assert encoder > 0
     assert rest == 0
@@ -72,12 +84,17 @@ def test_dense_loss_joins_the_total(batch: ClipBatch) -> None:
     torch.manual_seed(0)
     model = build_model(preset("nano", image_size=64))
     learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")), build_dense_head(model))
-    stage = Stage("s", 1, 64, 1, 1e-3, 0.0, loss=LossConfig(stride=4))
+    stage = Stage(
+        name="s",
+        schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),
+        clips=Clips(size=64, batch=1),
+        teaching=Teaching(loss=LossConfig(stride=4)),
+    )
     with torch.no_grad():
         plain = learner(batch, stage, SCRIPT, np.random.default_rng(0))[0]
         dense = learner(
             batch,
-            replace(stage, loss=LossConfig(stride=4, dense=0.5)),
+            replace(stage, teaching=replace(stage.teaching, loss=LossConfig(stride=4, dense=0.5))),
             SCRIPT,
             np.random.default_rng(0),
         )[0]
@@ -92,19 +109,16 @@ def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(
 ) -> None:
     loss = LossConfig(stride=4, dense=1.0)
     encoder = Stage(
-        "e", 2, 64, 1, 1e-3, 5e-4, 0, ConsecutiveSampler(frames=2), loss=loss, encoder_only=True
+        name="e",
+        schedule=Schedule(steps=2, lr=1e-3, lr_end=5e-4, warmup=0),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=2)),
+        teaching=Teaching(loss=loss, encoder_only=True),
     )
     clips = Stage(
-        "c",
-        2,
-        64,
-        1,
-        5e-4,
-        0.0,
-        0,
-        ConsecutiveSampler(frames=2),
-        user=UserConfig(clicks=1),
-        loss=loss,
+        name="c",
+        schedule=Schedule(steps=2, lr=5e-4, lr_end=0.0, warmup=0),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=2)),
+        teaching=Teaching(user=UserConfig(clicks=1), loss=loss),
     )
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1, checkpoint_minutes=0.0)
     config = TrainConfig(

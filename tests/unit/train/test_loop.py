@@ -21,10 +21,13 @@ from sam2s.model.sam2s import build_model
 from sam2s.train import trainer
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import (
+    Clips,
     FolderSet,
     RunConfig,
+    Schedule,
     Stage,
     SyntheticSet,
+    Teaching,
     TrainConfig,
     ValidationConfig,
     from_json,
@@ -49,19 +52,16 @@ def config_for(
     root: Path, *, steps: tuple[int, int] = (2, 2), precision: str = "fp32"
 ) -> TrainConfig:
     pictures = Stage(
-        "pictures",
-        steps[0],
-        64,
-        2,
-        1e-3,
-        5e-4,
-        1,
-        ConsecutiveSampler(frames=1),
-        user=USER,
-        loss=LOSS,
+        name="pictures",
+        schedule=Schedule(steps=steps[0], lr=1e-3, lr_end=5e-4, warmup=1),
+        clips=Clips(size=64, batch=2, sampler=ConsecutiveSampler(frames=1)),
+        teaching=Teaching(user=USER, loss=LOSS),
     )
     clips = Stage(
-        "clips", steps[1], 64, 1, 5e-4, 0.0, 0, ConsecutiveSampler(frames=3), user=USER, loss=LOSS
+        name="clips",
+        schedule=Schedule(steps=steps[1], lr=5e-4, lr_end=0.0, warmup=0),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=3)),
+        teaching=Teaching(user=USER, loss=LOSS),
     )
     run = RunConfig(precision=precision, log_every=1, overlay_every=3, checkpoint_minutes=0.0)
     return TrainConfig(
@@ -115,7 +115,10 @@ def test_training_goes_on_from_given_weights(
     finished: tuple[TrainConfig, Path], tmp_path: Path
 ) -> None:
     config, out = finished
-    stage = replace(config.stages[0], steps=1, lr=0.0, lr_end=0.0, warmup=0)
+    stage = replace(
+        config.stages[0],
+        schedule=replace(config.stages[0].schedule, steps=1, lr=0.0, lr_end=0.0, warmup=0),
+    )
     further = replace(config, model=str(out / "model"), pretrained=True, stages=(stage,))
     before = dict(load_model(out / "model").named_parameters())
     after = dict(load_model(run_training(further, tmp_path)).named_parameters())
@@ -171,7 +174,15 @@ def test_nan_stops_the_run_and_names_the_clip(
 
 def test_a_frozen_encoder_stays_as_it_was(squares: Path, tmp_path: Path) -> None:
     config = config_for(squares, steps=(2, 0))
-    config = replace(config, stages=(replace(config.stages[0], frozen=("image_encoder",)),))
+    config = replace(
+        config,
+        stages=(
+            replace(
+                config.stages[0],
+                teaching=replace(config.stages[0].teaching, frozen=("image_encoder",)),
+            ),
+        ),
+    )
     run_training(config, tmp_path)
     trained = torch.load(tmp_path / CHECKPOINT, weights_only=True)["model"]
     fresh = starting_model(config)
@@ -195,7 +206,10 @@ def test_batches_depend_on_seed_step_and_process_alone(squares: Path) -> None:
 
 def test_a_stage_longer_than_all_videos_is_refused(squares: Path) -> None:
     config = config_for(squares)
-    long = replace(config.stages[0], sampler=ConsecutiveSampler(frames=11))
+    long = replace(
+        config.stages[0],
+        clips=replace(config.stages[0].clips, sampler=ConsecutiveSampler(frames=11)),
+    )
     with pytest.raises(InputError, match="none of 100 videos drawn has 11 frames"):
         Examples(
             open_pool([FolderSet(str(squares))], progress=False), replace(config, stages=(long,))

@@ -15,7 +15,7 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.loop import run_training
 from sam2s.train.lora import LoraConfig, add_adapters, merged
 from sam2s.train.losses import LossConfig
@@ -38,15 +38,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config_for(root: Path, start: Path, lora: LoraConfig = LORA) -> TrainConfig:
     user = UserConfig(prompted=1, corrected=1, clicks=1)
     stage = Stage(
-        "clips",
-        3,
-        64,
-        1,
-        1e-2,
-        1e-2,
-        sampler=ConsecutiveSampler(frames=2),
-        user=user,
-        loss=LossConfig(stride=4),
+        name="clips",
+        schedule=Schedule(steps=3, lr=1e-2, lr_end=1e-2),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=2)),
+        teaching=Teaching(user=user, loss=LossConfig(stride=4)),
     )
     run = RunConfig(precision="fp32", checkpoint_minutes=0.0)
     return TrainConfig(

@@ -10,60 +10,68 @@ from hypothesis import strategies as st
 
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
-from sam2s.recipes.nano import nano
+from sam2s.recipes.nano import scratch
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, TrainConfig, from_json, to_json
 from sam2s.train.overrides import override
 
 
 def test_fields_positions_and_all_positions() -> None:
-    config = nano()
+    config = scratch()
     changed = override(
         config,
-        ["stages.0.steps=10", "stages.*.lr=2e-5", "optim.clip=0.5", "seed=11", "stages.-1.size=64"],
+        [
+            "stages.0.schedule.steps=10",
+            "stages.*.schedule.lr=2e-5",
+            "optim.clip=0.5",
+            "seed=11",
+            "stages.-1.clips.size=64",
+        ],
     )
-    assert changed.stages[0].steps == 10
-    assert {stage.lr for stage in changed.stages} == {2e-5}
-    assert changed.stages[-1].size == 64
+    assert changed.stages[0].schedule.steps == 10
+    assert {stage.schedule.lr for stage in changed.stages} == {2e-5}
+    assert changed.stages[-1].clips.size == 64
     assert (changed.optim.clip, changed.seed) == (0.5, 11)
-    assert changed.stages[1] == replace(config.stages[1], lr=2e-5)
+    assert changed.stages[1] == replace(
+        config.stages[1], schedule=replace(config.stages[1].schedule, lr=2e-5)
+    )
     assert from_json(TrainConfig, to_json(changed)) == changed
 
 
 def test_every_kind_of_value() -> None:
     changed = override(
-        nano(),
+        scratch(),
         [
             "pretrained=yes",
             "run.tensorboard=false",
             "model=runs/a=b",
             "optim.betas=0.8, 0.9",
             "validation=none",
-            "stages.0.frozen=image_encoder,prompt_encoder",
-            "stages.1.frozen=",
-            "stages.0.epochs=2.5",
+            "stages.0.teaching.frozen=image_encoder,prompt_encoder",
+            "stages.1.teaching.frozen=",
+            "stages.0.schedule.epochs=2.5",
             'folders=[{"root": "mine", "weight": 2}]',
-            "stages.0.augment.scale=[0.5, 2]",
+            "stages.0.clips.augment.scale=[0.5, 2]",
         ],
     )
     assert (changed.pretrained, changed.run.tensorboard, changed.model) == (True, False, "runs/a=b")
     assert changed.optim.betas == (0.8, 0.9)
     assert changed.validation is None
-    assert changed.stages[0].frozen == ("image_encoder", "prompt_encoder")
-    assert changed.stages[1].frozen == ()
-    assert changed.stages[0].epochs == 2.5
+    assert changed.stages[0].teaching.frozen == ("image_encoder", "prompt_encoder")
+    assert changed.stages[1].teaching.frozen == ()
+    assert changed.stages[0].schedule.epochs == 2.5
     assert changed.folders == (FolderSet("mine", 2.0),)
-    assert changed.stages[0].augment.scale == (0.5, 2.0)
+    assert changed.stages[0].clips.augment.scale == (0.5, 2.0)
 
 
 def test_what_is_none_is_made_on_the_way() -> None:
-    changed = override(nano(), ["stages.0.loss.soften.sigma=0.5"])
-    assert changed.stages[0].loss.soften == replace(SoftLabel(), sigma=0.5)
+    changed = override(scratch(), ["stages.0.teaching.loss.soften.sigma=0.5"])
+    assert changed.stages[0].teaching.loss.soften == replace(SoftLabel(), sigma=0.5)
     with pytest.raises(
         InputError, match=r"SemanticConfig is none; give it whole, as JSON with classes"
     ):
-        override(nano(), ["semantic.width=8"])
-    whole = override(nano(), ['semantic={"classes": ["hook"], "bank": "orthogonal"}'])
+        override(scratch(), ["semantic.width=8"])
+    whole = override(scratch(), ['semantic={"classes": ["hook"], "bank": "orthogonal"}'])
     assert whole.semantic == SemanticConfig(("hook",), bank="orthogonal")
 
 
@@ -73,17 +81,17 @@ def test_what_is_none_is_made_on_the_way() -> None:
         ("seed", "expected PATH=VALUE"),
         ("=3", "expected PATH=VALUE"),
         ("sead=3", r"--set sead=3: TrainConfig has no field 'sead'; it has name, model, stages"),
-        ("stages.0.stepz=3", r"Stage has no field 'stepz'; it has name, steps, size"),
-        ("stages.0.steps=3.5", r"expected a whole number, got '3.5'"),
-        ("stages.9.steps=3", r"position '9': expected 0 to 5, or \* for all"),
-        ("stages.-9.steps=3", r"position '-9': expected 0 to 5"),
-        ("stages.first.steps=3", r"position 'first': expected 0 to 5"),
+        ("stages.0.stepz=3", r"Stage has no field 'stepz'; it has name, schedule, clips"),
+        ("stages.0.schedule.steps=3.5", r"expected a whole number, got '3.5'"),
+        ("stages.9.schedule.steps=3", r"position '9': expected 0 to 5, or \* for all"),
+        ("stages.-9.schedule.steps=3", r"position '-9': expected 0 to 5"),
+        ("stages.first.schedule.steps=3", r"position 'first': expected 0 to 5"),
         ("folders.0.weight=3", "this is empty"),
         ("optim.clip=high", "expected a number, got 'high'"),
         ("pretrained=perhaps", "expected true or false"),
         ("optim.betas=0.9", "got 1 values, expected 2 values with commas"),
         ("seed.more=3", "'more' leads nowhere: this is a whole number"),
-        ("stages.0.epochs=many", "expected a number or none"),
+        ("stages.0.schedule.epochs=many", "expected a number or none"),
         ("folders=[", "as JSON"),
         ("validation={}", "ValidationConfig is incomplete"),
         ("optim=fast", "expected OptimConfig as JSON"),
@@ -92,7 +100,7 @@ def test_what_is_none_is_made_on_the_way() -> None:
 )
 def test_mistakes_are_named_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        override(nano(), [text])
+        override(scratch(), [text])
     assert "\n" not in str(caught.value)
 
 
@@ -102,7 +110,7 @@ def test_mistakes_are_named_in_one_line(text: str, message: str) -> None:
     position=st.integers(-6, 5),
 )
 def test_any_number_arrives(value: float, position: int) -> None:
-    changed = override(nano(), [f"stages.{position}.lr={value!r}"])
-    assert changed.stages[position].lr == float(value)
+    changed = override(scratch(), [f"stages.{position}.schedule.lr={value!r}"])
+    assert changed.stages[position].schedule.lr == float(value)
     others = [k for k in range(6) if k != position % 6]
-    assert all(changed.stages[k] == nano().stages[k] for k in others)
+    assert all(changed.stages[k] == scratch().stages[k] for k in others)

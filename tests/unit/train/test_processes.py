@@ -17,7 +17,17 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.model.presets import SemanticConfig
 from sam2s.train import trainer
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig, from_json, to_json
+from sam2s.train.config import (
+    Clips,
+    FolderSet,
+    RunConfig,
+    Schedule,
+    Stage,
+    Teaching,
+    TrainConfig,
+    from_json,
+    to_json,
+)
 from sam2s.train.examples import open_pool
 from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
@@ -88,9 +98,17 @@ def config_for(root: Path, start: Path) -> TrainConfig:
     user = UserConfig(mask=0.5, prompted=1, corrected=1, clicks=1)
     loss = LossConfig(stride=4, tsl=0.5)
     clips = Stage(
-        "clips", 3, 64, 1, 1e-3, 1e-3, 0, ConsecutiveSampler(frames=2), user=user, loss=loss
+        name="clips",
+        schedule=Schedule(steps=3, lr=1e-3, lr_end=1e-3, warmup=0),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=2)),
+        teaching=Teaching(user=user, loss=loss),
     )
-    pictures = replace(clips, name="pictures", steps=1, sampler=ConsecutiveSampler(frames=1))
+    pictures = replace(
+        clips,
+        name="pictures",
+        schedule=replace(clips.schedule, steps=1),
+        clips=replace(clips.clips, sampler=ConsecutiveSampler(frames=1)),
+    )
     return TrainConfig(
         "pair", str(start), (clips, pictures), pretrained=True, folders=(FolderSet(str(root)),),
         semantic=SemanticConfig(("grasper", "snare"), bank="orthogonal", width=8),
@@ -143,7 +161,12 @@ def test_two_processes_are_one_with_the_same_global_batch(
     ]
     assert any(a != b for a, b in rows), "the processes should hold different numbers of rows"
     pair = launch(config, tmp_path)
-    alone = replace(config, stages=tuple(replace(stage, accumulate=2) for stage in config.stages))
+    alone = replace(
+        config,
+        stages=tuple(
+            replace(stage, clips=replace(stage.clips, accumulate=2)) for stage in config.stages
+        ),
+    )
     run_training(alone, tmp_path / "alone")
     logs = records(pair), records(tmp_path / "alone")
     assert [record["rows"] for record in logs[0]] == [sum(pair) for pair in rows]
@@ -198,7 +221,12 @@ def test_weights_spread_over_processes_train_resume_and_are_saved_whole(
     config = replace(config_for(squares, start), optim=OptimConfig(clip=1.0, ema=0.5))
     config = replace(config, run=replace(config.run, checkpoint_minutes=0.0))
     launch(config, tmp_path, SETTINGS + SHARDED + STOPPED)
-    alone = replace(config, stages=tuple(replace(stage, accumulate=2) for stage in config.stages))
+    alone = replace(
+        config,
+        stages=tuple(
+            replace(stage, clips=replace(stage.clips, accumulate=2)) for stage in config.stages
+        ),
+    )
     run_training(alone, tmp_path / "alone")
     norms = [
         [record["norm"] for record in records(out)]

@@ -20,7 +20,17 @@ from sam2s.model.presets import SemanticConfig
 from sam2s.model.sam2s import SAM2S
 from sam2s.train import trainer
 from sam2s.train.ambiguity import SoftLabel
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig, from_json, to_json
+from sam2s.train.config import (
+    Clips,
+    FolderSet,
+    RunConfig,
+    Schedule,
+    Stage,
+    Teaching,
+    TrainConfig,
+    from_json,
+    to_json,
+)
 from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
@@ -245,15 +255,10 @@ def run_config(
     loss = LossConfig(stride=4, soften=SoftLabel(), tsl=0.5)
     user = UserConfig(mask=0.3, prompted=1, corrected=1, clicks=1)
     stage = Stage(
-        "clips",
-        steps,
-        64,
-        2,
-        3e-3,
-        3e-3,
-        sampler=ConsecutiveSampler(frames=3),
-        user=user,
-        loss=loss,
+        name="clips",
+        schedule=Schedule(steps=steps, lr=3e-3, lr_end=3e-3),
+        clips=Clips(size=64, batch=2, sampler=ConsecutiveSampler(frames=3)),
+        teaching=Teaching(user=user, loss=loss),
     )
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1000, checkpoint_minutes=60.0)
     return TrainConfig(

@@ -15,7 +15,7 @@ from sam2s.clips.clips import Clip, ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.memory.policy import make_policy
-from sam2s.train.config import FolderSet, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import Examples
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig, Losses
@@ -26,7 +26,10 @@ from small import small_model
 
 SIDE = 64
 STAGE = Stage(
-    "s", 20, SIDE, 1, 1e-3, 0.0, sampler=ConsecutiveSampler(frames=4), loss=LossConfig(stride=4)
+    name="s",
+    schedule=Schedule(steps=20, lr=1e-3, lr_end=0.0),
+    clips=Clips(size=SIDE, batch=1, sampler=ConsecutiveSampler(frames=4)),
+    teaching=Teaching(loss=LossConfig(stride=4)),
 )
 
 
@@ -105,7 +108,7 @@ def judge(batch: ClipBatch, script: Script, seed: int = 0) -> tuple[Losses, Clip
     learner = ClipLearner(
         small_model(), make_policy(MemoryConfig(rule="recent", future_pointers=True))
     ).train()
-    stage = replace(STAGE, user=UserConfig(clicks=1))
+    stage = replace(STAGE, teaching=replace(STAGE.teaching, user=UserConfig(clicks=1)))
     losses, answers = learner(batch, stage, script, np.random.default_rng(seed))
     return losses, learner, answers
 

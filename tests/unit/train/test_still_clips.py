@@ -15,7 +15,7 @@ from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.train.config import FolderSet, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import Examples
 from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
@@ -25,17 +25,16 @@ from sam2s.train.unroll import UserConfig
 SIDE = 64
 OBJECTS = {1: ObjectInfo("grasper", "instrument"), 2: ObjectInfo("polyp", "tissue")}
 STAGE = Stage(
-    "s",
-    40,
-    SIDE,
-    2,
-    1e-3,
-    0.0,
-    sampler=ConsecutiveSampler(frames=4, max_stride=3, max_objects=2),
-    diverse_sampler=DiverseSampler(recent=3),
-    user=UserConfig(clicks=1),
-    loss=LossConfig(stride=4),
-    stills=1.0,
+    name="s",
+    schedule=Schedule(steps=40, lr=1e-3, lr_end=0.0),
+    clips=Clips(
+        size=SIDE,
+        batch=2,
+        sampler=ConsecutiveSampler(frames=4, max_stride=3, max_objects=2),
+        diverse_sampler=DiverseSampler(recent=3),
+        stills=1.0,
+    ),
+    teaching=Teaching(user=UserConfig(clicks=1), loss=LossConfig(stride=4)),
 )
 
 
@@ -97,7 +96,11 @@ def test_batches_repeat_and_differ_by_step_and_process(pool: Pool) -> None:
 
 def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool: Pool) -> None:
     sampler = ConsecutiveSampler(frames=2)
-    stage = replace(STAGE, steps=150, stills=0.2, size=32, clips=1, sampler=sampler)
+    stage = replace(
+        STAGE,
+        schedule=replace(STAGE.schedule, steps=150),
+        clips=replace(STAGE.clips, stills=0.2, size=32, batch=1, sampler=sampler),
+    )
     kinds = [
         [is_still(examples(pool, stage, rank=rank)[k].clips[0].video) for k in range(150)]
         for rank in (0, 1)
@@ -108,7 +111,11 @@ def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool:
 
 def test_mixed_passes_draw_for_themselves(pool: Pool) -> None:
     sampler = ConsecutiveSampler(frames=2)
-    stage = replace(STAGE, steps=60, stills=0.5, size=32, clips=1, sampler=sampler, mixed=True)
+    stage = replace(
+        STAGE,
+        schedule=replace(STAGE.schedule, steps=60),
+        clips=replace(STAGE.clips, stills=0.5, size=32, batch=1, sampler=sampler, mixed=True),
+    )
     kinds = [
         [is_still(examples(pool, stage, rank=rank)[k].clips[0].video) for k in range(60)]
         for rank in (0, 1)
@@ -120,7 +127,8 @@ def test_mixed_passes_draw_for_themselves(pool: Pool) -> None:
 
 def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> None:
     with_stills, without = (
-        examples(pool, replace(STAGE, stills=share, clips=1)) for share in (0.5, 0.0)
+        examples(pool, replace(STAGE, clips=replace(STAGE.clips, stills=share, batch=1)))
+        for share in (0.5, 0.0)
     )
     moving = [k for k in range(20) if not is_still(with_stills[k].clips[0].video)]
     assert 4 < len(moving) < 16
@@ -130,7 +138,7 @@ def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> Non
 
 
 def test_stills_take_the_frames_and_the_clock_of_divemems_sampler(pool: Pool) -> None:
-    batch = examples(pool, replace(STAGE, diverse=1.0))[0]
+    batch = examples(pool, replace(STAGE, clips=replace(STAGE.clips, diverse=1.0)))[0]
     assert batch.long_term == 2
     assert batch.frames == 6
     assert all(len(set(clip.times)) == 6 for clip in batch.clips)
@@ -142,7 +150,13 @@ def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: Pool) -> N
     for absence in (0.0, 1.0):
         still = StillConfig(absence=absence, pasted=(1, 2))
         made = examples(
-            pool, replace(STAGE, still=still, sampler=ConsecutiveSampler(frames=6), size=48)
+            pool,
+            replace(
+                STAGE,
+                clips=replace(
+                    STAGE.clips, still=still, sampler=ConsecutiveSampler(frames=6), size=48
+                ),
+            ),
         )
         gone = [
             bool((~batch.masks.flatten(2).any(2)).any()) for batch in (made[k] for k in range(25))
@@ -155,17 +169,25 @@ def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: Pool) -> N
 def test_pasted_objects_are_tracked_too(pool: Pool) -> None:
     stage = replace(
         STAGE,
-        still=StillConfig(pasted=(2, 2), visits=0.0),
-        sampler=ConsecutiveSampler(4, max_objects=4),
+        clips=replace(
+            STAGE.clips,
+            still=StillConfig(pasted=(2, 2), visits=0.0),
+            sampler=ConsecutiveSampler(4, max_objects=4),
+        ),
     )
     objects = [max(clip.objects) for k in range(10) for clip in examples(pool, stage)[k].clips]
     assert sum(number > 2 for number in objects) > 10
-    none = replace(stage, still=StillConfig(pasted=(0, 0), folds=0.0))
+    none = replace(stage, clips=replace(stage.clips, still=StillConfig(pasted=(0, 0), folds=0.0)))
     assert all(max(clip.objects) <= 2 for k in range(5) for clip in examples(pool, none)[k].clips)
 
 
 def test_folds_come_from_other_pictures(pool: Pool) -> None:
-    plain = replace(STAGE, still=StillConfig(pasted=(0, 0), folds=1.0, light=0.0, grain=0.0))
+    plain = replace(
+        STAGE,
+        clips=replace(
+            STAGE.clips, still=StillConfig(pasted=(0, 0), folds=1.0, light=0.0, grain=0.0)
+        ),
+    )
     assert all(max(clip.objects) <= 2 for k in range(5) for clip in examples(pool, plain)[k].clips)
 
 
@@ -180,19 +202,27 @@ def test_no_stills_to_be_had_is_said_before_the_first_step(squares: Path) -> Non
 def test_only_stills_cannot_make_videos(pictures: Path) -> None:
     only = open_pool([FolderSet(str(pictures))], progress=False)
     with pytest.raises(InputError, match="4 frames"):
-        examples(only, replace(STAGE, stills=0.0))[0]
-    single = replace(STAGE, stills=0.0, sampler=ConsecutiveSampler(frames=1))
+        examples(only, replace(STAGE, clips=replace(STAGE.clips, stills=0.0)))[0]
+    single = replace(
+        STAGE, clips=replace(STAGE.clips, stills=0.0, sampler=ConsecutiveSampler(frames=1))
+    )
     assert examples(only, single)[0].frames == 1
 
 
 def test_objects_too_small_for_the_sampler_are_refused(pool: Pool) -> None:
-    huge = replace(STAGE, sampler=ConsecutiveSampler(frames=4, min_area=0.9))
+    huge = replace(
+        STAGE, clips=replace(STAGE.clips, sampler=ConsecutiveSampler(frames=4, min_area=0.9))
+    )
     with pytest.raises(InputError, match=r"stills drawn shows an object of 90.00%"):
         examples(pool, huge)[0]
 
 
 def test_a_run_on_stills_alone(pictures: Path, tmp_path: Path) -> None:
-    stage = replace(STAGE, steps=1, clips=1, sampler=ConsecutiveSampler(frames=2))
+    stage = replace(
+        STAGE,
+        schedule=replace(STAGE.schedule, steps=1),
+        clips=replace(STAGE.clips, batch=1, sampler=ConsecutiveSampler(frames=2)),
+    )
     config = TrainConfig("stills", "nano", (stage,), folders=(FolderSet(str(pictures)),), seed=1)
     assert (run_training(config, tmp_path / "run") / "model.safetensors").is_file()
 
@@ -201,9 +231,17 @@ def test_growths_are_tracked_under_ids_of_their_own(pool: Pool) -> None:
     """Without cut-outs, whatever has an id beyond the still's two objects is a growth."""
     still = StillConfig(pasted=(0, 0), folds=0.0, growths=(2, 2))
     sampler = ConsecutiveSampler(frames=2, max_objects=4, min_area=0.0)
-    batches = [examples(pool, replace(STAGE, still=still, sampler=sampler))[k] for k in range(4)]
+    batches = [
+        examples(pool, replace(STAGE, clips=replace(STAGE.clips, still=still, sampler=sampler)))[k]
+        for k in range(4)
+    ]
     ids = {object_id for batch in batches for clip in batch.clips for object_id in clip.objects}
     assert ids & {3, 4}
     assert all(batch.masks[0].flatten(1).any(1).all() for batch in batches)
-    plain = examples(pool, replace(STAGE, still=replace(still, growths=(0, 0)), sampler=sampler))
+    plain = examples(
+        pool,
+        replace(
+            STAGE, clips=replace(STAGE.clips, still=replace(still, growths=(0, 0)), sampler=sampler)
+        ),
+    )
     assert {i for k in range(4) for clip in plain[k].clips for i in clip.objects} <= {1, 2}

@@ -16,7 +16,7 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.config import FolderSet, RunConfig, Stage, TrainConfig
+from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import generator
 from sam2s.train.learner import ClipLearner
 from sam2s.train.loop import prepare, run_training
@@ -41,16 +41,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config_for(root: Path, start: Path, *, accumulate: int = 1, steps: int = 2) -> TrainConfig:
     stage = Stage(
-        "clips",
-        steps,
-        64,
-        1,
-        1e-2,
-        1e-2,
-        sampler=ConsecutiveSampler(frames=3),
-        user=USER,
-        loss=LossConfig(stride=4),
-        accumulate=accumulate,
+        name="clips",
+        schedule=Schedule(steps=steps, lr=1e-2, lr_end=1e-2),
+        clips=Clips(size=64, batch=1, sampler=ConsecutiveSampler(frames=3), accumulate=accumulate),
+        teaching=Teaching(user=USER, loss=LossConfig(stride=4)),
     )
     run = RunConfig(precision="fp32", log_every=1, checkpoint_minutes=0.0)
     return TrainConfig(
@@ -109,7 +103,7 @@ def test_accumulated_gradients_are_those_of_one_batch_with_all_rows(
     figures = trainer.descend(step, passes)
     large, model = joined(passes), starting_model(config).train()
     stage = config.stages[0]
-    script = draw_script(stage.user, 3, generator(config.seed, step, purpose=SCRIPT))
+    script = draw_script(stage.teaching.user, 3, generator(config.seed, step, purpose=SCRIPT))
     losses, answers = ClipLearner(model, make_policy(config.memory))(
         large, stage, script, generator(0, 0)
     )
@@ -160,7 +154,15 @@ def test_recomputation_leaves_inference_and_names_alone() -> None:
 def test_frozen_groups_neither_decay_nor_drift(squares: Path, start: Path, tmp_path: Path) -> None:
     config = config_for(squares, start)
     config = replace(
-        config, stages=(replace(config.stages[0], frozen=("image_encoder", "memory_attention")),)
+        config,
+        stages=(
+            replace(
+                config.stages[0],
+                teaching=replace(
+                    config.stages[0].teaching, frozen=("image_encoder", "memory_attention")
+                ),
+            ),
+        ),
     )
     run_training(config, tmp_path)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
@@ -180,7 +182,14 @@ def test_a_frozen_name_that_nothing_has_is_refused(
 ) -> None:
     config = config_for(squares, start)
     for name in ("encoder", ""):
-        wrong = replace(config, stages=(replace(config.stages[0], frozen=(name,)),))
+        wrong = replace(
+            config,
+            stages=(
+                replace(
+                    config.stages[0], teaching=replace(config.stages[0].teaching, frozen=(name,))
+                ),
+            ),
+        )
         with pytest.raises(
             InputError, match=f"begins with '{name}'; the groups are no_object_pointer"
         ):
@@ -204,7 +213,9 @@ def test_the_model_takes_the_size_it_was_trained_at(
     squares: Path, start: Path, tmp_path: Path
 ) -> None:
     config = config_for(squares, start, steps=1)
-    config = replace(config, stages=(replace(config.stages[0], size=96),))
+    config = replace(
+        config, stages=(replace(config.stages[0], clips=replace(config.stages[0].clips, size=96)),)
+    )
     assert load_model(run_training(config, tmp_path), device="cpu").image_size == 96
 
 

@@ -16,7 +16,7 @@ from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
-from sam2s.train.config import Stage
+from sam2s.train.config import Clips, Schedule, Stage, Teaching
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.unroll import Script, UserConfig, draw_script, unroll
@@ -177,7 +177,12 @@ def test_rows_of_one_clip_do_not_depend_on_the_other(
 
 def test_learner_sums_answers_and_detaches_them(model: SAM2S, batch: ClipBatch) -> None:
     learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")))
-    stage = Stage("s", 1, 64, 2, 1e-3, 0.0, loss=LossConfig(stride=4))
+    stage = Stage(
+        name="s",
+        schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),
+        clips=Clips(size=64, batch=2),
+        teaching=Teaching(loss=LossConfig(stride=4)),
+    )
     losses, answers = learner(batch, stage, Script({0: "click"}, {0: 1}), np.random.default_rng(0))
     assert len(answers) == 5
     assert losses.total.requires_grad
