@@ -1,5 +1,6 @@
 # Targets: env (virtual environment), test (checks and the whole suite), check (lint, types, import contracts),
-# demo (track two instruments in a synthetic video, results under out/demo/), clean.
+# demo (track two instruments in a synthetic video, results under out/demo/), gpu-check (does this
+# machine's GPU compute what its CPU computes?), clean.
 #
 # Variables: PYTHON (an interpreter, 3.11 or later), VENV (where the environment goes), TORCH (the PyTorch requirement
 # that pip installs before everything else: a version or the path of a wheel; empty keeps the one already in VENV).
@@ -13,12 +14,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check demo clean
+.PHONY: help env test check demo gpu-check clean
 
 help:
 	@echo "make env     build $(VENV) (once; again when pyproject.toml changes)"
 	@echo "make test    lint, types, import contracts, and the whole test suite"
 	@echo "make check   lint, types and import contracts only"
+	@echo "make gpu-check  compare this machine's GPU with its CPU, in about a minute"
 	@echo "make demo    make a synthetic surgical video and track two instruments in it, into out/demo/"
 
 env: $(STAMP)
@@ -47,6 +49,12 @@ test: check
 
 demo: $(STAMP)
 	$(BIN)/sam2s demo --out out/demo
+
+# Needs no environment of ours: any Python with torch, NumPy, SciPy, Pillow and safetensors will do, such as
+# make gpu-check GPU_PYTHON=python3 on a rented machine.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+gpu-check:
+	PYTHONPATH=src $(GPU_PYTHON) scripts/gpu_check.py
 
 clean:
 	rm -rf $(VENV) out/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from pycocotools import mask as coco
 
 from sam2s.errors import InputError
 from sam2s.masklets.png_bits import encode_bits
@@ -29,6 +28,9 @@ def encode_rle(mask: np.ndarray) -> Rle:
     """(H, W) bool -> COCO RLE with ``counts`` as text, ready for JSON. Raises InputError when not
     two-dimensional."""
     _check_plane(mask)
+    # Here, so that masks can be used where nothing is encoded and pycocotools is not installed.
+    from pycocotools import mask as coco
+
     code = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {
         "size": [int(mask.shape[0]), int(mask.shape[1])],

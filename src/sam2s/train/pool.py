@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from tqdm import tqdm
 
 from sam2s.clips.clips import VideoIndex, index_video
 from sam2s.clips.sparse import gives_clips, is_sparse, labelled_frames
@@ -69,7 +68,11 @@ def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> Pool:
             "training data: no videos: the recipe names neither synthetic scenes nor masklet"
             " folders"
         )
-    bar = tqdm(videos, desc="reading masks", unit="video", disable=not progress, delay=2)
+    bar: Iterable[MaskletVideo] = videos
+    if progress:
+        from tqdm import tqdm
+
+        bar = tqdm(videos, desc="reading masks", unit="video", delay=2)
     indices = tuple(index_video(video.name, video) for video in bar)
     stills = [
         ask or index.frames == 1 or is_sparse(index)

@@ -6,14 +6,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
-
 from sam2s.errors import WeightsError
 
 CONFIG_FILE = "config.json"
@@ -41,6 +33,15 @@ def fetch(repo_id: str) -> Path:
 
 
 def _fetch_file(repo_id: str, name: str) -> Path:
+    # Here, since local models need no client of a hub, and importing it takes a while.
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
     try:
         return Path(hf_hub_download(repo_id, name))
     except LocalEntryNotFoundError as error:
@@ -70,6 +71,8 @@ def _fetch_file(repo_id: str, name: str) -> Path:
 
 
 def _unreachable(repo_id: str, name: str) -> str:
+    from huggingface_hub import constants
+
     if constants.HF_HUB_OFFLINE:
         return (
             f"{repo_id}: {name} is not in the local cache and HF_HUB_OFFLINE is set; unset it once"

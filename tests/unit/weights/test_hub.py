@@ -70,7 +70,7 @@ def test_what_the_hub_answers_becomes_one_line(
     def refuse(repo_id: str, name: str) -> str:
         raise error
 
-    monkeypatch.setattr(hub, "hf_hub_download", refuse)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(WeightsError, match=words) as caught:
         hub.fetch(NAME)
