@@ -21,7 +21,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from sam2s.masklets.writer import MaskletWriter
 from sam2s.media.frames import open_frames
 from sam2s.synthetic import HELD_OUT, synthesize
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING
-from sam2s.synthetic.spec import random_spec
+from sam2s.synthetic.spec import twins_spec
 from sam2s.synthetic.write import video_seed, write_videos
 
 HELD_OUT_SEED = 770_001
@@ -151,11 +151,7 @@ def validation_lookalikes(where: Folder) -> Sequence[Path]:
 
 def _twins(root: Path, procedures: Sequence[str], seed: int, *, videos: int, frames: int) -> Path:
     specs = [
-        replace(
-            random_spec(video_seed(seed, k), procedures[k % len(procedures)], frames),
-            lookalikes=1.0,
-            tools=(2, 4),
-        )
+        twins_spec(video_seed(seed, k), procedures[k % len(procedures)], frames)
         for k in range(videos)
     ]
     write_videos(root, specs, split="test", progress=False)

@@ -75,6 +75,14 @@ def long_term_spec(
     )
 
 
+def twins_spec(
+    seed: int, procedure: str, frames: int = 150, size: tuple[int, int] = (256, 256)
+) -> SceneSpec:
+    """A scene with two or more instruments of one make, so that looks alone do not tell which one
+    is meant."""
+    return replace(random_spec(seed, procedure, frames, size), lookalikes=1.0, tools=(2, 4))
+
+
 def random_spec(
     seed: int, procedure: str | None = None, frames: int = 150, size: tuple[int, int] = (256, 256)
 ) -> SceneSpec:

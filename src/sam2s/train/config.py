@@ -29,6 +29,7 @@ class SyntheticSet:
     ``procedures``.
 
     Every procedure is made with its own seed, ``seed`` + its position in ``procedures``.
+    ``twins``: every video has two or more instruments of one make.
     """
 
     procedures: tuple[str, ...]
@@ -37,6 +38,7 @@ class SyntheticSet:
     size: int
     seed: int
     split: str = "train"
+    twins: bool = False
 
 
 @dataclass(frozen=True)

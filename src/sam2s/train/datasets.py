@@ -20,28 +20,26 @@ def training_folders(config: TrainConfig, folder: Path) -> list[FolderSet]:
 def ensure(synthetic: SyntheticSet, folder: Path) -> list[Path]:
     """One masklet folder for each procedure of the set, made now unless an earlier run finished
     it."""
-    from sam2s.synthetic import (
-        synthesize,  # needs OpenCV, which a run on folders alone does without
-    )
+    # These need OpenCV, which a run on folders alone does without.
+    from sam2s.synthetic.spec import random_spec, twins_spec
+    from sam2s.synthetic.write import video_seed, write_videos
 
     roots = []
     for number, procedure in enumerate(synthetic.procedures):
         seed = synthetic.seed + number
         size = f"{synthetic.videos}x{synthetic.frames}x{synthetic.size}"
-        name = f"{synthetic.split}-{procedure}-{size}-{seed}"
+        kind = "-twins" if synthetic.twins else ""
+        name = f"{synthetic.split}-{procedure}-{size}-{seed}{kind}"
         root = folder / name
         if not root.is_dir():
             partial = root.with_name(root.name + ".part")
-            synthesize(
-                partial,
-                videos=synthetic.videos,
-                frames=synthetic.frames,
-                size=synthetic.size,
-                seed=seed,
-                procedure=procedure,
-                split=synthetic.split,
-                workers=os.cpu_count() or 1,
-            )
+            shape = (synthetic.size, synthetic.size)
+            make = twins_spec if synthetic.twins else random_spec
+            specs = [
+                make(video_seed(seed, k), procedure, synthetic.frames, shape)
+                for k in range(synthetic.videos)
+            ]
+            write_videos(partial, specs, split=synthetic.split, workers=os.cpu_count() or 1)
             os.replace(partial, root)
         roots.append(root)
     return roots

@@ -27,6 +27,7 @@ from sam2s.synthetic import (
     synthesize,
     write_videos,
 )
+from sam2s.synthetic.spec import twins_spec
 from sam2s.synthetic.write import video_seed
 
 SMALL = SceneSpec(seed=11, procedure="cholecystectomy", frames=24, size=(64, 64))
@@ -280,3 +281,10 @@ def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 def test_sets_of_different_seeds_share_no_video() -> None:
     seeds = {video_seed(seed, index) for seed in range(30) for index in range(30)}
     assert len(seeds) == 900
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_twins_are_two_or_more_of_one_make(seed: int) -> None:
+    scene = Scene(twins_spec(seed, "cholecystectomy", 4, (96, 96)))
+    tools = [info for info in scene.objects.values() if info.kind == "instrument"]
+    assert max(tools.count(info) for info in tools) >= 2
