@@ -112,7 +112,8 @@ class Lock:
     which of both.
 
     ``path``: the file, hidden in the folder that is written to or beside the file that is.
-    ``resumed``: it was there before, so earlier work was broken off. Context manager: taken at
+    ``resumed``: it was there before, so earlier work was broken off; ``made``: a folder to remove
+    on leaving, should it be empty. Context manager: taken at
     once, the file is removed on leaving, or kept with `release`. The system frees the lock when
     the process ends, however it ends.
 
@@ -123,6 +124,7 @@ class Lock:
 
     def __init__(self, path: Path, busy: str) -> None:
         self.path = path
+        self.made: Path | None = None
         self.resumed = path.exists()
         try:
             self._file: IO[str] = path.open("a")
@@ -148,6 +150,9 @@ class Lock:
             # While it is still ours: whoever opened the file meanwhile finds it gone, see _take.
             self.path.unlink(missing_ok=True)
         self._file.close()
+        if self.made is not None:
+            with suppress(OSError):  # it holds something, and is to stay
+                self.made.rmdir()
 
     def _take(self) -> None:
         while fcntl is not None:
@@ -165,13 +170,14 @@ class Lock:
 
 
 def lock_folder(folder: Path, work: str) -> Lock:
-    """Take a folder for a run that fills it; made where it is not there. ``work``: what runs there,
-    such as "training"."""
+    """Take a folder for a run that fills it; made where it is not there, and removed again should
+    it be left empty. ``work``: what runs there, such as "training"."""
+    new = not folder.exists()
     check_folder(folder)
-    return Lock(
-        folder / ".lock",
-        f"{folder}: another {work} is writing there; wait for it, or use another folder",
-    )
+    busy = f"{folder}: another {work} is writing there; wait for it, or use another folder"
+    lock = Lock(folder / ".lock", busy)
+    lock.made = folder if new else None
+    return lock
 
 
 def lock_file(path: Path, work: str) -> Lock:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sam2s.arrays import to_array, to_mask
 from sam2s.errors import InputError
+from sam2s.typed_json import Bounds
 
 # ---------------------------------------- prompts, in source pixels, (x, y)
 
@@ -315,12 +316,12 @@ class MemoryConfig:
     """
 
     rule: str = "recent"
-    recent_maps: int = RECENT_SLOTS
-    pointers: int = 16
-    stride: int = 1
-    iou_threshold: float = 0.95
-    candidates: int = 5
-    long_term: int = 4
+    recent_maps: Annotated[int, Bounds(1, RECENT_SLOTS)] = RECENT_SLOTS
+    pointers: Annotated[int, Bounds(1, 10_000)] = 16
+    stride: Annotated[int, Bounds(1, 10_000)] = 1
+    iou_threshold: Annotated[float, Bounds(0, 1)] = 0.95
+    candidates: Annotated[int, Bounds(1, 10_000)] = 5
+    long_term: Annotated[int, Bounds(1, 10_000)] = 4
     similarity: str = "flat"
     long_term_pointers: bool = False
     future_pointers: bool = False

@@ -23,7 +23,7 @@ UNSAFE = {
     "an absolute path of some machine": r"(?<![\w.])/(work|root|home|opt|Users)/" + r"\w",
 }
 LOADS = "torch.lo" + "ad("
-MAY_LOAD = {"src/sam2s/weights/load.py", "src/sam2s/train/checkpoint.py"}
+MAY_LOAD = {"src/sam2s/weights/pt_file.py"}
 
 
 def sources() -> list[Path]:
@@ -68,7 +68,7 @@ def test_the_patterns_find_what_they_look_for():
         assert re.search(UNSAFE[what], sample, re.MULTILINE), what
 
 
-def test_files_of_tensors_are_opened_in_two_places_only():
+def test_files_of_tensors_are_opened_in_one_place_only():
     found = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "src").rglob("*.py")

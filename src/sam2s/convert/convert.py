@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -71,10 +72,12 @@ def convert(
         raise InputError(f"workers={workers}: expected at least one process")
     report = ConvertReport()
     reading = ReadOptions(check_options(source.info, options or {}), strict, report.notes)
-    root = Path(in_dir).expanduser()
+    root = Path(os.path.expanduser(in_dir))
     videos = list_videos(source, root, reading)
     folder = ConvertedFolder(
-        Path(out_dir).expanduser(), source.info.title, _settings(source.info, frames, reading)
+        Path(os.path.expanduser(out_dir)),
+        source.info.title,
+        _settings(source.info, frames, reading),
     )
     todo = {name: video for name, video in videos.items() if not folder.done(name)}
     report.kept = len(videos) - len(todo)

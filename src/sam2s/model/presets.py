@@ -4,11 +4,19 @@ without a GPU."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.typed_json import Bounds, OneLine, build, check_fields
 from sam2s.types import MemoryConfig
+
+Width = Annotated[int, Bounds(1, 65_536)]
+"""Channels. Every number of a config has bounds: it may come from a stranger's file, and nothing is
+to be built or looped over without end."""
+Heads = Annotated[int, Bounds(1, 256)]
+Layers = Annotated[int, Bounds(1, 256)]
+Share = Annotated[float, Bounds(low=0, below=1)]
 
 BANKS = ("text", "orthogonal", "learnable")
 """Where the bank of class names comes from."""
@@ -25,14 +33,15 @@ class SemanticConfig:
     start. ``width``: channels of the bank (512 for CLIP's ViT-B).
     """
 
-    classes: tuple[str, ...]
+    classes: tuple[Annotated[str, OneLine()], ...]
     bank: str = "text"
-    width: int = 512
+    width: Width = 512
     encoder: str | None = None
-    templates: tuple[str, ...] = ("a photo of a {}.",)
-    seed: int = 0
+    templates: tuple[Annotated[str, OneLine()], ...] = ("a photo of a {}.",)
+    seed: Annotated[int, Bounds(0, 2**63 - 1)] = 0
 
     def __post_init__(self) -> None:
+        check_fields(self, "semantic")
         if not self.classes or len(set(self.classes)) < len(self.classes) or not all(self.classes):
             raise InputError(
                 "semantic classes: expected different names, at least one; got"
@@ -75,41 +84,38 @@ class ModelConfig:
     are too soft for that test). ``drop_path`` and ``dropout`` act in training mode only.
     """
 
-    name: str = "base_plus"
-    image_size: int = 1024
-    trunk_dim: int = 112
-    trunk_heads: int = 2
-    trunk_blocks: tuple[int, ...] = (2, 3, 16, 3)
-    trunk_windows: tuple[int, ...] = (8, 4, 14, 7)
-    trunk_global_blocks: tuple[int, ...] = (12, 16, 20)
-    trunk_position_grid: int = 14
-    drop_path: float = 0.0
-    dim: int = 256
-    decoder_layers: int = 2
-    decoder_heads: int = 8
-    decoder_mlp_dim: int = 2048
-    iou_head_dim: int = 256
+    name: Annotated[str, OneLine(100)] = "base_plus"
+    image_size: Annotated[int, Bounds(32, 4096)] = 1024
+    trunk_dim: Width = 112
+    trunk_heads: Heads = 2
+    trunk_blocks: tuple[Layers, ...] = (2, 3, 16, 3)
+    trunk_windows: tuple[Annotated[int, Bounds(1, 128)], ...] = (8, 4, 14, 7)
+    trunk_global_blocks: tuple[Annotated[int, Bounds(0, 1024)], ...] = (12, 16, 20)
+    trunk_position_grid: Annotated[int, Bounds(1, 256)] = 14
+    drop_path: Share = 0.0
+    dim: Width = 256
+    decoder_layers: Layers = 2
+    decoder_heads: Heads = 8
+    decoder_mlp_dim: Width = 2048
+    iou_head_dim: Width = 256
     stability_threshold: float = 0.98
-    memory_dim: int = 64
-    memory_encoder_layers: int = 2
-    memory_layers: int = 4
-    memory_mlp_dim: int = 2048
-    dropout: float = 0.1
-    pointer_horizon: int = 15
+    memory_dim: Width = 64
+    memory_encoder_layers: Layers = 2
+    memory_layers: Layers = 4
+    memory_mlp_dim: Width = 2048
+    dropout: Share = 0.1
+    pointer_horizon: Annotated[int, Bounds(1, 10_000)] = 15
     long_term_embedding: bool = False
     semantic: SemanticConfig | None = None
     memory: MemoryConfig = field(default_factory=MemoryConfig)
 
     def __post_init__(self) -> None:
-        if self.image_size <= 0 or self.image_size % 32:
+        check_fields(self, "model")
+        if self.image_size % 32:
             raise InputError(
                 f"image size: got {self.image_size}, expected a positive multiple of 32"
             )
-        if self.dim % self.memory_dim or self.dim % 8 or self.memory_dim % 4:
-            raise InputError(
-                f"model: dim {self.dim} must be a multiple of 8 and of memory_dim"
-                f" {self.memory_dim}, itself one of 4"
-            )
+        self._check_widths()
         if len(self.trunk_blocks) != 4 or len(self.trunk_windows) != 4:
             raise InputError(
                 "model: the trunk has four stages; give four block counts and four window sizes"
@@ -119,6 +125,25 @@ class ModelConfig:
                 "model: the first three windows are halved, so must be even; got"
                 f" {self.trunk_windows}"
             )
+        if 8 % self.trunk_windows[0]:
+            raise InputError(
+                "model: the first window must be 2, 4 or 8, which divide every input; got"
+                f" {self.trunk_windows[0]}"
+            )
+
+    def _check_widths(self) -> None:
+        """Widths are split over heads, and in halves and quarters on the way up."""
+        if self.dim % self.memory_dim or self.dim % 8 or self.memory_dim % 4:
+            raise InputError(
+                f"model: dim {self.dim} must be a multiple of 8 and of memory_dim"
+                f" {self.memory_dim}, itself one of 4"
+            )
+        for name, width, heads in (
+            ("half of dim", self.dim // 2, self.decoder_heads),
+            ("trunk_dim", self.trunk_dim, self.trunk_heads),
+        ):
+            if width % heads:
+                raise InputError(f"model: {name}, {width}, cannot be split over {heads} heads")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, ready for JSON."""
@@ -128,19 +153,9 @@ class ModelConfig:
     def from_dict(values: Mapping[str, Any]) -> ModelConfig:
         """The inverse of ``to_dict``. Keys that are missing take their default; unknown ones are a
         ``WeightsError``."""
-        given = _known(ModelConfig, values, "")
-        memory = _known(MemoryConfig, given.pop("memory", {}), "memory.")
-        semantic = given.pop("semantic", None)
-        if semantic is not None:
-            semantic = _tuples(_known(SemanticConfig, semantic, "semantic."))
-        try:
-            return ModelConfig(
-                **_tuples(given),
-                semantic=None if semantic is None else SemanticConfig(**semantic),
-                memory=MemoryConfig(**memory),
-            )
-        except (TypeError, InputError) as error:
-            raise WeightsError(f"model configuration: {error}") from error
+        return build(
+            values, ModelConfig, "model configuration", unknown="refuse", error=WeightsError
+        )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,27 +165,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _plain(value) if isinstance(value, dict) else value for key, value in plain.items()
     }
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-    }
-
-
-def _known(kind: type, values: Any, prefix: str) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise WeightsError(
-            f"model configuration: {prefix.rstrip('.') or 'it'} should be a table, got {values!r}"
-        )
-    names = {spec.name for spec in fields(kind)}
-    unknown = sorted(set(values) - names)
-    if unknown:
-        listed = ", ".join(prefix + key for key in unknown)
-        raise WeightsError(
-            f"model configuration: unknown entries {listed}; it may come from a newer version"
-        )
-    return dict(values)
 
 
 PRESETS: dict[str, ModelConfig] = {

@@ -3,18 +3,22 @@ happened."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from sam2s.errors import InputError
+from sam2s.files import replacing
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import TrainConfig, from_json, to_json
 from sam2s.train.optim import MovingAverage
 from sam2s.train.sharding import spread_optimizer, spread_state, whole
+from sam2s.typed_json import Bounds, build
+from sam2s.weights.pt_file import read_pt
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -47,34 +51,58 @@ def save_checkpoint(
         "auxiliary": None if running.auxiliary is None else whole(running.auxiliary.state_dict()),
     }
     path = folder / CHECKPOINT
-    if not write:
-        return path
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    if write:
+        with replacing(path) as hidden:
+            torch.save(state, hidden)
     return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a checkpoint holds beside its tensors."""
+
+    config: str
+    step: Annotated[int, Bounds(low=0)]
+    model: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    average: Mapping[str, Any] | None
+    auxiliary: Mapping[str, Any] | None
 
 
 def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
     """Bring ``running`` to the state saved under ``folder`` and return the number of steps done.
 
-    InputError when there is no checkpoint, or when it was made by another configuration.
+    InputError when there is no checkpoint, when it is damaged or none of ours, or when it was made
+    by another configuration.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; start the run without resuming it")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if from_json(TrainConfig, state["config"]) != config:
+    state = build(read_pt(path, str(path), InputError), _Stored, str(path))
+    if from_json(TrainConfig, state.config, str(path)) != config:
         raise InputError(
             f"{path}: was made by another configuration; resume with that one or choose another"
             " folder"
         )
-    running.model.load_state_dict(spread_state(state["model"], running.model.state_dict()))
-    running.optimizer.load_state_dict(spread_optimizer(state["optimizer"], running.optimizer))
+    if state.step > config.steps:
+        raise InputError(f"{path}: step must be at most {config.steps}, got {state.step}")
+    try:
+        _restore(running, state)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
+        # What torch raises for a state of another model or optimiser differs from part to part.
+        raise InputError(
+            f"{path}: does not fit this run ({' '.join(str(error).split())[:200]}); start anew in"
+            " another folder"
+        ) from error
+    return state.step
+
+
+def _restore(running: Running, state: _Stored) -> None:
+    """Put the stored tensors into the parts of the run."""
+    running.model.load_state_dict(spread_state(dict(state.model), running.model.state_dict()))
+    running.optimizer.load_state_dict(spread_optimizer(dict(state.optimizer), running.optimizer))
     if running.average is not None:
-        running.average.load_state_dict(state["average"])
+        running.average.load_state_dict(dict(state.average or {}))
     if running.auxiliary is not None:
-        running.auxiliary.load_state_dict(
-            spread_state(state["auxiliary"], running.auxiliary.state_dict())
-        )
-    return int(state["step"])
+        auxiliary = dict(state.auxiliary or {})
+        running.auxiliary.load_state_dict(spread_state(auxiliary, running.auxiliary.state_dict()))

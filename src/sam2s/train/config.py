@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
-import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +18,7 @@ from sam2s.train.lora import LoraConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
+from sam2s.typed_json import parse_json
 from sam2s.types import MemoryConfig
 
 
@@ -215,36 +214,7 @@ def to_json(config: Any) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2)
 
 
-def from_json(kind: type[T], text: str) -> T:
-    """The config of type ``kind`` that `to_json` wrote; InputError names an unknown or missing
-    field."""
-    return _build(kind, json.loads(text), kind.__name__)
-
-
-def _build(kind: Any, value: Any, path: str) -> Any:
-    """``value`` (plain JSON) as an instance of the annotation ``kind``; ``path`` names it in
-    errors."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return (
-            None
-            if value is None
-            else _build(next(a for a in arguments if a is not type(None)), value, path)
-        )
-    if origin is tuple:
-        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(
-            _build(k, v, f"{path}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
-        )
-    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
-        return kind(value)
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(value) - set(hints))
-    if unknown:
-        raise InputError(
-            f"config: {path} has no field {', '.join(unknown)}; it has {', '.join(sorted(hints))}"
-        )
-    try:
-        return kind(**{name: _build(hints[name], v, f"{path}.{name}") for name, v in value.items()})
-    except TypeError as error:
-        raise InputError(f"config: {path} is incomplete: {error}") from error
+def from_json(kind: type[T], text: str, where: str = "config") -> T:
+    """The config of type ``kind`` that `to_json` wrote; InputError names an unknown, missing or
+    unfit field. ``where``: what the error begins with."""
+    return parse_json(text, kind, where, root=kind.__name__, unknown="refuse")

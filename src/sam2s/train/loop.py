@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
-from sam2s.devices import memory_errors, pick_device, wants_bf16
+from sam2s.devices import pick_device, wants_bf16
 from sam2s.errors import InputError
+from sam2s.files import lock_folder, replace_text
 from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint
 from sam2s.train.checks import check_config, check_data
@@ -25,8 +28,16 @@ from sam2s.train.optim import MovingAverage, build_optimizer, check_frozen
 from sam2s.train.recompute import recompute_blocks
 from sam2s.train.semantic import check_classes
 from sam2s.train.start import starting_model
-from sam2s.train.trainer import Trainer
+from sam2s.train.trainer import LOG, Trainer
 from sam2s.train.validate import load_validation
+from sam2s.typed_json import parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """What is read of a line of the log. ``step``: steps done when it was written."""
+
+    step: int | None = None
 
 
 def run_training(
@@ -52,28 +63,45 @@ def run_training(
     `Diverged` for NaN.
     """
     out_dir = Path(out_dir)
-    if not resume and (out_dir / CHECKPOINT).exists():
-        raise InputError(f"{out_dir}: holds a checkpoint; resume that run or choose another folder")
-    trainer = prepare(
-        config, out_dir, Path(data_dir) if data_dir is not None else out_dir / "data", pool
-    )
-    if not resume and (tell is not None or dry_run):
-        _report(trainer, tell or print)
-    if dry_run:
-        return out_dir / "model"
-    if ready is not None and trainer.accelerator.is_main_process:
-        ready()
-    first = load_checkpoint(out_dir, trainer.config, trainer.running) if resume else 0
-    if trainer.accelerator.is_main_process:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / "config.json").write_text(to_json(trainer.config) + "\n", encoding="utf-8")
-    with memory_errors(
-        f"training on {trainer.accelerator.device}",
-        "go on with --resume and smaller --set stages.*.clips, --set run.recompute=true, or"
-        " --set run.precision=bf16",
-    ):
+    scenes = Path(data_dir) if data_dir is not None else out_dir / "data"
+    main = os.environ.get("RANK", "0") == "0"
+    with lock_folder(out_dir, "training") if main and not dry_run else nullcontext():
+        if not resume and (out_dir / CHECKPOINT).exists():
+            raise InputError(
+                f"{out_dir}: holds a checkpoint; resume that run or choose another folder"
+            )
+        trainer = prepare(config, out_dir, scenes, pool)
+        if not resume and (tell is not None or dry_run):
+            _report(trainer, tell or print)
+        if dry_run:
+            return out_dir / "model"
+        if ready is not None and trainer.accelerator.is_main_process:
+            ready()
+        first = load_checkpoint(out_dir, trainer.config, trainer.running) if resume else 0
+        if trainer.accelerator.is_main_process:
+            replace_text(out_dir / "config.json", to_json(trainer.config) + "\n")
+            shorten_log(out_dir / LOG, first)
         trainer.fit(first)
         return trainer.finish()
+
+
+def shorten_log(path: Path, first: int) -> None:
+    """Drop the lines after step ``first``, from which a run goes on: it will write them again. Of a
+    run that starts anew, what an earlier one left is kept beside it (``.before``)."""
+    if not path.exists():
+        return
+    if first == 0:
+        os.replace(path, path.with_name(f"{path.name}.before"))
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            step = parse_json(line, LogLine, str(path)).step
+        except InputError:  # the last line was cut off with the run
+            continue
+        if step is None or step <= first:
+            kept.append(line)
+    replace_text(path, "".join(kept))
 
 
 def prepare(

@@ -143,9 +143,12 @@ class MovingAverage:
         return {"steps": self.steps, "weights": self.weights}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on from a saved state."""
-        self.steps = int(state["steps"])
-        for name, value in state["weights"].items():
+        """Go on from a saved state. Raises ValueError for one of another model."""
+        self.steps, stored = int(state["steps"]), state["weights"]
+        shapes = {name: tuple(weight.shape) for name, weight in self.weights.items()}
+        if {name: tuple(value.shape) for name, value in stored.items()} != shapes:
+            raise ValueError("the averaged weights are of another model")
+        for name, value in stored.items():
             self.weights[name].copy_(spread(value, self.weights[name]))
 
     @torch.no_grad()

@@ -3,7 +3,6 @@ frame."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from sam2s.clips.batch import ClipBatch
+from sam2s.files import replacing
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 from sam2s.train.unroll import Answer
 
@@ -37,9 +37,8 @@ def save_overlay(path: Path, batch: ClipBatch, answers: Sequence[Answer]) -> Non
         strips.append(np.concatenate(tiles, axis=1))
     if strips:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        Image.fromarray(np.concatenate(strips, axis=0)).save(temporary, format="PNG")
-        os.replace(temporary, path)
+        with replacing(path) as hidden:
+            Image.fromarray(np.concatenate(strips, axis=0)).save(hidden, format="PNG")
 
 
 def _tile(image: Tensor, truth: Tensor, logits: Tensor | None) -> np.ndarray:

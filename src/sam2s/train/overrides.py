@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sam2s.errors import InputError
-from sam2s.train.config import from_json
+from sam2s.typed_json import build, parse_json, shown
 
 T = TypeVar("T")
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -109,7 +109,9 @@ def _parse(kind: Any, text: str) -> Any:
     if typing.get_origin(inner) is tuple:
         return _parse_tuple(inner, text)
     if dataclasses.is_dataclass(inner):
-        return from_json(typing.cast(type, inner), _json_of(inner, text))
+        values = _json_of(inner, text)
+        whole = typing.cast(type, inner)
+        return build(values, whole, "config", root=whole.__name__, unknown="refuse")
     if inner is bool:
         return _converted(lambda word: WORDS[word.lower()], text, kind)
     return _converted(inner, text, kind)
@@ -117,10 +119,8 @@ def _parse(kind: Any, text: str) -> Any:
 
 def _parse_tuple(kind: Any, text: str) -> tuple:
     if text.startswith("["):
-        parts = [
-            part if isinstance(part, str) else json.dumps(part)
-            for part in json.loads(_json_of(kind, text))
-        ]
+        values = _json_of(kind, text)
+        parts = [part if isinstance(part, str) else json.dumps(part) for part in values]
     else:
         parts = [part.strip() for part in text.split(",")] if text else []
     kinds = _kinds(kind, len(parts))
@@ -129,19 +129,19 @@ def _parse_tuple(kind: Any, text: str) -> tuple:
     return tuple(_parse(k, part) for k, part in zip(kinds, parts, strict=True))
 
 
-def _json_of(kind: Any, text: str) -> str:
+def _json_of(kind: Any, text: str) -> Any:
+    """The values of a JSON text, whatever they are."""
     try:
-        json.loads(text)
-    except ValueError as error:
-        raise InputError(f"expected {_name(kind)} as JSON, got {text!r}") from error
-    return text
+        return parse_json(text, Any, "--set")  # type: ignore[type-var]
+    except InputError as error:
+        raise InputError(f"expected {_name(kind)} as JSON, got {shown(text)}") from error
 
 
 def _converted(convert: Any, text: str, kind: Any) -> Any:
     try:
         return convert(text)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"expected {_name(kind)}, got {text!r}") from error
+    except (ValueError, KeyError, OverflowError) as error:
+        raise InputError(f"expected {_name(kind)}, got {shown(text)}") from error
 
 
 def _kinds(kind: Any, length: int) -> list[Any]:

@@ -9,6 +9,7 @@ nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -108,5 +109,5 @@ def _recorded(semantic: SemanticConfig) -> SemanticConfig:
     """What is kept with the weights: of a folder on this machine only its name."""
     if semantic.bank != "text":
         return replace(semantic, encoder=None)
-    folder = Path(str(semantic.encoder)).expanduser()
+    folder = Path(os.path.expanduser(str(semantic.encoder)))
     return replace(semantic, encoder=folder.resolve().name) if folder.is_dir() else semantic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
+from sam2s.files import json_text
 from sam2s.memory.policy import make_policy
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.checkpoint import Running, save_checkpoint
@@ -259,7 +259,7 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         with (self.out_dir / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": round(time.time(), 1), **record}) + "\n")
+            log.write(json_text({"time": round(time.time(), 1), **record}) + "\n")
         if self.config.run.tensorboard and "step" in record:
             numbers = {
                 k: v for k, v in record.items() if isinstance(v, int | float) and k != "step"

@@ -7,11 +7,12 @@ published, or the weights would run differently here: a ``WeightsError`` names t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sam2s.errors import InputError, WeightsError
 from sam2s.model.presets import PRESETS, ModelConfig
+from sam2s.typed_json import build, shown
 
 MODEL_TYPE = "sam2_video"
 
@@ -109,6 +110,35 @@ POSITION_GRID = "window_positional_embedding_background_size"
 DEFAULT = PRESETS["tiny"]
 
 
+Size = int | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Backbone:
+    hidden_size: int | None = None
+    num_attention_heads_per_stage: tuple[int, ...] | None = None
+    blocks_per_stage: tuple[int, ...] | None = None
+    window_size_per_stage: tuple[int, ...] | None = None
+    global_attention_blocks: tuple[int, ...] | None = None
+    window_positional_embedding_background_size: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Vision:
+    backbone_config: _Backbone | None = None
+    fpn_hidden_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What is read of a ``config.json``, by type; `ModelConfig` knows the ranges."""
+
+    image_size: Size | None = None
+    vision_config: _Vision | None = None
+    mask_decoder_config: Mapping[str, Any] | None = None
+    prompt_encoder_config: Mapping[str, Any] | None = None
+
+
 def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
     """The shape of a Sam2VideoModel from its ``config.json``; a missing entry has transformers'
     default (SAM 2.1 tiny).
@@ -118,8 +148,9 @@ def config_from_hf(values: Mapping[str, Any]) -> ModelConfig:
     if values.get("model_type") != MODEL_TYPE:
         kind = values.get("model_type")
         raise WeightsError(
-            f"config.json: model_type is {kind!r}, expected {MODEL_TYPE!r} (SAM 2.1)"
+            f"config.json: model_type is {shown(kind)}, expected {MODEL_TYPE!r} (SAM 2.1)"
         )
+    build(values, _Published, "config.json", error=WeightsError)
     vision, decoder = values.get("vision_config") or {}, values.get("mask_decoder_config") or {}
     shape = {
         **_trunk_shape(vision.get("backbone_config") or {}),
@@ -215,19 +246,19 @@ def _pick(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
 
 def _differing(path: str, values: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """What is given and is not what SAM 2.1 of this shape has."""
-    for key in expected.keys() - FREE:
+    for key in sorted(expected.keys() - FREE):
         given, value = values.get(key), expected[key]
-        if isinstance(given, Mapping):
+        if isinstance(given, Mapping) and isinstance(value, Mapping):
             yield from _differing(f"{path}{key}.", given, value)
         elif given is not None and (list(given) if isinstance(given, tuple) else given) != value:
-            yield f"{path}{key} is {given!r}, expected {value!r}"
+            yield f"{path}{key} is {shown(given)}, expected {value!r}"
 
 
 def _side(size: Any) -> int:
     """The side of a square that is given as one number or as two."""
     sides = set(size) if isinstance(size, list | tuple) else {size}
     if len(sides) != 1:
-        raise WeightsError(f"config.json: got the size {size}, expected a square")
+        raise WeightsError(f"config.json: got the size {shown(size)}, expected a square")
     return int(sides.pop())
 
 

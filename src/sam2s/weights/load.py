@@ -4,9 +4,7 @@ code from a file."""
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -14,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from sam2s.devices import memory_errors, pick_device
 from sam2s.errors import InputError, WeightsError
 from sam2s.model.presets import ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.typed_json import parse_json, read_json, reason, shown
 from sam2s.weights import hub, keymap
 from sam2s.weights.hf_config import config_from_hf
+from sam2s.weights.pt_file import check_plain, read_pt
 
 PACKAGED = ("nano",)
 """Models that ship inside the package."""
@@ -31,10 +31,11 @@ PUBLISHED = tuple(
 )
 """Meta's SAM 2.1 weights on the Hugging Face hub; any other id in that format loads as well."""
 
-SAFE_TORCH = (2, 10)
-"""The first torch whose ``weights_only=True`` has no known way round it (CVE-2025-32434,
-CVE-2026-24747)."""
+MAX_CONFIG = 4 * 2**20
+"""Largest ``config.json``, in bytes."""
 _META_PREFIX = "sam_mask_decoder."
+STORED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Kinds of numbers that weights are stored as; integers would be codes that need a scale."""
 LISTED = 10
 """How many offending tensors an error names before it only counts them."""
 
@@ -75,12 +76,16 @@ def load_model(
 
 def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     """Find and read the weights that ``load_model`` was asked for."""
-    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    name, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     if name in PACKAGED:
         return _read_packaged(name)
-    if name and path.is_dir():
+    try:
+        is_folder, is_file = bool(name) and path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise WeightsError(f"{shown(name)}: cannot name a model ({reason(error)})") from error
+    if is_folder:
         return _read_folder(path, name)
-    if path.is_file():
+    if is_file:
         return _read_file(path, name)
     if (
         path.suffix.lower() in (*_READERS, ".pth")
@@ -140,6 +145,9 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
     given = checkpoint.tensors
     shared = sorted(given.keys() & expected.keys())
     misshapen = [name for name in shared if given[name].shape != expected[name].shape]
+    strange = [name for name in shared if given[name].dtype not in STORED]
+    # Only what fits is looked into: the rest may be of any size.
+    fitting = [name for name in shared if name not in {*misshapen, *strange}]
     problems = {
         "missing": sorted(expected.keys() - given.keys()),
         "unexpected": sorted(given.keys() - expected.keys()),
@@ -147,7 +155,10 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
             f"{name} {list(given[name].shape)}, expected {list(expected[name].shape)}"
             for name in misshapen
         ],
-        "with NaN or infinity": [name for name in shared if not torch.isfinite(given[name]).all()],
+        "of another kind of number": [f"{name} {given[name].dtype}" for name in strange],
+        "with NaN or infinity": [
+            name for name in fitting if not torch.isfinite(given[name].float()).all()
+        ],
     }
     found = [f"{len(names)} {kind} ({_listed(names)})" for kind, names in problems.items() if names]
     if found:
@@ -198,17 +209,10 @@ def _read_file(path: Path, origin: str) -> Checkpoint:
 
 def _read_config(path: Path, origin: str) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"{origin}: {path.name} cannot be read as JSON ({error}); get it again"
-        ) from error
-    if not isinstance(config, dict):
-        raise WeightsError(
-            f"{origin}: {path.name} should hold one JSON object, and holds a"
-            f" {type(config).__name__}"
-        )
-    return config
+        return read_json(path, dict[str, Any], error=WeightsError, max_bytes=MAX_CONFIG)
+    except WeightsError as error:
+        detail = str(error).removeprefix(f"{path}: ")
+        raise WeightsError(f"{origin}: {path.name}: {detail}; get it again") from error
 
 
 def _read_safetensors(path: Path, origin: str) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
@@ -217,34 +221,20 @@ def _read_safetensors(path: Path, origin: str) -> tuple[dict[str, Tensor], dict[
         with safe_open(path, framework="pt", device="cpu") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             config = (file.metadata() or {}).get(hub.CONFIG_KEY)
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:
+        # Besides its own errors, whatever torch raises for a kind of number it does not know.
         raise WeightsError(
-            f"{origin}: {path.name} is damaged or not safetensors ({error}); get it again"
+            f"{origin}: {path.name} is damaged or not safetensors ({reason(error)}); get it again"
         ) from error
-    return tensors, None if config is None else json.loads(config)
+    if config is None:
+        return tensors, None
+    where = f"{origin}: the {hub.CONFIG_KEY} of {path.name}'s header"
+    return tensors, parse_json(config, dict[str, Any], where, error=WeightsError)
 
 
 def _read_pt(path: Path, origin: str) -> tuple[dict[str, Tensor], None]:
     """A file of ``torch.save``, as data only. Whatever is refused stays refused."""
-    if torch_version() < SAFE_TORCH:
-        least = ".".join(map(str, SAFE_TORCH))
-        raise WeightsError(
-            f"{origin}: torch {torch.__version__} cannot read .pt files safely; install {least} or"
-            " later"
-        )
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{origin}: refused, since it holds something else than tensors and could run code; use"
-            " a .safetensors file"
-        ) from error
-    except Exception as error:
-        # A truncated or foreign file makes torch raise almost any type; none of them is worth
-        # another attempt.
-        raise WeightsError(
-            f"{origin}: damaged, or not a file of torch.save; get it again"
-        ) from error
+    loaded = read_pt(path, origin)
     tensors = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
     if not isinstance(tensors, Mapping) or not all(
         isinstance(value, Tensor) for value in tensors.values()
@@ -253,7 +243,9 @@ def _read_pt(path: Path, origin: str) -> tuple[dict[str, Tensor], None]:
             f"{origin}: expected a table of tensors (Meta's SAM 2.1 layout) and found something"
             " else"
         )
-    return {str(name): tensor for name, tensor in tensors.items()}, None
+    named = {str(name): tensor for name, tensor in tensors.items()}
+    check_plain(named, path, origin)
+    return named, None
 
 
 def _interpret(
@@ -278,9 +270,3 @@ def _interpret(
 
 
 _READERS = {".safetensors": _read_safetensors, ".pt": _read_pt}
-
-
-def torch_version() -> tuple[int, int]:
-    """(major, minor) of the installed torch."""
-    major, minor = torch.__version__.split(".")[:2]
-    return int(major), int(minor)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.files import check_folder, replace_text, replacing
 from sam2s.model.sam2s import SAM2S
 from sam2s.weights.hub import CONFIG_FILE, CONFIG_KEY, WEIGHTS_FILE
 
@@ -26,21 +26,14 @@ def save_model(
     """
     folder = Path(folder)
     tensors = {name: _stored(name, tensor, dtype) for name, tensor in model.state_dict().items()}
-    config = json.dumps(model.config.to_dict(), indent=2, sort_keys=True)
+    config = json.dumps(model.config.to_dict(), indent=2, sort_keys=True, allow_nan=False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(
-            folder / WEIGHTS_FILE,
-            lambda path: save_file(tensors, path, {"format": "pt", CONFIG_KEY: config}),
-        )
-        _replace(
-            folder / CONFIG_FILE, lambda path: path.write_text(config + "\n", encoding="utf-8")
-        )
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"{folder}: cannot save the model there ({reason}); name a folder you may write"
-        ) from error
+        check_folder(folder)
+    except InputError as error:
+        raise InputError(f"{folder}: cannot save the model there ({error})") from error
+    with replacing(folder / WEIGHTS_FILE) as hidden:
+        save_file(tensors, hidden, {"format": "pt", CONFIG_KEY: config})
+    replace_text(folder / CONFIG_FILE, config + "\n")
     return folder
 
 
@@ -54,12 +47,3 @@ def _stored(name: str, tensor: torch.Tensor, dtype: torch.dtype | None) -> torch
             f"{name}: holds NaN, infinity or a value too large for {target}; nothing was saved"
         )
     return stored
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
+from sam2s.files import lock_folder
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
@@ -156,6 +157,90 @@ def test_resuming_is_as_if_nothing_had_happened(
     assert all(
         torch.equal(w, two["average"]["weights"][n]) for n, w in one["average"]["weights"].items()
     )
+
+
+def test_what_was_logged_after_the_checkpoint_is_not_logged_twice(
+    squares: Path, tmp_path: Path, break_off: Callable
+) -> None:
+    config = config_for(squares)
+    break_off(config, tmp_path, 2)
+    with (tmp_path / trainer.LOG).open("a") as log:
+        log.write(json.dumps({"step": 3, "stage": "clips"}) + "\n")
+        log.write('{"step": 4, "sta')
+    run_training(config, tmp_path, resume=True)
+    assert [r["step"] for r in records(tmp_path) if "stage" in r] == [1, 2, 3, 4]
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_leaves_its_log_apart(
+    squares: Path, tmp_path: Path
+) -> None:
+    (tmp_path / trainer.LOG).write_text('{"step": 1}\n')
+    run_training(config_for(squares), tmp_path)
+    assert [r["step"] for r in records(tmp_path) if "stage" in r] == [1, 2, 3, 4]
+    assert (tmp_path / "log.jsonl.before").read_text() == '{"step": 1}\n'
+
+
+def test_one_run_at_a_time_in_a_folder(squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    for resume in (False, True):
+        with (
+            lock_folder(tmp_path / "run", "training"),
+            pytest.raises(InputError, match="run: another training is writing there; wait for it"),
+        ):
+            run_training(config_for(squares), tmp_path / "run", resume=resume)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"hello\n",
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-200],
+        lambda data: data[:3000] + bytes(500) + data[3500:],
+    ],
+)
+def test_a_damaged_checkpoint_is_one_line(
+    finished: tuple[TrainConfig, Path], tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    config, out = finished
+    (tmp_path / CHECKPOINT).write_bytes(damage((out / CHECKPOINT).read_bytes()))
+    with pytest.raises(InputError, match=r"checkpoint.pt: (damaged|refused|does not fit)"):
+        run_training(config, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: [1, 2], "expected {'config': "),
+        (lambda state: {}, "it is incomplete: lacks config, step"),
+        (lambda state: state | {"config": 5}, "config must be text, got 5"),
+        (lambda state: state | {"config": "["}, "cannot be read as JSON"),
+        (lambda state: state | {"config": "{}"}, "TrainConfig is incomplete"),
+        (lambda state: state | {"step": -1}, "step must be a whole number of at least 0"),
+        (lambda state: state | {"step": 10**9}, "step must be at most 4"),
+        (lambda state: state | {"step": "3"}, "step must be a whole number"),
+        (lambda state: state | {"model": 5}, "model must be a table, got 5"),
+        (lambda state: state | {"model": {}}, "does not fit this run"),
+        (lambda state: state | {"model": {"x": 5}}, "does not fit this run"),
+        (lambda state: state | {"optimizer": {"state": {}}}, "does not fit this run"),
+        (lambda state: state | {"average": {"steps": 1, "weights": {}}}, "does not fit this run"),
+        (lambda state: state | {"average": None}, "does not fit this run"),
+    ],
+)
+def test_a_checkpoint_that_holds_something_else(
+    finished: tuple[TrainConfig, Path],
+    tmp_path: Path,
+    change: Callable[[dict], object],
+    message: str,
+) -> None:
+    config, out = finished
+    state = torch.load(out / CHECKPOINT, weights_only=True)
+    torch.save(change(state), tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match=r"checkpoint.pt: ") as caught:
+        run_training(config, tmp_path, resume=True)
+    assert message in str(caught.value)
 
 
 def test_nan_stops_the_run_and_names_the_clip(
