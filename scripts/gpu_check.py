@@ -173,7 +173,7 @@ def training(device: torch.device, precision: str) -> Iterator[Row]:
             if precision == "bf16" and stage.name not in SAME_CLICKS:
                 continue
             batch = examples[step]
-            script = draw_script(stage.user, batch.frames, generator(3, step, purpose=3))
+            script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
             norms = []
             for place, kind in ((torch.device("cpu"), "fp32"), (device, precision)):
                 learner = ClipLearner(start, make_policy(config.memory), head)
