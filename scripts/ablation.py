@@ -19,9 +19,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from sam2s.benchmark.details import ALL
-from sam2s.benchmark.journal import replace_text, write_json
 from sam2s.benchmark.report import line, read_result
 from sam2s.benchmark.run import Options, open_contestant, run_benchmark
+from sam2s.files import replace_text, write_json
 from sam2s.masklets.masklets import open_masklets
 from sam2s.recipes.ablation import ON_STILLS, VARIANTS, Variant, ablation, find_variant
 from sam2s.synthetic import PROCEDURES, long_term_spec, write_videos

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 from contact_sheet import contact_sheet
 
-from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import markdown_table
 from sam2s.benchmark.run import MODEL, BenchmarkResult, Options, open_contestant, run_benchmark
 from sam2s.export.video_file import write_video
+from sam2s.files import write_json
 from sam2s.masklets.masklets import open_masklets
 from sam2s.synthetic import HELD_OUT, Scene, random_spec, synthesize
 from sam2s.tracking.annotator import center_click

@@ -17,8 +17,8 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
+from sam2s.files import write_json
 from sam2s.synthetic import Scene, random_spec
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Frame, Mask

@@ -30,12 +30,12 @@ from contact_sheet import contact_sheet
 from real_masklets import LARYNX, POLYP, write_sequence
 from scipy import ndimage
 
-from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import read_result
 from sam2s.benchmark.run import MODEL, Options, open_contestant, run_benchmark
 from sam2s.clips.stills.animate import Still, StillConfig, animate
 from sam2s.convert.convert import convert
+from sam2s.files import write_json
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.catalogue import VideoInfo
 from sam2s.masklets.masklets import MaskletVideo, open_masklets

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.details import ALL, COLUMNS, details_cells
-from sam2s.benchmark.journal import replace_text, write_json
 from sam2s.benchmark.plots import plot_comparison, plot_course, plot_reliability, require_matplotlib
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import line, number, read_result
@@ -29,6 +28,7 @@ from sam2s.benchmark.run import (
     run_benchmark,
 )
 from sam2s.errors import InputError
+from sam2s.files import replace_text, write_json
 from sam2s.memory.policy import RULES
 
 Entry = Mapping[str, Any]

@@ -96,7 +96,9 @@ def check_folder(folder: Path | None) -> None:
         probe.touch()
         probe.unlink()
     except FileExistsError:
-        raise InputError(f"{folder}: is a file, expected the name of a folder") from None
+        raise InputError(
+            f"{folder}: cannot be made: it is a file, expected the name of a folder"
+        ) from None
     except (OSError, ValueError) as error:
         raise not_written(folder, error) from error
 
@@ -112,8 +114,8 @@ class Lock:
     which of both.
 
     ``path``: the file, hidden in the folder that is written to or beside the file that is.
-    ``resumed``: it was there before, so earlier work was broken off; ``made``: a folder to remove
-    on leaving, should it be empty. Context manager: taken at
+    ``resumed``: it was there before, so earlier work was broken off; ``made``: folders to
+    remove on leaving, the inmost first, as far as they are empty. Context manager: taken at
     once, the file is removed on leaving, or kept with `release`. The system frees the lock when
     the process ends, however it ends.
 
@@ -124,7 +126,7 @@ class Lock:
 
     def __init__(self, path: Path, busy: str) -> None:
         self.path = path
-        self.made: Path | None = None
+        self.made: tuple[Path, ...] = ()
         self.resumed = path.exists()
         try:
             self._file: IO[str] = path.open("a")
@@ -150,9 +152,9 @@ class Lock:
             # While it is still ours: whoever opened the file meanwhile finds it gone, see _take.
             self.path.unlink(missing_ok=True)
         self._file.close()
-        if self.made is not None:
-            with suppress(OSError):  # it holds something, and is to stay
-                self.made.rmdir()
+        with suppress(OSError):  # one that holds something is to stay
+            for folder in self.made:
+                folder.rmdir()
 
     def _take(self) -> None:
         while fcntl is not None:
@@ -172,11 +174,11 @@ class Lock:
 def lock_folder(folder: Path, work: str) -> Lock:
     """Take a folder for a run that fills it; made where it is not there, and removed again should
     it be left empty. ``work``: what runs there, such as "training"."""
-    new = not folder.exists()
+    new = tuple(place for place in (folder, *folder.parents) if not place.exists())
     check_folder(folder)
     busy = f"{folder}: another {work} is writing there; wait for it, or use another folder"
     lock = Lock(folder / ".lock", busy)
-    lock.made = folder if new else None
+    lock.made = new
     return lock
 
 

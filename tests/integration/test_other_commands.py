@@ -124,6 +124,66 @@ def test_benchmark_writes_a_report(sam2s, masklets: Path, model_folder: Path, tm
     assert "holds no test video of SA-SV" in said.err
 
 
+def test_a_report_beside_a_result_file_elsewhere(
+    sam2s, masklets: Path, model_folder: Path, tmp_path: Path
+):
+    said = sam2s(
+        f"benchmark {masklets} --model {model_folder} --prompt 1-click --device cpu --json"
+        f" {tmp_path}/new/b.json --report {tmp_path}/more/r --masks {tmp_path}/new/masks"
+    )
+    assert (said.code, said.err) == (0, "")
+    assert (tmp_path / "more" / "r" / "report.md").is_file()
+    assert [p.name for p in (tmp_path / "new").iterdir() if p.is_file()] == ["b.json"]
+    assert sorted(p.name for p in (tmp_path / "new" / "masks").iterdir()) == ["Annotations"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("benchmark {data} --json {file}/b.json", "it is a file, expected the name of a folder"),
+        ("benchmark {data} --json {folder}", "is a folder, expected the name of a file to write"),
+        ("benchmark {data} --report {file}", "it is a file"),
+        ("benchmark {data} --report {file}/r", "cannot be written"),
+        ("benchmark {data} --json {folder}/b.json --report {file}", "it is a file"),
+        ("benchmark {data} --masks {file}", "it is a file"),
+        ("evaluate --pred {data} --gt {data} --json {folder}", "is a folder"),
+        ("evaluate --pred {data} --gt {data} --json {file}/e.json", "it is a file"),
+        ("data stats {data} --json {file}/s.json", "it is a file"),
+        ("data stats {data} --plot {file}/s.png", "it is a file"),
+        ("data stats {data} --plot {folder}/s.tiff2", "a plot's name must end in one of "),
+        ("data check {data} --json {folder}", "is a folder"),
+        ("data check {data} --sheet {file}/s.png", "it is a file"),
+        ("synth {file} --videos 1 --frames 1", "it is a file"),
+        ("demo --out {file}", "it is a file"),
+        ("train finetune --data {data} --out {file}/run", "cannot be written"),
+        ("train finetune --data {data} --out {folder}/run --scenes {file}", "it is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    sam2s, masklets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, words: str
+):
+    def work(*arguments: object, **named: object) -> None:
+        raise AssertionError("the work began")
+
+    for name in (
+        "sam2s.benchmark.run.score_videos",
+        "sam2s.benchmark.evaluate.open_mask_folder",
+        "sam2s.curation.stats.open_masklets",
+        "sam2s.curation.check.open_masklets",
+        "sam2s.synthetic.write.Scene",
+        "sam2s.commands.demo.Scene",
+        "sam2s.train.loop.open_pool",
+    ):
+        monkeypatch.setattr(name, work)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    places = {"data": masklets, "file": tmp_path / "file", "folder": tmp_path / "folder"}
+    said = sam2s(line.format(**places))
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert words in said.err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_benchmark_refuses(sam2s, masklets: Path, model_folder: Path, tmp_path: Path):
     for arguments, words in (
         (f"{tmp_path}/none --model {model_folder}", "no such folder"),

@@ -16,11 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from sam2s.benchmark.folders import VideoMasks, open_mask_folder
-from sam2s.benchmark.journal import write_json
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.rules import EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
 from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
 from sam2s.errors import InputError
+from sam2s.files import check_file, write_json
 from sam2s.media.pictures import natural_key
 from sam2s.metrics import Score, mean_score, score_frame
 
@@ -63,6 +63,7 @@ def evaluate_folders(
     of ``gt`` was not predicted at all or under other frame names, masks differ in size, or nothing
     is left to score.
     """
+    check_file(json)
     truth, predicted = open_mask_folder(gt), open_mask_folder(pred)
     pairs = _pair(truth, predicted, pred)
     objects: list[ObjectScore] = []

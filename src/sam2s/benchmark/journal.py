@@ -11,42 +11,70 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sam2s.benchmark.stored import read_scores
 from sam2s.benchmark.video import VideoScores
 from sam2s.errors import InputError
+from sam2s.files import Lock, json_text, lock_file, not_written, replace_text, write_json
+from sam2s.typed_json import parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """The first line of a partial file. ``run``: `run_key` of the run that its videos belong to."""
+
+    run: str
 
 
 class Journal:
     """The finished videos of one run. ``path``: of the result file, or None to keep nothing on
-    disk.
+    disk. Context manager: the file is this run's until it is left.
 
     ``run``: all that decides the scores; a partial file of another run is refused (InputError)
-    rather than mixed in.
+    rather than mixed in, and so is a result file that another run is about to write.
     """
 
     def __init__(self, path: Path | None, run: Mapping[str, Any]) -> None:
         self._path = path
         self._key = run_key(run)
+        self._lock: Lock | None = None
         self.finished: dict[str, VideoScores] = {}
         if path is None:
             return
         if not path.parent.is_dir():
             raise InputError(f"{path}: its folder {path.parent} does not exist; make it first")
-        if self._partial.is_file():
-            self._resume()
-        else:
-            self._partial.write_text(json.dumps({"run": self._key}) + "\n", encoding="utf-8")
+        self._lock = lock_file(path, "benchmark")
+        try:
+            if self._partial.is_file():
+                self._resume()
+            else:
+                replace_text(self._partial, self._head)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def add(self, scores: VideoScores) -> None:
         """Keep one finished video."""
         self.finished[scores.video] = scores
-        if self._path is not None:
+        if self._path is None:
+            return
+        try:
             with self._partial.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(scores.to_json()) + "\n")
+                file.write(json_text(scores.to_json()) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+        except OSError as error:
+            raise not_written(self._partial, error) from error
 
     def close(self, result: Mapping[str, Any]) -> None:
         """Write the result under its final name and drop the partial file."""
@@ -59,17 +87,24 @@ class Journal:
         assert self._path is not None
         return self._path.with_name(self._path.name + ".partial")
 
+    @property
+    def _head(self) -> str:
+        return json_text({"run": self._key}) + "\n"
+
     def _resume(self) -> None:
-        lines = self._partial.read_text(encoding="utf-8").splitlines(keepends=True)
-        head, *rest = lines or [""]
-        if _parse(head).get("run") != self._key:
+        try:
+            text = self._partial.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise InputError(f"{self._partial}: cannot be read ({error.strerror})") from error
+        head, *rest = text.splitlines(keepends=True) or [""]
+        if head != self._head:
             raise InputError(
                 f"{self._partial}: holds videos of another run (other model, data or protocol); "
                 "give another --json file, or delete it to start anew"
             )
         whole = [line for line in rest if line.endswith("\n")]
-        for line in whole:
-            scores = VideoScores.from_json(json.loads(line))
+        for number, line in enumerate(whole, start=2):
+            scores = read_scores(line, f"{self._partial}, line {number}")
             self.finished[scores.video] = scores
         if len(whole) < len(rest):  # the last line was cut off with the run
             replace_text(self._partial, "".join([head, *whole]))
@@ -80,26 +115,9 @@ def run_key(run: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """JSON under its final name only when complete."""
-    replace_text(path, json.dumps(content, indent=1) + "\n")
-
-
-def replace_text(path: Path, text: str) -> None:
-    """The file's whole text, swapped in one move. Raises InputError when its folder cannot be
-    written."""
-    temporary = path.with_name(f".{path.name}.part")
+def read_run(path: Path) -> str | None:
+    """The key in a file that `RunLine` describes; None when it is none."""
     try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
-def _parse(line: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(line)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+        return parse_json(path.read_bytes(), RunLine, str(path)).run
+    except (OSError, InputError):
+        return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2s.benchmark.details import ALL
 from sam2s.errors import InputError
+from sam2s.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -192,10 +193,5 @@ def _legend_beside(axes: Axes) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        figure.savefig(temporary, dpi=150, format=path.suffix.lstrip(".") or "png")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with replacing(path) as hidden:
+        figure.savefig(hidden, dpi=150, format=path.suffix.lstrip(".") or "png")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -96,12 +96,14 @@ def run_on_ray(
     """
     ray = _import_ray()
     folder, names = prepare(root, options)
-    with _connected(ray, cluster.address):
+    with ExitStack() as taken:
+        taken.enter_context(_connected(ray, cluster.address))
         team = _Team(ray, cluster, len(names), (str(Path(root).resolve()), open_one, options))
         try:
             # This process tracks nothing: the contestant here is only what the result says of it.
             contestant = Contestant(cast(TrackerLike, None), team.about())
             journal = Journal(options.json, identity(folder, contestant, options, names))
+            taken.enter_context(journal)
             todo = sorted(
                 (n for n in names if n not in journal.finished),
                 key=lambda n: (-len(folder.videos[n]), n),
@@ -109,19 +111,19 @@ def run_on_ray(
             failed = _hand_out(team, todo, journal, options.progress)
         finally:
             team.dismiss()
-    if failed:
-        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
-        raise InputError(
-            f"{len(failed)} of {len(names)} videos failed ({reasons}); "
-            + (
-                "the others are kept, give the same command to try these again"
-                if options.json
-                else "give --json FILE"
+        if failed:
+            reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
+            raise InputError(
+                f"{len(failed)} of {len(names)} videos failed ({reasons}); "
+                + (
+                    "the others are kept, give the same command to try these again"
+                    if options.json
+                    else "give --json FILE"
+                )
             )
-        )
-    result = assemble(folder, contestant, options, names, journal.finished)
-    journal.close(result.to_json())
-    return result
+        result = assemble(folder, contestant, options, names, journal.finished)
+        journal.close(result.to_json())
+        return result
 
 
 def _hand_out(team: _Team, todo: list[str], journal: Journal, progress: bool) -> dict[str, str]:

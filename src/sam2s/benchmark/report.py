@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.run import FORMAT, BenchmarkResult
 from sam2s.errors import InputError
+from sam2s.typed_json import build, read_json
 
 FLOOR_NAMES = {
     "still": "floor: first mask held still",
@@ -16,17 +17,52 @@ FLOOR_NAMES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    jf: float
+    j: float
+    f: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    mean: _Mean | None
+    subsets: Mapping[str, _Mean | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    name: str | None = None
+    memory: Mapping[str, Any] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Protocol:
+    data: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What tables need of a result file."""
+
+    model: _Model
+    protocol: _Protocol
+    mean: _Mean | None
+    subsets: Mapping[str, _Mean | None]
+    floors: Mapping[str, _Floor]
+    fps: float | None
+
+
 def read_result(path: Path | str) -> dict[str, Any]:
     """A result file of ``run_benchmark``. Raises InputError when it is not one."""
     path = Path(path)
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
+    result = read_json(path, dict[str, Any])
+    if result.get("format") != FORMAT:
         raise InputError(
             f"{path}: not a benchmark result ({FORMAT}); make one with sam2s benchmark --json"
         )
+    build(result, _Result, str(path))
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
 from sam2s.errors import InputError
+from sam2s.files import lock_folder
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.memory.bank import Policy
 from sam2s.metrics import Score
@@ -173,10 +175,14 @@ def run_benchmark(
     """
     options = options or Options()
     folder, names = prepare(root, options)
-    journal = Journal(options.json, identity(folder, contestant, options, names))
-    score_videos(folder, contestant, options, names, journal)
-    result = assemble(folder, contestant, options, names, journal.finished)
-    journal.close(result.to_json())
+    with ExitStack() as taken:
+        journal = Journal(options.json, identity(folder, contestant, options, names))
+        taken.enter_context(journal)
+        if options.masks is not None:
+            taken.enter_context(lock_folder(options.masks, "benchmark"))
+        score_videos(folder, contestant, options, names, journal)
+        result = assemble(folder, contestant, options, names, journal.finished)
+        journal.close(result.to_json())
     return result
 
 

@@ -15,7 +15,6 @@ late finds nothing left to do.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sam2s.benchmark.journal import replace_text, run_key, write_json
+from sam2s.benchmark.journal import read_run, run_key
 from sam2s.benchmark.run import (
     BenchmarkResult,
     Contestant,
@@ -38,8 +37,10 @@ from sam2s.benchmark.run import (
     prepare,
     score_videos,
 )
+from sam2s.benchmark.stored import read_scores
 from sam2s.benchmark.video import VideoScores
 from sam2s.errors import InputError
+from sam2s.files import check_folder, json_text, replace_text, write_json
 from sam2s.masklets.masklets import MaskletFolder
 
 HEARTBEAT = 15.0
@@ -171,7 +172,7 @@ class SharedBoard:
         if not result.parent.is_dir():
             raise InputError(f"{result}: its folder {result.parent} does not exist; make it first")
         folder = result.with_name(result.name + ".shards")
-        folder.mkdir(exist_ok=True)
+        check_folder(folder)
         board = SharedBoard(folder, result)
         board._sign(run_key(run))
         return board
@@ -183,7 +184,7 @@ class SharedBoard:
     def add(self, scores: VideoScores) -> None:
         """Keep a finished video, in one move."""
         self.finished[scores.video] = scores
-        self._put(self._path(scores.video, "json"), json.dumps(scores.to_json()) + "\n")
+        self._put(self._path(scores.video, "json"), json_text(scores.to_json()) + "\n")
 
     def load(self, names: Sequence[str]) -> dict[str, VideoScores]:
         """Those of ``names`` that are finished. Raises InputError for a file that cannot be
@@ -192,10 +193,10 @@ class SharedBoard:
         for name in names:
             path = self._path(name, "json")
             try:
-                found[name] = VideoScores.from_json(json.loads(path.read_text(encoding="utf-8")))
+                found[name] = read_scores(path.read_bytes(), path.name)
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, InputError) as error:
                 raise InputError(
                     f"{path}: damaged ({error}); delete it, and its video is scored again"
                 ) from error
@@ -243,12 +244,8 @@ class SharedBoard:
     def _sign(self, key: str) -> None:
         path = self.folder / "run"
         if not path.exists():
-            self._put(path, json.dumps({"run": key}) + "\n")
-        try:
-            there = json.loads(path.read_text(encoding="utf-8")).get("run")
-        except (OSError, ValueError, AttributeError):
-            there = None
-        if there != key:
+            self._put(path, json_text({"run": key}) + "\n")
+        if read_run(path) != key:
             raise InputError(
                 f"{self.folder}: holds videos of another run (other model, data, device or"
                 " protocol); give another --json file, or delete that folder to start anew"

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.details import details_table
-from sam2s.benchmark.journal import replace_text
 from sam2s.benchmark.paper_rows import BY_PROMPT, PROMPT, ROWS, TITLES
 from sam2s.benchmark.plots import plot_classes, plot_course, plot_reliability, require_matplotlib
 from sam2s.benchmark.report import label_of, line, markdown_table, number
-from sam2s.errors import InputError
+from sam2s.files import check_folder, replace_text
 
 Entry = Mapping[str, Any]
 RESULTS, REPORT = "results.json", "report.md"
@@ -23,12 +22,7 @@ def prepare_report(folder: Path) -> Path:
     """Make the folder; where the result file belongs. InputError when it cannot be made, or
     matplotlib is missing."""
     require_matplotlib()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be made ({error.strerror}); name a folder you may write"
-        ) from error
+    check_folder(folder)
     return folder / RESULTS
 
 

@@ -12,6 +12,7 @@ from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_conte
 from sam2s.commands.benchmark_options import Benchmark
 from sam2s.devices import describe
 from sam2s.errors import InputError
+from sam2s.files import check_file, check_folder
 from sam2s.tracking.tracker import Tracker
 
 
@@ -82,12 +83,16 @@ def _said(contestant: Contestant) -> Contestant:
 
 
 def _json(options: Benchmark) -> Path | None:
-    """The result file: as asked for, else in the report's folder, which is made now."""
+    """The result file: as asked for, else in the report's folder. Every place that will be written
+    to is made and tried now."""
+    check_file(options.json)
+    check_folder(options.masks)
     if options.report is None:
         return options.json
     from sam2s.benchmark.suite_report import prepare_report
 
-    return prepare_report(options.report) if options.json is None else options.json
+    beside = prepare_report(options.report)
+    return beside if options.json is None else options.json
 
 
 def _report(folder: Path, result: BenchmarkResult) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sam2s.commands.data_options import Check, Convert, Data, Sources, Stats
 from sam2s.errors import InputError
+from sam2s.files import check_file, write_json
 
 
 def run(options: Data) -> int:
@@ -65,12 +65,15 @@ def _sources(options: Sources) -> int:
 
 def _stats(options: Stats) -> int:
     from sam2s.curation.stats import stats
-    from sam2s.curation.stats_report import stats_table, write_stats_plot
+    from sam2s.curation.stats_report import check_plot, stats_table, write_stats_plot
 
+    check_file(options.json)
+    check_plot(options.plot)
     against = None if options.against == "none" else options.against
     found = stats(options.data, against=against, progress=sys.stderr.isatty())
     print(stats_table(found))
-    _write_json(options.json, found.to_json())
+    if options.json is not None:
+        write_json(options.json, found.to_json())
     if options.plot is not None:
         write_stats_plot(found, options.plot)
     return 0
@@ -79,24 +82,12 @@ def _stats(options: Stats) -> int:
 def _check(options: Check) -> int:
     from sam2s.curation.check import check, check_table, write_check_sheet
 
+    for path in (options.json, options.sheet):
+        check_file(path)
     report = check(options.data, leaks=options.leaks, progress=sys.stderr.isatty())
     print(check_table(report, options.limit))
-    _write_json(options.json, report.to_json())
+    if options.json is not None:
+        write_json(options.json, report.to_json())
     if options.sheet is not None:
         write_check_sheet(options.data, report, options.sheet)
     return 0
-
-
-def _write_json(path: Path | None, content: Any) -> None:
-    """Write ``content`` under ``path``, complete or not at all; None writes nothing."""
-    if path is None:
-        return
-    from sam2s.benchmark.journal import write_json
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); name a file you may write"
-        ) from error
-    write_json(path, content)

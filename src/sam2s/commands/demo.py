@@ -8,8 +8,6 @@ frame after the prompted one.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Tracks, read_tracks
 from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
+from sam2s.files import check_folder, replacing, write_json
 from sam2s.media.frames import open_frames
 from sam2s.metrics import Score, mean_score, score_sequence
 from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
@@ -59,9 +58,9 @@ class Footage:
 
 def run(options: Demo) -> int:
     """Make the video, track, score, draw, and say where everything is and what it shows."""
+    check_folder(options.out)
     model = load_model(options.model, device=options.device)
     footage, start = _choose(_film(options.seed))
-    options.out.mkdir(parents=True, exist_ok=True)
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
     write_video(video, footage.images, FPS)
     tracker = Tracker(model)
@@ -165,9 +164,7 @@ def _summarise(path: Path, footage: Footage, scores: Mapping[int, Score], outcom
         "unit": "percent; frames per second with decoding and writing; frames tracked",
         "objects": objects,
     }
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_json(path, content)
 
 
 def _contact_sheet(folder: Path, footage: Footage) -> Path:
@@ -185,5 +182,6 @@ def _contact_sheet(folder: Path, footage: Footage) -> Path:
         tiles.append(draw_overlay(footage.images[frame.index], result, footage.names))
     lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], axis=1) for r in range(rows)]
     path = folder / "contact_sheet.png"
-    Image.fromarray(np.concatenate(lines)).save(path)
+    with replacing(path) as hidden:
+        Image.fromarray(np.concatenate(lines)).save(hidden, format="PNG")
     return path

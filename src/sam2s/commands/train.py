@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sam2s.commands.train_options import Train
 from sam2s.errors import InputError
+from sam2s.files import check_folder
 
 
 def run(options: Train) -> int:
@@ -15,6 +16,7 @@ def run(options: Train) -> int:
             f"training needs {error.name}; install it with pip install 'sam2s[train]'"
         ) from error
     device = () if options.device == "auto" else (f"run.device={options.device}",)
+    check_folder(options.scenes)
     order = Order(
         options.recipe,
         options.out,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sam2s.files import replacing
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.masklets.masks import davis_palette
 
@@ -42,7 +43,8 @@ def write_sheet(
     sheet = Image.new("RGB", (columns * width, max(1, rows) * height), "white")
     for place, tile in enumerate(drawn):
         sheet.paste(tile, (place % columns * width, place // columns * height))
-    sheet.save(path, format="PNG")
+    with replacing(Path(path)) as hidden:
+        sheet.save(hidden, format="PNG")
 
 
 def overlay(video: MaskletVideo, index: int) -> np.ndarray:

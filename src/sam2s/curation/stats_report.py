@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sam2s.curation.stats import Comparison, Counts, Stats
 from sam2s.errors import InputError
+from sam2s.files import check_file, replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = ("videos", "stills", "frames", "instrument", "tissue", "masklets", "minutes")
 
@@ -94,19 +99,34 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def write_stats_plot(stats: Stats, path: Path | str) -> None:
-    """Masks by source and masks by class, as PNG, PDF or SVG by the suffix. Needs matplotlib (extra
-    ``train``)."""
+def check_plot(path: Path | str | None) -> None:
+    """InputError where `write_stats_plot` could not write ``path``; None is always well."""
+    if path is None:
+        return
+    canvas = _figure_class()().canvas
+    kinds = canvas.get_supported_filetypes()
+    if Path(path).suffix.lower().lstrip(".") not in kinds:
+        raise InputError(f"{path}: a plot's name must end in one of {', '.join(sorted(kinds))}")
+    check_file(Path(path))
+
+
+def _figure_class() -> type[Figure]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InputError("the plot needs matplotlib: pip install 'sam2s[train]'") from error
+    return Figure
+
+
+def write_stats_plot(stats: Stats, path: Path | str) -> None:
+    """Masks by source and masks by class, as PNG, PDF or SVG by the suffix. Needs matplotlib (extra
+    ``train``)."""
     classes: dict[tuple[str, str], int] = {}
     for found in stats.by_class.values():
         for name, counts in found.items():
             classes[name, counts.kind] = classes.get((name, counts.kind), 0) + counts.masks
     sources = [f"{source} ({split})" for source, split in stats.by_source]
-    figure = Figure(
+    figure = _figure_class()(
         figsize=(12, 1.5 + 0.25 * max(len(sources), len(classes))), layout="constrained"
     )
     left, right = figure.subplots(1, 2)
@@ -122,4 +142,5 @@ def write_stats_plot(stats: Stats, path: Path | str) -> None:
         axes.set_title(title)
         axes.set_xlabel("masks that are not empty")
     left.invert_yaxis()
-    figure.savefig(path, dpi=120)
+    with replacing(Path(path)) as hidden:
+        figure.savefig(hidden, dpi=120, format=Path(path).suffix.lower().lstrip("."))
