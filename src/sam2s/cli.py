@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, get_args
 
+from sam2s.commands.interruption import Stopped, lasting_output, stoppable
 from sam2s.errors import Sam2sError
 
 DEBUG_SWITCH = "SAM2S_DEBUG"
 """Environment variable: when set, errors come with their traceback."""
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it."""
+UNREAD = 1
+"""Exit code where all was done and what was printed could not be shown to its end."""
 
 DESCRIPTION = """Segment and track anything in surgical video: prompt once, track throughout.
 
@@ -25,8 +28,8 @@ An independent implementation of SAM2S (arXiv 2511.16618), for research use only
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code (0 done, 2 unusable input, 3 damaged source, 130
-    interrupted)."""
+    """Run one command; gives the exit code (0 done, 1 done but not shown, 2 unusable input,
+    3 damaged source, 130 Ctrl+C, 143 SIGTERM, 129 SIGHUP)."""
     argv = sys.argv[1:] if argv is None else list(argv)
     # Torch's threads wait for one another by spinning, which beside any other busy process costs a
     # track nine tenths of its speed. They read this when torch is imported, so it is set before; a
@@ -37,21 +40,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"sam2s {__version__}")
         return 0
+    with lasting_output() as output:
+        code = _run(argv)
+    if output.refused is None:
+        return code
+    why = output.refused.strerror or output.refused
+    print(f"sam2s: the output could not be shown to its end ({why})", file=sys.stderr)
+    return code or UNREAD
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         options = _parse(argv)
-        return _handler(options)(options)
+        with stoppable():
+            return _handler(options)(options)
     except Sam2sError as error:
         if os.environ.get(DEBUG_SWITCH):
             raise
         print(f"sam2s: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
+    except Stopped as stopped:
+        print(f"sam2s: interrupted ({stopped})", file=sys.stderr)
+        return stopped.exit_code
     except KeyboardInterrupt:
         print("sam2s: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, a closed terminal) left; that is no fault to report.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:  # a pipe of our own, whose reader left
+        return UNREAD
 
 
 def _parse(argv: Sequence[str]) -> Any:

@@ -70,7 +70,7 @@ def run(options: Demo) -> int:
     job = Job({i: [to_points(given)] for i, given in clicks.items()}, start)
     print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
-        output = Output(options.out, overlay=overlay, names=footage.names)
+        output = Output(options.out, overlay=overlay, names=footage.names, keep_earlier=False)
         made = about(Track(str(video), options.out, model=options.model, frame=start), tracker)
         outcome = track_source(source, tracker, job, output, made)
     scores = _score(read_tracks(options.out / "tracks.json"), footage, start)

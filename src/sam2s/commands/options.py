@@ -55,6 +55,8 @@ class Track:
     """Side of the model's square input in pixels, a multiple of 32; by default the model's own."""
     format: Literal["sav", "davis"] = "sav"
     """Masks as one folder per object (sav), or as one palette picture per frame (davis)."""
+    replace: bool = False
+    """Replace what an earlier run left in OUT; else it is moved to OUT/earlier-1, ..."""
     exclusive: bool = False
     """A pixel belongs to one object at most, the more certain one; always so with --format
     davis."""

@@ -58,7 +58,9 @@ def run(options: Track) -> int:
         # A palette holds one id a pixel: better the more certain object than the larger id.
         exclusive = options.exclusive or options.format == "davis"
         tracker = Tracker(model, memory, precision=options.precision, exclusive=exclusive)
-        output = Output(options.out, options.format, options.overlay)
+        output = Output(
+            options.out, options.format, options.overlay, keep_earlier=not options.replace
+        )
         track_source(source, tracker, Job(prompts, options.frame), output, about(options, tracker))
     return 0
 

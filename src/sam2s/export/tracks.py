@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -96,42 +98,76 @@ class Tracks:
     version: int = field(default=VERSION)
 
 
+BROKEN_OFF = Breakage(0, None, "the run was killed")
+"""What a file says that holds no frame yet."""
+
+
 class TracksWriter:
-    """Writes ``tracks.json`` to ``path`` line by line; the file is valid JSON once ``close`` has
-    returned."""
+    """Writes ``tracks.json`` to ``path`` line by line.
+
+    The file is valid JSON after every line: an end stands behind it that says the run was broken
+    off there, and the next line takes its place. So what a killed run or a full disk leaves behind
+    can be read, and to finish it no room is needed that is not there.
+    """
 
     def __init__(self, path: Path, source: SourceInfo, run: Mapping[str, Any]) -> None:
         head = {"format": FORMAT, "version": VERSION, "source": asdict(source), "run": dict(run)}
-        text = _dump(head)
-        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 (closed by close)
-        self._file.write(text[:-1].encode() + b',\n"frames": [')
-        self._end = self._file.tell()
+        # Unbuffered: what a full disk refuses is refused here, not later.
+        self._file: RawIOBase = open(path, "wb", buffering=0)  # noqa: SIM115 (closed by close)
+        self._end = 0
         self.frames = 0
+        try:
+            self._append(_dump(head)[:-1].encode() + b',\n"frames": [', BROKEN_OFF)
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, result: FrameResult) -> None:
-        """Add one frame."""
+        """Add one frame. After an ``OSError`` the file is as it was before."""
         objects = {str(object_id): _object(result, object_id) for object_id in sorted(result.masks)}
         line = _dump({"index": result.index, "time": result.time, "objects": objects})
-        self._file.write(((",\n" if self.frames else "\n") + line).encode())
+        until = Breakage(result.index + 1, None, "the run was killed")
+        self._append(((",\n" if self.frames else "\n") + line).encode(), until)
         self.frames += 1
-        self._end = self._file.tell()
 
     def close(self, broke_at: Breakage | None = None) -> None:
         """Write the end; a line that an interrupt cut off is taken back first."""
         if self._file.closed:
             return
-        tail = {
-            "complete": broke_at is None,
-            "broke_at": None if broke_at is None else asdict(broke_at),
-        }
-        self._file.seek(self._end)
-        self._file.truncate()
-        self._file.write(b"\n],\n" + _dump(tail)[1:].encode() + b"\n")
+        self._replace_end(_tail(broke_at))
         self._file.close()
 
     def discard(self) -> None:
-        """Close without an end; the file is to be deleted."""
+        """Close as it is; the file is to be deleted."""
         self._file.close()
+
+    def _append(self, line: bytes, until: Breakage) -> None:
+        before, tail = self._end, _tail(until)
+        try:
+            self._write_at(before, line + tail)
+        except OSError:
+            with suppress(OSError):  # there was room for an end before
+                self._replace_end(_tail(replace(until, index=until.index - 1)))
+            raise
+        self._end = before + len(line)
+
+    def _replace_end(self, tail: bytes) -> None:
+        self._write_at(self._end, tail)
+        self._file.truncate(self._end + len(tail))
+
+    def _write_at(self, place: int, content: bytes) -> None:
+        self._file.seek(place)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
+def _tail(broke_at: Breakage | None) -> bytes:
+    end = {
+        "complete": broke_at is None,
+        "broke_at": None if broke_at is None else asdict(broke_at),
+    }
+    return b"\n],\n" + _dump(end)[1:].encode() + b"\n"
 
 
 def _object(result: FrameResult, object_id: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,42 +29,49 @@ from sam2s.export.mask_files import MaskFormat, open_mask_files
 from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
 from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
+from sam2s.files import lock_folder
 from sam2s.media.frames import FrameSource
 from sam2s.types import Frame, FrameResult
 
 TRACKS = "tracks.json"
+ANNOTATIONS = "Annotations"
 HIDDEN = ".sam2s-part"
+LONGEST_NAME = 100
+"""Letters of a folder's name: file systems allow 255 bytes, and a letter may take four."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """What to write where. ``overlay``: a video file (mp4, mov, mkv), or None; ``names``: labels in
-    the overlay."""
+    the overlay; ``keep_earlier``: results that are there already are moved aside, not replaced."""
 
     folder: Path
     masks: MaskFormat = "sav"
     overlay: Path | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+    keep_earlier: bool = True
 
 
 class ResultWriter:
     """Context manager that takes each frame with its result.
 
     ``source`` names the video and its files; ``run`` says what made the result (model, memory rule,
-    ...: anything JSON can hold). Results of an earlier run on a source of the same name are
-    replaced at the end.
+    ...: anything JSON can hold).
 
-    ``frames``: how many were written; ``notes``: what the user should know, one sentence each.
+    ``frames``: how many were written; ``notes``: what the user should know, one sentence each. What
+    an earlier run left in the folder is moved to ``earlier-N``, and what a killed run left to
+    ``broken-off-N``, with a note; a folder that another run is writing to is refused.
 
     Raises InputError when the folder holds something else under a name to be written, when the
-    overlay would overwrite the source, and when the disk refuses; in the last case the frames so
-    far are kept.
+    overlay would overwrite the source or the results, and when the disk refuses; in the last case
+    the frames so far are kept.
     """
 
     def __init__(self, output: Output, source: FrameSource, run: Mapping[str, Any]) -> None:
         self._output, self._source = output, source
-        self.video = folder_name(source.name)
-        self.masks_folder = output.folder / "Annotations" / self.video
+        is_folder = source.path is not None and source.path.is_dir()
+        self.video = folder_name(source.name, is_folder=is_folder)
+        self.masks_folder = output.folder / ANNOTATIONS / self.video
         self.tracks_file = output.folder / TRACKS
         self.frames = 0
         self.notes: list[str] = []
@@ -74,16 +82,21 @@ class ResultWriter:
         self._check_overlay()
         self._check_folder()
         self._hidden = output.folder / HIDDEN
-        height, width = (
-            source.size
-        )  # may find that the source holds nothing, before anything is made
+        # May find that the source holds nothing, before anything is made.
+        height, width = source.size
         with self._storing():
             self._new_folder = not output.folder.exists()
-            shutil.rmtree(self._hidden, ignore_errors=True)
-            self._hidden.mkdir(parents=True)
-            info = SourceInfo(source.name, width, height, source.fps)
-            self._tracks = TracksWriter(self._hidden / TRACKS, info, run)
-        self._masks = open_mask_files(self._hidden / "masks", output.masks)
+            output.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = lock_folder(output.folder, "run")
+            try:
+                self._keep_broken_off()
+                self._hidden.mkdir(parents=True)
+                info = SourceInfo(source.name, width, height, source.fps)
+                self._tracks = TracksWriter(self._hidden / TRACKS, info, run)
+            except BaseException:
+                self._lock.release()
+                raise
+        self._masks = open_mask_files(self._hidden / ANNOTATIONS / self.video, output.masks)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -95,18 +108,21 @@ class ResultWriter:
         trace: TracebackType | None,
     ) -> None:
         after = self._last[0] + 1, self._last[1]
-        if error is None:
-            self.finish()
-        elif isinstance(error, DamagedSource):
-            self.finish(Breakage(error.index, error.time, str(error)))
-        elif isinstance(error, OutOfMemory):
-            self.finish(Breakage(*after, str(error)))
-        elif self._refused is not None:
-            self.finish(Breakage(*after, self._refused))
-        elif isinstance(error, KeyboardInterrupt):
-            self.finish(Breakage(*after, "interrupted"))
-        else:
-            self.discard()
+        try:
+            if error is None:
+                self.finish()
+            elif isinstance(error, DamagedSource):
+                self.finish(Breakage(error.index, error.time, str(error)))
+            elif isinstance(error, OutOfMemory):
+                self.finish(Breakage(*after, str(error)))
+            elif self._refused is not None:
+                self.finish(Breakage(*after, self._refused))
+            elif isinstance(error, KeyboardInterrupt):
+                self.finish(Breakage(*after, "interrupted"))
+            else:
+                self.discard()
+        finally:
+            self._lock.release()
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Add one frame: its masks, its line in ``tracks.json``, its picture in the overlay."""
@@ -127,13 +143,14 @@ class ResultWriter:
         if self.frames == 0:
             self.discard()
             return
+        if self._current is not None:  # a frame that an error or interrupt cut off
+            self._masks.take_back(self._current)
+        self._finish_overlay()
         with self._storing():
-            if self._current is not None:  # a frame that an error or interrupt cut off
-                self._masks.take_back(self._current)
             self._tracks.close(broke_at)
-            self._finish_overlay()
             self._publish()
-            self.notes += self._masks.notes()
+        self.notes += self._masks.notes()
+        self._lock.release()
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -142,6 +159,7 @@ class ResultWriter:
             self._overlay.discard()
             hidden_beside(self._output.overlay).unlink(missing_ok=True)
         shutil.rmtree(self._hidden, ignore_errors=True)
+        self._lock.release()
         if self._new_folder:
             with suppress(OSError):
                 self._output.folder.rmdir()
@@ -155,22 +173,57 @@ class ResultWriter:
         self._overlay.write(draw_overlay(frame.image, result, self._output.names), frame.time)
 
     def _finish_overlay(self) -> None:
-        if self._overlay is None or self._output.overlay is None:
+        """The overlay under its name; where it cannot be completed, the masks go without it."""
+        overlay = self._output.overlay
+        if self._overlay is None or overlay is None:
             return
-        self._overlay.close()
-        os.replace(hidden_beside(self._output.overlay), self._output.overlay)
+        hidden = hidden_beside(overlay)
+        try:
+            self._overlay.close()
+            os.replace(hidden, overlay)
+        except (OSError, InputError) as error:
+            self._overlay.discard()
+            hidden.unlink(missing_ok=True)
+            self.notes.append(f"the overlay could not be completed and was left out ({error})")
 
     def _publish(self) -> None:
-        """Move masks and tracks to their places; what an earlier run left there goes with the
-        hidden folder."""
-        masks = self._hidden / "masks"
-        masks.mkdir(exist_ok=True)
-        self.masks_folder.parent.mkdir(exist_ok=True)
-        if self.masks_folder.exists():
+        """Move masks and tracks to their places, and what an earlier run left there to a place of
+        its own."""
+        (self._hidden / ANNOTATIONS / self.video).mkdir(parents=True, exist_ok=True)
+        if self.tracks_file.exists() and self._output.keep_earlier:
+            place = self._free_name("earlier")
+            self._move_results(self._output.folder, place)
+            self.notes.append(f"the results of an earlier run were moved to {place}")
+        elif self.masks_folder.exists():
             os.replace(self.masks_folder, self._hidden / "before")
-        os.replace(masks, self.masks_folder)
-        os.replace(self._hidden / TRACKS, self.tracks_file)
+        self._move_results(self._hidden, self._output.folder)
         shutil.rmtree(self._hidden, ignore_errors=True)
+
+    def _move_results(self, source: Path, target: Path) -> None:
+        """Masks of this video and tracks from one folder to another, made where it is missing."""
+        masks = source / ANNOTATIONS / self.video
+        (target / ANNOTATIONS).mkdir(parents=True, exist_ok=True)
+        if masks.exists():
+            os.replace(masks, target / ANNOTATIONS / self.video)
+        os.replace(source / TRACKS, target / TRACKS)
+
+    def _keep_broken_off(self) -> None:
+        """What a killed run left behind: kept under a visible name where it holds a frame."""
+        if not self._hidden.exists():
+            return
+        found = any((self._hidden / ANNOTATIONS).rglob("*.png"))
+        if not found or not self._output.keep_earlier:
+            shutil.rmtree(self._hidden, ignore_errors=True)
+            return
+        place = self._free_name("broken-off")
+        os.replace(self._hidden, place)
+        self.notes.append(f"an earlier run was killed; what it had found was moved to {place}")
+
+    def _free_name(self, word: str) -> Path:
+        """``word-N`` in the results' folder, N the first number that is free."""
+        return next(
+            path for n in count(1) if not (path := self._output.folder / f"{word}-{n}").exists()
+        )
 
     def _check_overlay(self) -> None:
         overlay, path = self._output.overlay, self._source.path
@@ -183,10 +236,14 @@ class ResultWriter:
             )
 
     def _check_folder(self) -> None:
-        """Only results of an earlier run on this source may be replaced."""
-        folder = self._output.folder
+        """Only results of an earlier run on this source may make room."""
+        folder, source = self._output.folder, self._source.path
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: is a file, expected the name of a folder for the results")
+        if source is not None and source.is_dir() and folder.resolve() == source.resolve():
+            raise InputError(
+                f"{folder}: is the folder of the pictures; choose another one for the results"
+            )
         if self.tracks_file.exists():
             before = read_head(self.tracks_file).get("source", {}).get("name")
             if before is None:
@@ -209,7 +266,7 @@ class ResultWriter:
         """Errors of the disk as one line."""
         try:
             yield
-        except OSError as error:
+        except OSError as error:  # FFmpeg's errors are of this kind too
             self._refused = (
                 f"cannot write to {error.filename or self._output.folder}"
                 f" ({error.strerror or error})"
@@ -217,7 +274,9 @@ class ResultWriter:
             raise InputError(f"{self._refused}; make room or choose another folder") from error
 
 
-def folder_name(source: str) -> str:
-    """A source's name without its suffix, fit to name a folder."""
-    stem = Path(source.rstrip("/").rsplit("/", 1)[-1]).stem
-    return re.sub(r"[^\w.-]+", "_", stem).strip("._") or "video"
+def folder_name(source: str, *, is_folder: bool = False) -> str:
+    """A source's name, fit to name a folder: a file's without its suffix, a folder's whole (it may
+    hold a dot), and of a long one the beginning."""
+    name = source.rstrip("/").rsplit("/", 1)[-1]
+    stem = name if is_folder else Path(name).stem
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._")[:LONGEST_NAME] or "video"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from footage import FAST, Clip, number_of, numbered, packets
 from sam2s.errors import DamagedSource, InputError
 from sam2s.export import writer as writer_module
-from sam2s.export.tracks import read_tracks
+from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_tracks
+from sam2s.export.video_file import VideoWriter
 from sam2s.export.writer import Output, ResultWriter, folder_name
 from sam2s.masklets.annotations import open_annotations
 from sam2s.media.frames import FrameSource, open_frames
@@ -121,8 +123,8 @@ def test_names_follow_the_pictures_of_a_folder(tmp_path: Path):
         Image.fromarray(numbered(0)).save(tmp_path / "case.7" / f"{name}.png")
     run(open_frames(tmp_path / "case.7"), Output(tmp_path / "out"))
     assert {name for name in everything(tmp_path / "out") if "001" in name} == {
-        "Annotations/case/001/a2.png",
-        "Annotations/case/001/a10.png",
+        "Annotations/case.7/001/a2.png",
+        "Annotations/case.7/001/a10.png",
     }
 
 
@@ -243,9 +245,10 @@ def test_a_folder_that_was_there_stays_when_a_run_fails(tmp_path: Path):
 # ---------------------------------------- what is there already
 
 
-def test_another_run_on_the_same_source_replaces_the_results(tmp_path: Path):
+def test_another_run_on_the_same_source_moves_the_results_aside(tmp_path: Path):
     path, out = video(tmp_path), tmp_path / "out"
     run(open_frames(path), Output(out, "davis"))
+    first = {name: (out / name).read_bytes() for name in everything(out)}
     with pytest.raises(RuntimeError):
         run(open_frames(path), Output(out), fail_at(3, RuntimeError()))
     assert (
@@ -253,21 +256,103 @@ def test_another_run_on_the_same_source_replaces_the_results(tmp_path: Path):
     )  # a failing run keeps the earlier one
     with pytest.raises(KeyboardInterrupt):
         run(open_frames(path), Output(out), fail_at(3, KeyboardInterrupt()))
+    third = {f"Annotations/op_1/00{i}/0000{f}.png" for i in (1, 2) for f in range(3)} | {
+        "tracks.json"
+    }
+    assert everything(out) == third | {f"earlier-1/{name}" for name in first}
+    assert {name: (out / "earlier-1" / name).read_bytes() for name in first} == first
+    run(open_frames(path), Output(out))
+    assert len(read_tracks(out / "earlier-2" / "tracks.json").frames) == 3
+
+
+def test_what_is_to_be_replaced_goes(tmp_path: Path):
+    path, out = video(tmp_path), tmp_path / "out"
+    run(open_frames(path), Output(out, "davis"))
+    run(open_frames(path), Output(out, keep_earlier=False), fail_at(12, RuntimeError()))
     assert everything(out) == {
-        f"Annotations/op_1/00{i}/0000{f}.png" for i in (1, 2) for f in range(3)
+        f"Annotations/op_1/00{i}/000{f:02d}.png" for i in (1, 2) for f in range(12)
     } | {"tracks.json"}
 
 
-def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path):
+def test_what_a_killed_run_left_is_kept_and_can_be_read(tmp_path: Path):
     path, out = video(tmp_path), tmp_path / "out"
     source = open_frames(path)
     killed = ResultWriter(Output(out), source, RUN)
-    frame = next(iter(source))
-    killed.write(frame, look(frame))
-    source.close()
-    run(open_frames(path), Output(out))
+    for frame in list(source)[:3]:
+        killed.write(frame, look(frame))
+    killed._lock.release(keep=True)  # the system does so when a process is killed
+    killed._tracks.discard()
+    writer = run(open_frames(path), Output(out))
     assert not list(out.glob(".*"))
-    killed.discard()
+    assert any("was moved to" in note for note in writer.notes)
+    left = read_tracks(out / "broken-off-1" / "tracks.json")
+    assert (len(left.frames), left.complete) == (3, False)
+    assert left.broke_at == Breakage(3, None, "the run was killed")
+    assert len(open_annotations(out / "broken-off-1" / "Annotations" / "op_1").frames(1)) == 3
+    assert len(read_tracks(out / "tracks.json").frames) == 12
+
+
+def test_two_runs_into_one_folder_at_the_same_time(tmp_path: Path):
+    path, out = video(tmp_path), tmp_path / "out"
+    with ResultWriter(Output(out), open_frames(path), RUN) as writer:
+        with pytest.raises(InputError, match="another run is writing there"):
+            run(open_frames(path), Output(out))
+        for frame in open_frames(path):
+            writer.write(frame, look(frame))
+    assert len(read_tracks(out / "tracks.json").frames) == 12
+    assert not list(out.glob(".*"))
+
+
+class FullDisk:
+    """A file that takes ``room`` bytes and no more, as a full disk does."""
+
+    def __init__(self, file, room: int) -> None:
+        self._file, self.room = file, room
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def write(self, content) -> int:
+        fits = min(len(content), self.room - self._file.tell())
+        if fits <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._file.write(content[:fits])
+
+
+@pytest.mark.parametrize("room", range(700, 1500, 97))
+def test_tracks_are_whole_however_little_room_there_is(tmp_path: Path, room: int):
+    """The end that always stands behind the last line needs no more room than it had."""
+    path = tmp_path / "tracks.json"
+    writer = TracksWriter(path, SourceInfo("op.mp4", 96, 64, 25.0), RUN)
+    writer._file = FullDisk(writer._file, room)
+    frames = list(open_frames(video(tmp_path)))
+    kept = 0
+    for frame in frames:
+        try:
+            writer.write(look(frame))
+        except OSError:
+            break
+        kept += 1
+    assert read_tracks(path).complete is False, "valid before it is closed"
+    writer.close(Breakage(kept, None, "full"))
+    tracks = read_tracks(path)
+    assert 0 < kept < len(frames)
+    assert (len(tracks.frames), tracks.broke_at) == (kept, Breakage(kept, None, "full"))
+
+
+def test_an_overlay_that_cannot_be_completed_does_not_cost_the_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(self: VideoWriter) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(VideoWriter, "close", refuse)
+    out = tmp_path / "out"
+    writer = run(open_frames(video(tmp_path)), Output(out, overlay=out / "overlay.mp4"))
+    assert any("overlay could not be completed" in note for note in writer.notes)
+    assert len(read_tracks(out / "tracks.json").frames) == 12
+    assert not list(out.glob("*.mp4"))
+    assert not list(out.glob(".*"))
 
 
 def test_results_of_another_source_are_not_replaced(tmp_path: Path):
