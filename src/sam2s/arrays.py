@@ -3,13 +3,14 @@ NumPy arrays."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from sam2s.errors import InputError
+from sam2s.errors import Doubt, InputError
 
 WHITE = (1, 255)
 """What a float array may hold for True: masks that arithmetic has turned into numbers."""
@@ -39,6 +40,13 @@ def to_array(value: Any, what: str) -> np.ndarray:
         kind = type(value).__name__ if array.ndim == 0 else f"{array.dtype} values"
         raise InputError(f"{what}: expected an array of numbers, got {kind}")
     return array
+
+
+def doubt_whole(mask: np.ndarray, what: str) -> None:
+    """A ``Doubt`` where a given mask (H, W) covers everything: it may be meant, but is more often
+    an inverted or misread one."""
+    if mask.size and mask.all():
+        warnings.warn(f"{what}: the mask covers the whole picture", Doubt, stacklevel=3)
 
 
 def to_mask(value: Any, what: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Annotated, Any, get_args
 
 from sam2s.commands.interruption import Stopped, lasting_output, stoppable
+from sam2s.commands.terminal import doubts_said, say
 from sam2s.errors import Sam2sError
 
 DEBUG_SWITCH = "SAM2S_DEBUG"
@@ -45,25 +46,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     if output.refused is None:
         return code
     why = output.refused.strerror or output.refused
-    print(f"sam2s: the output could not be shown to its end ({why})", file=sys.stderr)
+    say(f"sam2s: the output could not be shown to its end ({why})", error=True)
     return code or UNREAD
 
 
 def _run(argv: Sequence[str]) -> int:
     try:
         options = _parse(argv)
-        with stoppable():
+        with stoppable(), doubts_said():
             return _handler(options)(options)
     except Sam2sError as error:
         if os.environ.get(DEBUG_SWITCH):
             raise
-        print(f"sam2s: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"sam2s: {' '.join(str(error).split())}", error=True)
         return error.exit_code
     except Stopped as stopped:
-        print(f"sam2s: interrupted ({stopped})", file=sys.stderr)
+        say(f"sam2s: interrupted ({stopped})", error=True)
         return stopped.exit_code
     except KeyboardInterrupt:
-        print("sam2s: interrupted", file=sys.stderr)
+        say("sam2s: interrupted", error=True)
         return INTERRUPTED
     except BrokenPipeError:  # a pipe of our own, whose reader left
         return UNREAD

@@ -11,6 +11,11 @@ class Sam2sError(Exception):
     exit_code = 2
 
 
+class Doubt(UserWarning):
+    """Something given by the user can be used, but is probably not what was meant. Scripts get it
+    as a Python warning, the command line prints its one line."""
+
+
 class InputError(Sam2sError, ValueError):
     """Something given by the user cannot be used; nothing was written under a final name."""
 

@@ -7,7 +7,7 @@ every frame that the truth annotates counts, for every object of the truth; othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sam2s.benchmark.folders import VideoMasks, open_mask_folder
 from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.rules import EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
 from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
+from sam2s.benchmark.unmatched import Notes, frame_names, note_differences, note_videos
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
 from sam2s.media.pictures import natural_key
@@ -30,11 +31,13 @@ FORMAT = "sam2s-evaluation-1"
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Scores of a folder. ``missing``: {video: number of (object, frame) masks that were not
-    predicted}."""
+    predicted}; ``notes``: what the prediction holds that the truth does not, and masks that cover
+    everything or nothing, a sentence each."""
 
     board: Scoreboard
     missing: Mapping[str, int]
     protocol: Mapping[str, Any]
+    notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=provenance)
 
     def to_json(self) -> dict[str, Any]:
@@ -44,8 +47,18 @@ class Evaluation:
             "protocol": dict(self.protocol),
             **self.board.to_json(),
             "missing": dict(self.missing),
+            "notes": list(self.notes),
             "provenance": dict(self.provenance),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """Whether true and predicted mask show the object, and whether only the predicted one covers
+    everything."""
+
+    shown: Shown
+    whole: bool
 
 
 def evaluate_folders(
@@ -66,13 +79,17 @@ def evaluate_folders(
     check_file(json)
     truth, predicted = open_mask_folder(gt), open_mask_folder(pred)
     pairs = _pair(truth, predicted, pred)
+    notes = Notes()
+    note_videos(notes, truth, predicted)
+    for true, other in pairs:
+        note_differences(notes, true, other)
     objects: list[ObjectScore] = []
     missing: dict[str, int] = {}
     jobs = [(true, other, object_id) for true, other in pairs for object_id in true.objects]
     for true, other, object_id in tqdm(
         jobs, unit="object", disable=not progress, dynamic_ncols=True
     ):
-        order = sorted(_frame_names(true), key=natural_key)
+        order = sorted(frame_names(true), key=natural_key)
         start = _start(true, object_id, order)
         if not takes_part(rules, start, range(len(order))):
             continue
@@ -80,14 +97,18 @@ def evaluate_folders(
         absent = len(set(frames) - set(other.masks.frames(object_id)))
         if absent:
             missing[true.name] = missing.get(true.name, 0) + absent
-        score = mean_score(counted(rules, list(_score_frames(true, other, object_id, frames))))
+        scored = list(_score_frames(true, other, object_id, frames))
+        _note_extent(notes, true.name, object_id, [shown for shown, _ in scored])
+        score = mean_score(counted(rules, [(shown.shown, score) for shown, score in scored]))
         objects.append(_object_score(true, object_id, Path(gt).name, start, score))
     board = Scoreboard(tuple(objects), Means(rules.unit, rules.mean))
     if board.mean is None:
         raise InputError(
             f"{gt}: no annotated frame is left to score; skip less, or check the folder"
+            + "".join(f" ({note})" for note in notes.all()[:1])
         )
-    result = Evaluation(board, missing, {"pred": str(pred), "gt": str(gt), "rules": asdict(rules)})
+    protocol = {"pred": str(pred), "gt": str(gt), "rules": asdict(rules)}
+    result = Evaluation(board, missing, protocol, notes.all())
     if json is not None:
         write_json(json, result.to_json())
     return result
@@ -109,7 +130,7 @@ def _pair(
             )
         pairs = [(truth[name], predicted[name]) for name in truth]
     for true, other in pairs:
-        ours, theirs = _frame_names(true), _frame_names(other)
+        ours, theirs = frame_names(true), frame_names(other)
         if ours and theirs and not ours & theirs:
             raise InputError(
                 f"{where}: no mask of video '{true.name}' is named as a true one is"
@@ -117,10 +138,6 @@ def _pair(
                 " frames' names"
             )
     return pairs
-
-
-def _frame_names(video: VideoMasks) -> set[str]:
-    return {frame for object_id in video.masks.ids() for frame in video.masks.frames(object_id)}
 
 
 def _start(video: VideoMasks, object_id: int, order: list[str]) -> int | None:
@@ -143,7 +160,7 @@ def _frames(
 
 def _score_frames(
     true: VideoMasks, other: VideoMasks, object_id: int, frames: list[str]
-) -> Iterator[tuple[Shown, Score]]:
+) -> Iterator[tuple[_Extent, Score]]:
     for frame in frames:
         mask, guess = true.masks.read(object_id, frame), other.masks.read(object_id, frame)
         if mask is None:
@@ -157,7 +174,24 @@ def _score_frames(
                 f" {guess.shape}, the true one {mask.shape} (height, width); write masks at the"
                 " source's size"
             )
-        yield Shown(bool(mask.any()), bool(guess.any())), score_frame(guess, mask)
+        shown = Shown(bool(mask.any()), bool(guess.any()))
+        yield _Extent(shown, bool(guess.all()) and not mask.all()), score_frame(guess, mask)
+
+
+def _note_extent(notes: Notes, video: str, object_id: int, frames: Sequence[_Extent]) -> None:
+    """Predictions of everything or nothing, which are mistakes of files more often than of
+    models."""
+    whole = sum(frame.whole for frame in frames)
+    if whole:
+        notes.add(
+            "whole",
+            f"video '{video}', object {object_id}: {whole} of {len(frames)} predicted masks cover"
+            " the whole picture, where the true ones do not",
+        )
+    if any(f.shown.truth for f in frames) and not any(f.shown.guess for f in frames):
+        notes.add(
+            "nothing", f"video '{video}', object {object_id}: no predicted mask shows anything"
+        )
 
 
 def _size(video: VideoMasks, frame: str) -> tuple[int, ...]:

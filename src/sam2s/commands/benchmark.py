@@ -10,6 +10,7 @@ from sam2s.benchmark.details import details_table
 from sam2s.benchmark.report import markdown_table
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
 from sam2s.commands.benchmark_options import Benchmark
+from sam2s.commands.terminal import say, say_text
 from sam2s.devices import describe
 from sam2s.errors import InputError
 from sam2s.files import check_file, check_folder
@@ -38,9 +39,9 @@ def run(options: Benchmark) -> int:
         return 0
     _tell(result)
     if settings.json is not None:
-        print(f"all scores: {settings.json}")
+        say(f"all scores: {settings.json}")
     if options.report is not None:
-        print(f"report: {_report(options.report, result)}")
+        say(f"report: {_report(options.report, result)}")
     return 0
 
 
@@ -67,7 +68,7 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
     shard = Shard.parse(options.shard)
     standing = run_shard(options.data, _said(open_one()), settings, shard, reclaim=options.reclaim)
     if standing.result is None:
-        print(
+        say(
             f"{standing.finished} of {standing.videos} videos are finished; the shard that ends"
             " last writes the result"
         )
@@ -78,7 +79,7 @@ def _said(contestant: Contestant) -> Contestant:
     """The same; where it runs is printed."""
     tracker = contestant.tracker
     assert isinstance(tracker, Tracker), "the command line scores models only"
-    print(f"running on {describe(tracker.device, bf16=tracker.bf16)}")
+    say(f"running on {describe(tracker.device, bf16=tracker.bf16)}")
     return contestant
 
 
@@ -104,9 +105,9 @@ def _report(folder: Path, result: BenchmarkResult) -> Path:
 def _tell(result: BenchmarkResult) -> None:
     """Print the tables, and what a reader has to know of them."""
     entry = result.to_json()
-    print(markdown_table([entry]))
-    print(details_table(entry["details"]), end="")
+    say_text(markdown_table([entry]))
+    say_text(details_table(entry["details"]))
     for note in entry["protocol"]["notes"]:
-        print(f"note: {note}")
+        say(f"note: {note}")
     if "suite" in entry and entry["suite"]["missing"]:
-        print(f"missing, and in no mean: {', '.join(entry['suite']['missing'])}")
+        say(f"missing, and in no mean: {', '.join(entry['suite']['missing'])}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sam2s.commands.data_options import Check, Convert, Data, Sources, Stats
+from sam2s.commands.terminal import say, say_text
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
 
@@ -38,14 +39,14 @@ def _convert(options: Convert) -> int:
         workers=options.workers,
     )
     kept = f", {report.kept} were there already" if report.kept else ""
-    print(
+    say(
         f"{report.videos} videos, {report.frames} frames, {report.objects} masklets, {report.masks}"
         f" masks{kept}: {options.out}"
     )
     for note, count in report.notes.most_common():
-        print(f"  {count} x {note}")
+        say(f"  {count} x {note}")
     for video, why in report.failed.items():
-        print(f"  left out {video}: {why}", file=sys.stderr)
+        say(f"  left out {video}: {why}", error=True)
     return 0
 
 
@@ -59,7 +60,7 @@ def _key_value(text: str) -> tuple[str, str]:
 def _sources(options: Sources) -> int:
     from sam2s.convert.sources.listing import sources_text
 
-    print(sources_text())
+    say_text(sources_text())
     return 0
 
 
@@ -71,7 +72,7 @@ def _stats(options: Stats) -> int:
     check_plot(options.plot)
     against = None if options.against == "none" else options.against
     found = stats(options.data, against=against, progress=sys.stderr.isatty())
-    print(stats_table(found))
+    say_text(stats_table(found))
     if options.json is not None:
         write_json(options.json, found.to_json())
     if options.plot is not None:
@@ -85,7 +86,7 @@ def _check(options: Check) -> int:
     for path in (options.json, options.sheet):
         check_file(path)
     report = check(options.data, leaks=options.leaks, progress=sys.stderr.isatty())
-    print(check_table(report, options.limit))
+    say_text(check_table(report, options.limit))
     if options.json is not None:
         write_json(options.json, report.to_json())
     if options.sheet is not None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from sam2s.commands.options import Demo, Track
 from sam2s.commands.progress import progress_bar
+from sam2s.commands.terminal import say
 from sam2s.commands.track import Job, Outcome, about, track_source
 from sam2s.errors import InputError
 from sam2s.export.overlay import draw_overlay
@@ -68,7 +69,7 @@ def run(options: Demo) -> int:
         i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()
     }
     job = Job({i: [to_points(given)] for i, given in clicks.items()}, start)
-    print(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
+    say(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
         output = Output(options.out, overlay=overlay, names=footage.names, keep_earlier=False)
         made = about(Track(str(video), options.out, model=options.model, frame=start), tracker)
@@ -76,13 +77,11 @@ def run(options: Demo) -> int:
     scores = _score(read_tracks(options.out / "tracks.json"), footage, start)
     sheet = _contact_sheet(options.out, footage)
     _summarise(options.out / "summary.json", footage, scores, outcome)
-    print(f"contact sheet: {sheet}")
+    say(f"contact sheet: {sheet}")
     for i, score in scores.items():
         given = f"{len(clicks[i])} click{'s' * (len(clicks[i]) > 1)} on frame {start}"
-        print(
-            f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}"
-        )
-    print(f"summary: {options.out / 'summary.json'}")
+        say(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}")
+    say(f"summary: {options.out / 'summary.json'}")
     return 0
 
 

@@ -6,6 +6,7 @@ import sys
 
 from sam2s.benchmark.evaluate import evaluate_folders
 from sam2s.commands.options import Evaluate
+from sam2s.commands.terminal import say
 
 
 def run(options: Evaluate) -> int:
@@ -19,13 +20,15 @@ def run(options: Evaluate) -> int:
     )
     mean = result.board.mean
     assert mean is not None, "evaluate_folders refuses to score nothing"
-    print(
+    say(
         f"J&F {100 * mean.jf:.2f}  J {100 * mean.j:.2f}  F {100 * mean.f:.2f}  ({mean.frames} masks"
         " scored)"
     )
     absent = sum(result.missing.values())
     if absent:
-        print(f"{absent} masks were not predicted and count as empty")
+        say(f"{absent} masks were not predicted and count as empty")
+    for note in result.notes:
+        say(f"note: {note}")
     if options.json is not None:
-        print(f"all scores: {options.json}")
+        say(f"all scores: {options.json}")
     return 0

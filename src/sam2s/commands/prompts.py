@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sam2s.arrays import doubt_whole
 from sam2s.errors import InputError
 from sam2s.masklets.masks import read_binary_mask
 from sam2s.types import Box, Mask, Points, Prompt
@@ -44,6 +45,9 @@ def parse_prompts(
             "nothing to track: give at least one --click ID:X,Y, --box ID:X0,Y0,X1,Y1 or --mask"
             " ID:FILE"
         )
+    for object_id, given in prompts.items():
+        if isinstance(given[0], Mask):
+            doubt_whole(given[0].mask, f"--mask of object {object_id}")
     return prompts
 
 
@@ -82,8 +86,8 @@ def _masks(masks: Iterable[str]) -> Iterator[tuple[int, Mask]]:
         pixels = read_binary_mask(Path(rest).expanduser())
         if not pixels.any():
             raise InputError(
-                f"--mask {text}: the picture is black everywhere; paint the object in any other"
-                " colour"
+                f"--mask {text}: the picture is black everywhere, or transparent; paint the object"
+                " in any other colour"
             )
         yield object_id, Mask(pixels)
 

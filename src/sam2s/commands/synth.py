@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sam2s.commands.options import Synth
+from sam2s.commands.terminal import say
 from sam2s.synthetic import synthesize
 
 
@@ -21,5 +22,5 @@ def run(options: Synth) -> int:
         progress=sys.stderr.isatty(),
         workers=options.workers,
     )
-    print(f"{len(names)} video{'s' * (len(names) > 1)} of {options.frames} frames: {options.out}")
+    say(f"{len(names)} video{'s' * (len(names) > 1)} of {options.frames} frames: {options.out}")
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 from sam2s.commands.options import Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.prompts import parse_prompts
+from sam2s.commands.terminal import say
 from sam2s.devices import describe
 from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
@@ -52,7 +53,7 @@ def run(options: Track) -> int:
     with open_frames(options.source, stream=options.stream, playlist=options.playlist) as source:
         _check_start(source, options.frame)
         for note in source.notes:
-            print(f"note: {note}", flush=True)
+            say(f"note: {note}")
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
         # A palette holds one id a pixel: better the more certain object than the larger id.
@@ -144,13 +145,13 @@ def about(options: Track, tracker: Tracker) -> dict[str, Any]:
 def _report(writer: ResultWriter, output: Output, outcome: Outcome, objects: int) -> None:
     if outcome.frames == 0:
         return
-    print(
+    say(
         f"{outcome.frames} frames, {objects} object{'s' * (objects > 1)}, {outcome.fps:.1f}"
         f" frames/s on {outcome.where}"
     )
-    print(f"masks: {writer.masks_folder}")
-    print(f"tracks: {writer.tracks_file}")
+    say(f"masks: {writer.masks_folder}")
+    say(f"tracks: {writer.tracks_file}")
     if output.overlay is not None:
-        print(f"overlay: {output.overlay}")
+        say(f"overlay: {output.overlay}")
     for note in writer.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")

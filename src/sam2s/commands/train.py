@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sam2s.commands.terminal import say
 from sam2s.commands.train_options import Train
 from sam2s.errors import InputError
 from sam2s.files import check_folder
@@ -28,7 +29,7 @@ def run(options: Train) -> int:
         dry_run=options.dry_run,
     )
     model = carry_out(order)
-    print(
+    say(
         "dry run: nothing was trained"
         if options.dry_run
         else f"trained model: {model} (give this folder as --model)"

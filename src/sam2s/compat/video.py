@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2s.arrays import to_array
+from sam2s.arrays import doubt_whole, to_array
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
 from sam2s.media.frames import FrameSource, open_frames
@@ -163,7 +163,9 @@ class SAM2VideoPredictor:
     ) -> Answer:
         """Give an object's (H, W) mask on a frame (bool, or 0 and one other value); gives the
         frame's masks."""
-        return self._prompt(inference_state, frame_idx, obj_id, (Mask(mask),))
+        given = Mask(mask)
+        doubt_whole(given.mask, f"object {obj_id}, frame {frame_idx}")
+        return self._prompt(inference_state, frame_idx, obj_id, (given,))
 
     def propagate_in_video(
         self,

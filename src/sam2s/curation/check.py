@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from sam2s.curation.check_leaks import LeakCheck, recording_leaks
@@ -17,6 +16,7 @@ from sam2s.curation.check_rules import Finding, VideoCheck
 from sam2s.curation.check_sheet import Tile, write_sheet
 from sam2s.masklets.masklets import MASK_FOLDERS, MaskletFolder, open_masklets
 from sam2s.masklets.provenance import read_provenance
+from sam2s.media.pictures import read_picture
 
 KINDS = {
     "swap": "two objects change names between neighbouring frames",
@@ -96,15 +96,13 @@ def file_findings(folder: MaskletFolder, video: str) -> Iterator[Finding]:
     soft: list[str] = []
     palettes: dict[bytes, str] = {}
     for path in sorted(base.rglob("*.png")):
-        with Image.open(path) as picture:
-            if picture.mode == "P":
-                palettes.setdefault(bytes(picture.getpalette() or []), path.stem)
-            elif (
-                picture.mode != "1"
-                and path.parent != base
-                and len(np.unique(np.asarray(picture))) > 2
-            ):
-                soft.append(f"{path.parent.name}/{path.stem}")
+        picture = read_picture(path)
+        if picture.mode == "P":
+            palettes.setdefault(bytes(picture.getpalette() or []), path.stem)
+        elif (
+            picture.mode != "1" and path.parent != base and len(np.unique(np.asarray(picture))) > 2
+        ):
+            soft.append(f"{path.parent.name}/{path.stem}")
     if soft:
         detail = f"{len(soft)} mask files hold more than two values, such as {soft[0]}.png"
         yield Finding(

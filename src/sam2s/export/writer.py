@@ -31,6 +31,7 @@ from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
 from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
 from sam2s.files import lock_folder
 from sam2s.media.frames import FrameSource
+from sam2s.typed_json import is_folder_name
 from sam2s.types import Frame, FrameResult
 
 TRACKS = "tracks.json"
@@ -275,8 +276,12 @@ class ResultWriter:
 
 
 def folder_name(source: str, *, is_folder: bool = False) -> str:
-    """A source's name, fit to name a folder: a file's without its suffix, a folder's whole (it may
-    hold a dot), and of a long one the beginning."""
+    """A source's name, fit to name a folder, and of a long one the beginning. A file loses its
+    suffix; a folder has none, whatever dots are in its name, and keeps the name by which data sets
+    know it."""
+    usable = is_folder_name(source) and not any(c in source for c in '<>:"|?*')
+    if is_folder and usable and len(source) <= LONGEST_NAME:
+        return source
     name = source.rstrip("/").rsplit("/", 1)[-1]
     stem = name if is_folder else Path(name).stem
     return re.sub(r"[^\w.-]+", "_", stem).strip("._")[:LONGEST_NAME] or "video"

@@ -7,7 +7,7 @@ values are object ids, so a file annotates every object. ``open_annotations`` te
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -15,12 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.masklets.masks import read_binary_mask, read_index_mask
-from sam2s.media.pictures import natural_key
-
-VOID = 255
-"""Palette value that DAVIS-like folders use for "do not score"; an object only where a catalogue
-declares it."""
+from sam2s.masklets.masks import VOID, is_black_and_white, read_binary_mask, read_index_mask
+from sam2s.media.pictures import OTHER_PICTURES, PICTURE_SUFFIXES, by_stem, natural_key
 
 
 class Annotations(Protocol):
@@ -37,9 +33,12 @@ class Annotations(Protocol):
         """(H, W) bool, all False where the object is absent; None where the frame is not annotated
         for it."""
 
+    def notes(self) -> list[str]:
+        """What lies in the folder and is no object's mask, a sentence each."""
+
 
 class ObjectFolders:
-    """SA-V layout: ``folder/<id>/<frame>.png``, any non-zero pixel is the object."""
+    """SA-V layout: ``folder/<id>/<frame>.png``, the object is what each picture shows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,13 +67,21 @@ class ObjectFolders:
         path = self._files.get(object_id, {}).get(frame)
         return None if path is None else read_binary_mask(path)
 
+    def notes(self) -> list[str]:
+        strange = [p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.isdecimal()]
+        numbers = "are not named by an object's number and were left out"
+        return [
+            *_some(sorted(n for n in strange if not n.startswith(".")), "folders", numbers),
+            *(note for folder in self._folders.values() for note in _other_files(folder)),
+        ]
+
 
 class PaletteFolder:
     """DAVIS layout: ``folder/<frame>.png``, a pixel's value is its object id, 0 is background.
 
     ``declared``: ids of a catalogue, which saves reading every file to find them. Value 255 is void
-    unless declared. Folders that only hold 0 and 255 in grey (DAVIS 2016, hand-made masks) are one
-    object, id 1.
+    unless declared. Folders that only hold 0 and 255 in grey, and perhaps soft edges between them
+    (DAVIS 2016, hand-made masks), are one object, id 1.
     """
 
     def __init__(self, folder: Path, declared: Collection[int] | None = None) -> None:
@@ -89,16 +96,21 @@ class PaletteFolder:
     @cached_property
     def _scan(self) -> tuple[list[int], bool]:
         """The ids, and whether the folder holds black-and-white masks of one object."""
+        values, grey = self._used
+        if grey and is_black_and_white(values):
+            return [1], True
+        return sorted(values - {0, VOID}), False
+
+    @cached_property
+    def _used(self) -> tuple[set[int], bool]:
+        """The values in all files, and whether none has a palette."""
         values: set[int] = set()
         grey = True
         for path in self._files.values():
             ids, palette = read_index_mask(path)
             values.update(np.flatnonzero(np.bincount(ids.ravel(), minlength=256)).tolist())
             grey &= not palette
-        values.discard(0)
-        if grey and values == {VOID}:
-            return [1], True
-        return sorted(values - {VOID}), False
+        return values, grey
 
     def ids(self) -> list[int]:
         return self._scan[0] if self._declared is None else self._declared
@@ -110,8 +122,18 @@ class PaletteFolder:
         path = self._files.get(frame)
         if path is None or object_id not in self.ids():
             return None
-        binary = self._declared is None and self._scan[1]
-        return self._values(frame, path) == (VOID if binary else object_id)
+        if self._declared is None and self._scan[1]:
+            return read_binary_mask(path)
+        return self._values(frame, path) == object_id
+
+    def notes(self) -> list[str]:
+        said = _other_files(self.folder)
+        if self._declared is None and VOID in self._used[0] and not self._scan[1]:
+            said.append(f"value {VOID} was taken for void, which is no object")
+        if self._declared is not None:
+            unknown = sorted(self._used[0] - {0, VOID, *self._declared})
+            said += _some([str(value) for value in unknown], "values", "are no listed object's")
+        return said
 
     def _values(self, frame: str, path: Path) -> np.ndarray:
         """The file's ids; the latest file is kept, since objects are asked for one after
@@ -145,4 +167,20 @@ def _png_files(folder: Path) -> dict[str, Path]:
     found = [
         p for p in folder.iterdir() if p.suffix.lower() == ".png" and not p.name.startswith(".")
     ]
-    return {p.stem: p for p in sorted(found, key=lambda path: natural_key(path.name))}
+    return by_stem(sorted(found, key=lambda path: natural_key(path.name)))
+
+
+def _other_files(folder: Path) -> list[str]:
+    """Pictures beside the masks that are no PNG: whoever put them there meant them to be read."""
+    names = [
+        p.name
+        for p in folder.iterdir()
+        if not p.name.startswith(".")
+        and (p.suffix.lower() in PICTURE_SUFFIXES - {".png"} or OTHER_PICTURES.fullmatch(p.suffix))
+    ]
+    return _some(sorted(names, key=natural_key), "pictures", "are no PNG and were left out")
+
+
+def _some(names: Sequence[str], what: str, why: str) -> list[str]:
+    """No sentence, or one, with an example."""
+    return [f"{len(names)} {what}, such as {names[0]}, {why}"] if names else []

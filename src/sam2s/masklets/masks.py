@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from PIL import Image
 
 from sam2s.errors import InputError
 from sam2s.masklets.png_bits import encode_bits
-from sam2s.media.pictures import MAX_PIXELS, open_picture
+from sam2s.masklets.shown import NEARLY_BLACK, palette_colours, shown_mask
+from sam2s.media.pictures import MAX_PIXELS, read_picture
 
 Rle = dict[str, Any]
 """COCO's compressed run-length code as JSON holds it: ``{"size": [H, W], "counts": str}``,
@@ -20,6 +21,11 @@ column-major."""
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 """Pixels that touch at a corner are connected."""
 
+VOID = 255
+"""Value of a map of ids that DAVIS-like folders use for "do not score"; an object only where a
+catalogue declares it."""
+SMALL_IDS = 64
+"""Beside 255, larger values are the greys of a soft edge, not ids."""
 MAX_PALETTE_ID = 254
 """Largest id a palette file can hold: 0 is background, 255 means void to DAVIS-like readers."""
 
@@ -99,13 +105,9 @@ def _unpack_runs(text: str | bytes) -> list[int]:
 
 
 def read_binary_mask(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """A black-and-white picture -> (H, W) bool, True where any colour channel is not zero. Raises
-    as ``read_rgb``."""
-    with open_picture(path, max_pixels) as picture:
-        if picture.mode in ("RGBA", "LA"):
-            picture = picture.convert(picture.mode[:-1])
-        pixels = np.asarray(picture)
-    return np.asarray(pixels.any(axis=-1) if pixels.ndim == 3 else pixels, dtype=bool)
+    """A picture of one object -> (H, W) bool, by what it shows (``shown.shown_mask``), upright as
+    frames are. Raises as ``read_picture``, and InputError where it shows no mask."""
+    return shown_mask(read_picture(path, max_pixels), path)
 
 
 def write_binary_mask(path: Path | str, mask: np.ndarray) -> None:
@@ -120,22 +122,45 @@ def read_index_mask(path: Path | str, max_pixels: int = MAX_PIXELS) -> tuple[np.
     Raises InputError for colour pictures (their pixels are colours, not ids) and ids above 255;
     else as ``read_rgb``.
     """
-    with open_picture(path, max_pixels) as picture:
-        mode = picture.mode
-        if mode not in ("P", "L", "1", "I", "I;16"):
-            raise InputError(
-                f"{path}: a mask of ids must be a palette or grey PNG, this one is {mode}"
-            )
-        pixels = np.asarray(picture)
+    picture = read_picture(path, max_pixels)
+    mode = picture.mode
+    if mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
+        raise InputError(f"{path}: a mask of ids must be a palette or grey PNG, this one is {mode}")
+    pixels = np.asarray(picture)
+    if mode == "P":
+        return ids_of_palette(pixels, palette_colours(picture), path), True
     if mode == "1":
         pixels = pixels * np.uint8(255)
     if pixels.dtype != np.uint8:
-        if pixels.max(initial=0) > 255:
+        if not 0 <= pixels.min(initial=0) <= pixels.max(initial=0) <= 255:
             raise InputError(
                 f"{path}: object ids above 255 do not fit; use one folder per object instead"
             )
         pixels = pixels.astype(np.uint8)
-    return pixels, mode == "P"
+    return pixels, False
+
+
+def ids_of_palette(numbers: np.ndarray, palette: np.ndarray, path: Path | str) -> np.ndarray:
+    """The numbers themselves, which are ids, unless a program that saves colours has renumbered
+    them: then black is not number 0. Two colours still are one object."""
+    used = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
+    values = palette.max(axis=1)
+    dark = values[used] <= values[used].max(initial=0) // NEARLY_BLACK
+    if values[0] <= values[used].max(initial=0) // NEARLY_BLACK or not dark.any():
+        return numbers
+    if len(used) > 2:
+        raise InputError(
+            f"{path}: its palette begins with a colour and has black elsewhere, so its numbers are"
+            " no ids; save it with the palette of the data set, background first"
+        )
+    return (values > values[used].max() // NEARLY_BLACK)[numbers].astype(np.uint8)
+
+
+def is_black_and_white(values: Collection[int]) -> bool:
+    """Whether the values of grey files, 0 aside, are those of one white object rather than ids: 255
+    alone, or with the greys of soft edges. 255 beside small numbers is void."""
+    others = [value for value in values if value not in (0, VOID)]
+    return VOID in values and (not others or max(others) > SMALL_IDS)
 
 
 def write_index_mask(path: Path | str, ids: np.ndarray) -> None:

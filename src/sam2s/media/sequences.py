@@ -16,8 +16,10 @@ from sam2s.errors import DamagedSource, InputError
 from sam2s.media.pictures import (
     MAX_PIXELS,
     PICTURE_SUFFIXES,
+    by_stem,
     check_pixels,
     list_pictures,
+    other_pictures,
     read_rgb,
     read_size,
 )
@@ -29,17 +31,21 @@ class PictureFrames:
     with ``fps``."""
 
     count_exact = True
-    notes: Sequence[str] = ()
 
     def __init__(
         self, path: Path, *, fps: float | None = None, max_pixels: int = MAX_PIXELS
     ) -> None:
-        self._paths = list_pictures(path) if path.is_dir() else [path]
+        folder = path.is_dir()
+        self._paths = list_pictures(path) if folder else [path]
+        left_out = other_pictures(path) if folder else []
+        self.notes: Sequence[str] = [_left_out(left_out)] if left_out else []
         if not self._paths:
             kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
             raise InputError(
                 f"{path}: no pictures in this folder; expected files ending in {kinds}"
+                + (f", found such as {left_out[0]}" if left_out else "")
             )
+        by_stem(self._paths)
         self.name = path.resolve().name
         self.path: Path | None = path
         self.fps = fps
@@ -190,6 +196,13 @@ class ArrayFrames:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _left_out(names: Sequence[str]) -> str:
+    return (
+        f"{len(names)} picture{'s' * (len(names) > 1)} of kinds that are not read left out, such as"
+        f" {names[0]}; save them as jpg, png, tif or bmp"
+    )
 
 
 def _split_array(array: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colours import SIZE, square
+from PIL import Image
 
 from sam2s.benchmark.evaluate import Evaluation, evaluate_folders
 from sam2s.benchmark.rules import EVERY_FRAME, Rules
@@ -143,3 +144,95 @@ def test_one_score_by_hand(tmp_path: Path) -> None:
     )
     assert found.board.objects[0].score == score_frame(GUESS[2], TRUTH[2])
     assert found.board.objects[0].score.j == pytest.approx(12 * 10 / (12 * 14))
+
+
+def notes(pred: Path, gt: Path) -> list[str]:
+    return list(evaluate(pred, gt).notes)
+
+
+def test_a_prediction_that_fits_needs_no_notes(tmp_path: Path) -> None:
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    assert notes(write_sav(tmp_path / "pred", GUESS), gt) == []
+    assert notes(write_davis(tmp_path / "davis", GUESS), gt) == []
+
+
+def test_frames_that_the_truth_lacks(tmp_path: Path) -> None:
+    """Names counted from 1, and predictions of every frame where only some are annotated."""
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    pred = write_sav(tmp_path / "pred", GUESS)
+    files = sorted((pred / "Annotations/video/001").iterdir(), reverse=True)
+    for file in files:
+        file.rename(file.with_name(f"{int(file.stem) + 1:05d}.png"))
+    assert notes(pred, gt) == ["video 'video': predicted frame 00006 is not in the truth"]
+    assert evaluate(pred, gt).missing == {"video": 1}
+    shutil.rmtree(gt)
+    write_sav(gt, TRUTH[:2])
+    assert notes(pred, gt) == [
+        "video 'video': 5 predicted frames (00002, 00003, 00004, ...) are not in the truth"
+    ]
+
+
+def test_objects_that_the_truth_lacks(tmp_path: Path) -> None:
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    found = notes(write_sav(tmp_path / "pred", GUESS, object_id=7), gt)
+    assert found == [
+        "video 'video': predicted object 7 is not in the truth (its objects: 1)",
+        "video 'video', object 1: no predicted mask shows anything",
+    ]
+
+
+def test_values_that_are_no_object(tmp_path: Path) -> None:
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    grey = write_davis(tmp_path / "grey", [mask * 100 for mask in GUESS])
+    assert notes(grey, gt)[0].startswith("video 'video': predicted object 100 is not in the truth")
+    void = write_davis(tmp_path / "void", [mask * 255 for mask in GUESS])
+    assert notes(void, gt)[0] == (
+        "video 'video', prediction: value 255 was taken for void, which is no object"
+    )
+    with pytest.raises(InputError, match=r"left to score; .*predicted object 1 is not in"):
+        evaluate(gt, void)
+
+
+def test_masks_of_everything(tmp_path: Path) -> None:
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    pred = write_sav(tmp_path / "pred", [*GUESS[:4], *[np.ones(SIZE, bool)] * 2])
+    assert notes(pred, gt) == [
+        "video 'video', object 1: 2 of 6 predicted masks cover the whole picture, where the true"
+        " ones do not"
+    ]
+    assert notes(pred, pred) == []
+
+
+def test_videos_that_the_truth_lacks_and_many_notes(tmp_path: Path) -> None:
+    names = [f"v{i}" for i in range(6)]
+    for name in names:
+        write_sav(tmp_path / "gt", TRUTH, video=name)
+        write_sav(tmp_path / "pred", GUESS, video=name)
+        write_sav(tmp_path / "pred", GUESS, video=name, object_id=2)
+    write_sav(tmp_path / "pred", GUESS, video="x")
+    found = notes(tmp_path / "pred", tmp_path / "gt")
+    assert found[0] == "predicted video x is not in the truth"
+    assert [line[:10] for line in found[1:]] == [
+        "video 'v0'",
+        "video 'v1'",
+        "video 'v2'",
+        "... and 3 m"[:10],
+    ]
+    assert found[-1] == "... and 3 more such notes"
+
+
+def test_notes_are_stored(tmp_path: Path) -> None:
+    pred = write_sav(tmp_path / "pred", GUESS, object_id=7)
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    found = evaluate_folders(pred, gt, json=tmp_path / "scores.json", progress=False)
+    assert json.loads((tmp_path / "scores.json").read_text())["notes"] == list(found.notes)
+
+
+def test_palettes_of_other_programs_score_by_what_they_show(tmp_path: Path) -> None:
+    gt = write_sav(tmp_path / "gt", TRUTH)
+    pred = tmp_path / "pred" / "Annotations" / "video" / "001"
+    pred.mkdir(parents=True)
+    for i, mask in enumerate(TRUTH):
+        picture = Image.fromarray(mask * np.uint8(255)).convert("RGB").quantize(2)
+        picture.save(pred / f"{i:05d}.png")
+    assert evaluate(tmp_path / "pred", gt).board.mean.jf == 1.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from footage import FAST, Clip, number_of, numbered, packets
 from sam2s.errors import DamagedSource, InputError
@@ -117,8 +118,6 @@ def test_no_path_of_this_machine_is_written(tmp_path: Path):
 
 def test_names_follow_the_pictures_of_a_folder(tmp_path: Path):
     (tmp_path / "case.7").mkdir()
-    from PIL import Image
-
     for name in ["a2", "a10"]:
         Image.fromarray(numbered(0)).save(tmp_path / "case.7" / f"{name}.png")
     run(open_frames(tmp_path / "case.7"), Output(tmp_path / "out"))
@@ -470,3 +469,29 @@ def test_objects_that_come_and_go(tmp_path: Path):
 )
 def test_folder_names(source: str, folder: str):
     assert folder_name(source) == folder
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [
+        ("case.01", "case.01"),
+        ("2024.05.14", "2024.05.14"),
+        ("Fall 7 (groß).mp4", "Fall 7 (groß).mp4"),
+        ("op.mp4", "op.mp4"),
+        (".hidden", "hidden"),
+        ("a|b.c", "a_b.c"),
+        ("a\x1b[31m.c", "a_31m.c"),
+        ("...", "video"),
+        ("", "video"),
+    ],
+)
+def test_a_folder_keeps_its_name(source: str, folder: str):
+    """Data sets know their videos by it; only files have a suffix to lose."""
+    assert folder_name(source, is_folder=True) == folder
+
+
+def test_the_suffix_of_a_single_picture_goes(tmp_path: Path):
+    path = tmp_path / "still.01.png"
+    Image.fromarray(numbered(0)).save(path)
+    run(open_frames(path), Output(tmp_path / "out"))
+    assert (tmp_path / "out/Annotations/still.01/001/still.01.png").exists()

@@ -18,9 +18,10 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     tissue,
 )
-from sam2s.convert.sources.decode import read_codes, read_threshold
+from sam2s.convert.sources.decode import read_ids, read_threshold
 from sam2s.convert.sources.regions import components
 from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.masklets.masks import VOID, is_black_and_white
 
 SUBSET = "sa-sv (default): the videos that SA-SV uses; all: the others too, with split 'extra'"
 FAST_CAMERA = replace(RETURNING, reach=4.0)
@@ -29,8 +30,6 @@ another place, and there are few things."""
 POLYP: Mapping[str, ObjectInfo] = {"polyp": tissue("polyp")}
 THING: Mapping[str, ObjectInfo] = {"thing": ObjectInfo(None, "other")}
 """Whatever an everyday video shows; nobody says what it is."""
-VOID = 255
-"""The mask value of a single foreground, and of what is left out where objects have numbers."""
 
 
 def still(
@@ -64,10 +63,12 @@ def things(
 
 def instances(path: Path, options: ReadOptions, label: str = "thing") -> list[Region]:
     """The things of a mask whose pixel values are their identities. A mask of 0 and 255 alone
-    (JPEG noise aside) shows one thing, the first."""
-    codes = read_codes(path)
-    values = np.flatnonzero(np.bincount(codes.ravel(), minlength=VOID + 1))[1:]
-    if path.suffix.lower() in (".jpg", ".jpeg") or values.tolist() == [VOID]:
+    (soft edges and JPEG noise aside) shows one thing, the first."""
+    lossy = path.suffix.lower() in (".jpg", ".jpeg")
+    codes = np.zeros((1, 1), np.uint8) if lossy else read_ids(path)
+    values = np.flatnonzero(np.bincount(codes.ravel(), minlength=VOID + 1))
+    values = values[values > 0]
+    if lossy or is_black_and_white(values.tolist()):
         mask = read_threshold(path)
         return [Region(label, mask, track="1")] if mask.any() else []
     if VOID in values:

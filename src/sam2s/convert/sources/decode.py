@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco
 
 from sam2s.errors import InputError
-from sam2s.masklets.masks import decode_rle
-from sam2s.media.pictures import MAX_PIXELS, open_picture
+from sam2s.masklets.masks import decode_rle, ids_of_palette
+from sam2s.masklets.shown import brightness, is_lossy, palette_colours, shown_mask
+from sam2s.media.pictures import MAX_PIXELS, read_picture
 
 Colour = tuple[int, int, int]
 
@@ -26,9 +27,8 @@ def read_codes(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     A palette picture yields its indices, never its colours. Raises InputError for codes above 255;
     else as ``read_rgb``.
     """
-    with open_picture(path, max_pixels) as picture:
-        channels = picture.getbands()
-        codes = np.asarray(picture.getchannel(0) if len(channels) > 1 else picture)
+    picture = read_picture(path, max_pixels)
+    codes = np.asarray(picture.getchannel(0) if len(picture.getbands()) > 1 else picture)
     if codes.dtype != np.uint8:
         if codes.max(initial=0) > 255:
             raise InputError(
@@ -38,21 +38,33 @@ def read_codes(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return codes
 
 
+def read_ids(path: Path) -> np.ndarray:
+    """(H, W) uint8: the stored numbers, of one whose palette was renumbered by its colours
+    (``masks.ids_of_palette``). Raises as ``read_codes``."""
+    picture = read_picture(path)
+    if picture.mode != "P":
+        return read_codes(path)
+    return ids_of_palette(np.asarray(picture), palette_colours(picture), path)
+
+
 def read_colours(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """(H, W, 3) uint8 RGB; a palette is applied, transparency is dropped."""
-    with open_picture(path, max_pixels) as picture:
-        return np.asarray(picture.convert("RGB"))
+    return np.asarray(read_picture(path, max_pixels).convert("RGB"))
 
 
 def read_threshold(path: Path, threshold: int = 127) -> np.ndarray:
-    """(H, W) bool, True above the threshold in the first channel: for masks that lossy compression
-    has blurred.
+    """(H, W) bool, True where the brightest channel is above the threshold: for masks that lossy
+    compression has blurred.
 
-    Lossless pictures of 0 and 1 are taken as they are; in a JPEG a 1 is noise.
+    Palettes and transparency count by what they show. Lossless pictures of 0 and 1 are taken as
+    they are; in a JPEG a 1 is noise.
     """
-    codes = read_codes(path)
-    exact = path.suffix.lower() not in (".jpg", ".jpeg") and codes.max(initial=0) <= 1
-    return codes > (0 if exact else threshold)
+    picture = read_picture(path)
+    if picture.mode == "P" or "transparency" in picture.info:
+        return shown_mask(picture, path)
+    values = brightness(picture)
+    exact = not is_lossy(picture) and values.max(initial=0) <= 1
+    return values > (0 if exact else threshold)
 
 
 def code_masks(
