@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sam2s.arrays import doubt_whole
 from sam2s.errors import InputError
 from sam2s.masklets.masks import read_binary_mask
 from sam2s.types import Box, Mask, Points, Prompt
@@ -45,9 +44,6 @@ def parse_prompts(
             "nothing to track: give at least one --click ID:X,Y, --box ID:X0,Y0,X1,Y1 or --mask"
             " ID:FILE"
         )
-    for object_id, given in prompts.items():
-        if isinstance(given[0], Mask):
-            doubt_whole(given[0].mask, f"--mask of object {object_id}")
     return prompts
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from sam2s.arrays import doubt_whole
 from sam2s.commands.options import Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.prompts import parse_prompts
@@ -18,7 +19,7 @@ from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Frame, Prompt
+from sam2s.types import Frame, Mask, Prompt
 from sam2s.weights.load import load_model, weights_hash
 
 
@@ -83,6 +84,8 @@ def track_source(
         with writer, progress_bar(_remaining(source, job.start), "track") as bar:
             for frame in frames:
                 result = tracker.step(frame, job.prompts if frame.index == job.start else None)
+                if frame.index == job.start:
+                    _doubt_masks(job)
                 writer.write(frame, result)
                 bar.update()
     except (DamagedSource, OutOfMemory, KeyboardInterrupt):
@@ -92,6 +95,14 @@ def track_source(
     outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
     _report(writer, output, outcome, len(job.prompts))
     return outcome
+
+
+def _doubt_masks(job: Job) -> None:
+    """After the tracker took them: nothing is to be said of prompts that are refused."""
+    for object_id, given in job.prompts.items():
+        for prompt in given:
+            if isinstance(prompt, Mask):
+                doubt_whole(prompt.mask, f"object {object_id}")
 
 
 def _frames_from(source: FrameSource, start: int) -> Iterator[Frame]:

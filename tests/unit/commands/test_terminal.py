@@ -92,12 +92,12 @@ def test_names_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_mask_of_everything_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    Image.fromarray(np.full((6, 9, 3), 90, np.uint8)).save(tmp_path / "0.png")
-    Image.new("L", (9, 6), 255).save(tmp_path / "all.png")
-    Image.new("RGBA", (9, 6), (255, 255, 255, 0)).save(tmp_path / "none.png")
-    track = ["track", str(tmp_path / "0.png"), "--out", str(tmp_path / "out"), "--model", "none"]
-    assert main([*track, "--mask", f"1:{tmp_path / 'all.png'}"]) == 2
-    assert "note: --mask of object 1: the mask covers the whole picture" in capsys.readouterr().err
+    Image.fromarray(np.full((60, 90, 3), 90, np.uint8)).save(tmp_path / "0.png")
+    Image.new("L", (90, 60), 255).save(tmp_path / "all.png")
+    Image.new("RGBA", (90, 60), (255, 255, 255, 0)).save(tmp_path / "none.png")
+    track = ["track", str(tmp_path / "0.png"), "--out", str(tmp_path / "out")]
+    assert main([*track, "--mask", f"1:{tmp_path / 'all.png'}"]) == 0
+    assert "note: object 1: the mask covers the whole picture" in capsys.readouterr().err
     assert main([*track, "--mask", f"1:{tmp_path / 'none.png'}"]) == 2
     assert "black everywhere, or transparent" in capsys.readouterr().err
 
