@@ -19,7 +19,7 @@ from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.masklets.png_bits import encode_bits
 from sam2s.media.background import Background, prefetched
-from sam2s.media.pictures import read_rgb
+from sam2s.media.pictures import read_rgb, read_size
 
 FrameMode = Literal["link", "copy", "jpeg"]
 """Pictures as symbolic links to the source, as copies, or re-encoded as JPEG (quality 95). Frames
@@ -48,6 +48,8 @@ def walk_video(
 
     Raises InputError for whatever is wrong with the video.
     """
+    if video.problem is not None:
+        raise InputError(video.problem)
     _pixels.cache_clear()
     with Background() as background:
         target = VideoFolder(folder, background)
@@ -76,6 +78,7 @@ class _Walk:
             pixels = self._place(frame)
             if decoded is not None:
                 self._add(frame, decoded, pixels)
+                self._check_labels(frame)
             on_frame()
 
     def _place(self, frame: SourceFrame) -> Callable[[], np.ndarray]:
@@ -100,9 +103,23 @@ class _Walk:
         self._size = size
         return partial(_pixels, path)
 
+    def _check_labels(self, frame: SourceFrame) -> None:
+        """A mask of another size is of another picture, also where it shows nothing."""
+        fitting = {self._size}
+        if frame.labels and frame.picture.crop is not None:
+            fitting.add(read_size(frame.picture.path))
+        for path in frame.labels:
+            height, width = read_size(path)
+            if (height, width) not in fitting:
+                assert self._size is not None
+                raise InputError(
+                    f"{frame.picture.path}: its mask {path.name} is {width} x {height} pixels, the"
+                    f" picture {self._size[1]} x {self._size[0]}"
+                )
+
     def _add(self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]) -> None:
         assert self._size is not None
-        for region in decoded.regions:
+        for region in (*decoded.regions, *decoded.empty):
             _check(region, self._video, frame, self._size)
         found: dict[int, list[int]] = {}
         for place, object_id in enumerate(self._linker.step(decoded.regions, pixels)):
@@ -116,11 +133,12 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """A frame's regions that are not empty, and each one's mask as a PNG: both need no knowledge of
-    other frames."""
+    """A frame's regions that are not empty, each one's mask as a PNG, and the empty ones: all need
+    no knowledge of other frames."""
 
     regions: list[Region]
     files: list[bytes]
+    empty: list[Region]
 
     def file(self, places: list[int]) -> bytes:
         """The union of some regions as a PNG."""
@@ -133,8 +151,10 @@ def _decoded(frame: SourceFrame) -> _Decoded | None:
     """None where the frame is not annotated."""
     if frame.regions is None:
         return None
-    regions = [region for region in frame.regions() if region.mask.any()]
-    return _Decoded(regions, [encode_bits(region.mask) for region in regions])
+    found = frame.regions()
+    regions = [region for region in found if region.mask.any()]
+    empty = [region for region in found if not region.mask.any()]
+    return _Decoded(regions, [encode_bits(region.mask) for region in regions], empty)
 
 
 def _check(region: Region, video: SourceVideo, frame: SourceFrame, size: tuple[int, int]) -> None:

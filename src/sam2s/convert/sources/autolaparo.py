@@ -81,6 +81,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             number,
             float(number // STEP),
             partial(_regions, mask, options),
+            (mask,),
         )
         clips.setdefault(stem[:3], []).append(frame)
     for clip, frames in clips.items():

@@ -7,6 +7,7 @@ frame's turn comes.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,13 +86,15 @@ class Region:
 class SourceFrame:
     """One frame. ``number``: its number in the source; ``time_s``: true time in that video, None =
     unknown; ``regions``: decodes the labels, None = not annotated; a class of the video without a
-    region is absent here."""
+    region is absent here; ``labels``: mask pictures that must be of the picture's size (before or
+    after its crop), also where they show nothing."""
 
     name: str
     picture: Picture
     number: int
     time_s: float | None
     regions: Callable[[], list[Region]] | None
+    labels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class SourceVideo:
     annotated, which is not the same as absent. ``split``: its part in SA-SV, or ``EXTRA``. ``fps``:
     of the listed frames, None = unknown or uneven. ``key``: the recording it comes from, equal for
     sequences of one recording, also across sources. ``ids``: whether identities over time are the
-    source's or derived by linking, with ``rules``.
+    source's or derived by linking, with ``rules``. ``problem``: why the video cannot be converted,
+    where that is known without its frames.
     """
 
     name: str
@@ -114,6 +118,7 @@ class SourceVideo:
     ids: Literal["source", "derived"] = "derived"
     rules: LinkRules = RETURNING
     procedure: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,12 @@ class ReadOptions:
         """Option ``name`` as a number. Raises InputError when it is not one."""
         text = self.values.get(name, str(default))
         try:
-            return float(text)
+            value = float(text)
         except ValueError:
-            raise InputError(f"option {name}={text}: expected a number") from None
+            value = math.nan
+        if not math.isfinite(value) or value < 0:
+            raise InputError(f"option {name}={text}: expected a number, not below 0")
+        return value
 
     def everything(self) -> bool:
         """Whether videos outside SA-SV are wanted too."""

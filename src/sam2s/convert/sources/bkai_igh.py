@@ -50,7 +50,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     )
     smallest = options.number("min_fraction", 0.0005)
     for stem, picture, mask in pair(INFO, pictures, masks):
-        yield still(stem, picture, partial(_regions, mask, smallest), CLASSES)
+        yield still(stem, picture, partial(_regions, mask, smallest), CLASSES, labels=(mask,))
 
 
 def _regions(path: Path, min_fraction: float) -> list[Region]:

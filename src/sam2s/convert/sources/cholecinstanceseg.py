@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sam2s.convert.sources.annotations import read_labelme
 from sam2s.convert.sources.base import (
     EXTRA,
     Picture,
@@ -20,7 +21,7 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import SUBSET
-from sam2s.convert.sources.decode import draw_polygons, read_json
+from sam2s.convert.sources.decode import draw_polygons
 from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
 from sam2s.errors import InputError
 from sam2s.media.pictures import read_size
@@ -113,18 +114,20 @@ def _regions(label: Path, picture: Path, options: ReadOptions) -> list[Region]:
     """All polygons of one (label, group id) are one instance. Sizes in the file may be null: the
     picture's is taken."""
     groups: dict[tuple[str, str], list[Any]] = {}
-    content = read_json(label)
-    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-        raise InputError(f"{label}: expected a LabelMe file with a list of 'shapes'")
-    for place, shape in enumerate(content["shapes"]):
-        name = str(shape.get("label", "")).strip().lower()
+    for place, shape in enumerate(read_labelme(label).shapes):
+        name = shape.label.strip().lower()
         if name not in CLASSES:
             options.note(f"unknown label '{name}', left out", label)
             continue
-        if shape.get("group_id") is None:
+        if shape.shape_type not in (None, "polygon"):
+            options.note(
+                f"shape of type '{shape.shape_type}', which is no polygon, left out", label
+            )
+            continue
+        if shape.group_id is None:
             options.note("polygon without group_id, taken as an instance of its own", label)
-        group = f"alone {place}" if shape.get("group_id") is None else str(shape["group_id"])
-        groups.setdefault((name, group), []).append(shape.get("points", []))
+        group = f"alone {place}" if shape.group_id is None else str(shape.group_id)
+        groups.setdefault((name, group), []).append(shape.points)
     size = read_size(picture)
     return [Region(name, draw_polygons(polygons, size)) for (name, _), polygons in groups.items()]
 

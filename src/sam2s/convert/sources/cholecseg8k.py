@@ -125,7 +125,7 @@ def _frame(
     number: int, picture: Path, mask: Path, labels: frozenset[str], options: ReadOptions
 ) -> SourceFrame:
     regions = partial(_regions, mask, labels, options)
-    return SourceFrame(f"{number:06d}", Picture(picture), number, number / FPS, regions)
+    return SourceFrame(f"{number:06d}", Picture(picture), number, number / FPS, regions, (mask,))
 
 
 def _regions(path: Path, labels: frozenset[str], options: ReadOptions) -> list[Region]:

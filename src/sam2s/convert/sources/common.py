@@ -42,10 +42,11 @@ def still(
     number: int = 0,
     time_s: float | None = None,
     split: str = "train",
+    labels: tuple[Path, ...] = (),
 ) -> SourceVideo:
     """A still image as a sequence of length one; ``key``: the recording it was taken from, where
     known."""
-    frame = SourceFrame(f"{number:06d}", Picture(picture), number, time_s, regions)
+    frame = SourceFrame(f"{number:06d}", Picture(picture), number, time_s, regions, labels)
     return SourceVideo(name, [frame], classes, split, key or name, ids="derived")
 
 
@@ -89,7 +90,14 @@ def polyp_frames(numbered: Sequence[tuple[int, Path, Path]]) -> list[SourceFrame
     ordered = sorted(numbered)
     distinct = len({number for number, _, _ in ordered}) == len(ordered)
     return [
-        SourceFrame(f"{n if distinct else i:06d}", Picture(picture), n, None, partial(polyps, mask))
+        SourceFrame(
+            f"{n if distinct else i:06d}",
+            Picture(picture),
+            n,
+            None,
+            partial(polyps, mask),
+            (mask,),
+        )
         for i, (n, picture, mask) in enumerate(ordered)
     ]
 

@@ -82,7 +82,12 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         video, stem = key.split("/")
         number = trailing_number(stem) or 0
         frame = SourceFrame(
-            stem, Picture(picture), number, number / FPS, partial(instances, mask, options)
+            stem,
+            Picture(picture),
+            number,
+            number / FPS,
+            partial(instances, mask, options),
+            (mask,),
         )
         videos.setdefault(video, []).append(frame)
     for video, frames in videos.items():

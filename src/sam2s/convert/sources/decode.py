@@ -3,7 +3,6 @@ segmentations."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,12 @@ from sam2s.errors import InputError
 from sam2s.masklets.masks import decode_rle, ids_of_palette
 from sam2s.masklets.shown import brightness, is_lossy, palette_colours, shown_mask
 from sam2s.media.pictures import MAX_PIXELS, read_picture
+from sam2s.typed_json import shown
 
 Colour = tuple[int, int, int]
+FAR = 1e5
+"""Pixels from a picture's corner within which the points of a polygon must lie: their number of
+steps is the time and memory that drawing takes."""
 
 
 def read_codes(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -120,14 +123,6 @@ def colour_codes(
     return codes, strays
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises InputError when it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
-
-
 def draw_polygons(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
     """LabelMe polygons ([[x, y], ...] each, source pixels) -> (H, W) bool union, outline included
     as LabelMe draws it.
@@ -149,19 +144,32 @@ def decode_coco(segmentation: Any, size: tuple[int, int], where: str) -> np.ndar
     """
     try:
         if isinstance(segmentation, dict):
+            # Before it is decoded: a few characters can stand for any number of pixels.
+            _check_size(tuple(segmentation["size"]), size, where)
             mask = decode_rle(segmentation)
         else:
             flat = [[float(v) for v in polygon] for polygon in segmentation if len(polygon) >= 6]
+            if any(not abs(v) <= FAR for polygon in flat for v in polygon):
+                raise InputError(f"{where}: a polygon leaves the picture by more than {FAR:g}")
             rles = coco.frPyObjects(flat, *size) if flat else []
             mask = decode_rle(coco.merge(rles)) if rles else np.zeros(size, dtype=bool)
-    except (InputError, TypeError, ValueError) as error:
+    except _OtherSize:
+        raise
+    except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: expected a COCO segmentation ({error})") from error
-    if mask.shape != size:
-        raise InputError(
-            f"{where}: its segmentation is {mask.shape[1]} x {mask.shape[0]}, expected {size[1]} x"
-            f" {size[0]}"
-        )
     return mask
+
+
+class _OtherSize(InputError):
+    """A segmentation of another size than its picture."""
+
+
+def _check_size(found: tuple[Any, ...], size: tuple[int, int], where: str) -> None:
+    if found != size:
+        raise _OtherSize(
+            f"{where}: its segmentation is {' x '.join(map(shown, reversed(found)))}, expected"
+            f" {size[1]} x {size[0]}"
+        )
 
 
 def resize_nearest(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -150,7 +150,12 @@ def _digest(path: Path) -> bytes:
 
 def _frame(number: str, picture: Path, masks: dict[str, Path]) -> SourceFrame:
     return SourceFrame(
-        f"{int(number):06d}", Picture(picture), int(number), None, partial(_regions, masks)
+        f"{int(number):06d}",
+        Picture(picture),
+        int(number),
+        None,
+        partial(_regions, masks),
+        tuple(masks.values()),
     )
 
 
@@ -163,6 +168,7 @@ def _alone(name: str, frame: SourceFrame, classes: dict[str, ObjectInfo], key: s
         classes,
         key=key,
         number=frame.number,
+        labels=frame.labels,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sam2s.convert.sources.annotations import CocoImage, Id, read_coco
 from sam2s.convert.sources.base import (
     ReadOptions,
     Region,
@@ -18,7 +19,7 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import still
-from sam2s.convert.sources.decode import decode_coco, read_json
+from sam2s.convert.sources.decode import decode_coco
 from sam2s.convert.sources.tree import Tree
 from sam2s.errors import InputError
 
@@ -62,34 +63,24 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             yield _still(path.parent, match["split"], image, instances)
 
 
-def _images(
-    path: Path, options: ReadOptions
-) -> Iterator[tuple[dict[str, Any], list[tuple[str, Any]]]]:
-    content = read_json(path)
-    try:
-        names = {
-            c["id"]: str(c["name"]).strip().lower().replace(" ", "_") for c in content["categories"]
-        }
-        instances: dict[int, list[tuple[str, Any]]] = {}
-        for entry in content["annotations"]:
-            label = names[entry["category_id"]]
-            if label in CLASSES and entry.get("segmentation"):
-                instances.setdefault(entry["image_id"], []).append((label, entry["segmentation"]))
-            elif label not in CLASSES and label not in UNUSED:
-                options.note(f"unknown category '{label}', left out", path)
-        for image in content["images"]:
-            if image["id"] in instances:
-                yield image, instances[image["id"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected COCO 'images', 'annotations' and 'categories' ({error!r})"
-        ) from error
+def _images(path: Path, options: ReadOptions) -> Iterator[tuple[CocoImage, list[tuple[str, Any]]]]:
+    content, names = read_coco(path)
+    instances: dict[Id, list[tuple[str, Any]]] = {}
+    for entry in content.annotations:
+        label = names[entry.category_id].lower().replace(" ", "_")
+        if label in CLASSES and entry.segmentation:
+            instances.setdefault(entry.image_id, []).append((label, entry.segmentation))
+        elif label not in CLASSES and label not in UNUSED:
+            options.note(f"unknown category '{label}', left out", path)
+    for image in content.images:
+        if image.id in instances:
+            yield image, instances[image.id]
 
 
 def _still(
-    folder: Path, split: str, image: dict[str, Any], instances: list[tuple[str, Any]]
+    folder: Path, split: str, image: CocoImage, instances: list[tuple[str, Any]]
 ) -> SourceVideo:
-    picture = folder / Path(image["file_name"]).name
+    picture = folder / Path(image.file_name).name
     if not picture.is_file():
         raise InputError(
             f"{INFO.title}: expected {picture}, which annotation_coco.json lists; found no such"
@@ -98,8 +89,7 @@ def _still(
     video, _, frame = picture.stem.partition("_")
     if not frame.isdecimal():
         raise InputError(f"{INFO.title}: {picture}: expected a name <video>_<frame>.jpg")
-    size = (int(image["height"]), int(image["width"]))
-    regions = partial(_regions, picture.name, instances, size)
+    regions = partial(_regions, picture.name, instances, image.size)
     number, key = int(frame), f"endoscapes:{video}"
     return still(
         picture.stem, picture, regions, CLASSES, key=key, number=number, time_s=number / FPS

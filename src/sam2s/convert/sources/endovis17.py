@@ -152,7 +152,12 @@ def _frames(
             frames.append(_frame(n, picture, partial(_tool_regions, n, picture, tools)))
         elif str(n) in typed:
             frames.append(
-                _frame(n, picture, partial(_type_regions, picture, typed[str(n)], options))
+                _frame(
+                    n,
+                    picture,
+                    partial(_type_regions, picture, typed[str(n)], options),
+                    (typed[str(n)],),
+                )
             )
         else:
             options.notes["frame without ground truth (test masks not downloaded?), left out"] += 1
@@ -187,9 +192,11 @@ def _united(folders: list[Part], trained: set[int], shift: int) -> Part:
     return dict(ordered[0]) | {n + shift: path for part in ordered[1:] for n, path in part.items()}
 
 
-def _frame(number: int, picture: Path, regions: partial[list[Region]]) -> SourceFrame:
-    crop = WINDOW if read_size(picture) == BORDERED else None
-    return SourceFrame(f"{number:06d}", Picture(picture, crop=crop), number, number / FPS, regions)
+def _frame(
+    number: int, picture: Path, regions: partial[list[Region]], labels: tuple[Path, ...] = ()
+) -> SourceFrame:
+    cropped = Picture(picture, crop=WINDOW if read_size(picture) == BORDERED else None)
+    return SourceFrame(f"{number:06d}", cropped, number, number / FPS, regions, labels)
 
 
 def _tool_regions(number: int, picture: Path, tools: dict[str, Part]) -> list[Region]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -24,10 +25,12 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import SUBSET, things, whole
-from sam2s.convert.sources.decode import Colour, colour_codes, read_codes, read_colours, read_json
+from sam2s.convert.sources.decode import Colour, colour_codes, read_codes, read_colours
 from sam2s.convert.sources.regions import instruments
 from sam2s.convert.sources.tree import Tree, pair, unique
 from sam2s.errors import InputError
+from sam2s.masklets.catalogue import Line
+from sam2s.typed_json import Bounds, read_json
 
 INFO = SourceInfo(
     name="endovis18",
@@ -115,6 +118,18 @@ SEVERAL = frozenset({"clamps"})
 TESTED = frozenset({"2", "5", "9", "15"})
 FPS = 2.0
 
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    name: Line
+    color: tuple[Annotated[int, Bounds(0, 255)], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    classes: tuple[_Class, ...]
+
+
 Instances = Mapping[str, list[tuple[str, Path]]]
 """{sequence/frame: [(type, mask file)]} of the extra package."""
 
@@ -137,7 +152,9 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             ] += 1
         regions = partial(_regions, label, colours, instances.get(key), options)
         # Static frames were removed from the set, so the times are lost.
-        frame = SourceFrame(f"{int(number):06d}", Picture(picture), int(number), None, regions)
+        frame = SourceFrame(
+            f"{int(number):06d}", Picture(picture), int(number), None, regions, (label,)
+        )
         sequences.setdefault(sequence, []).append(frame)
     for sequence, frames in sequences.items():
         split = "test" if sequence in TESTED else EXTRA
@@ -164,16 +181,14 @@ def _colours(tree: Tree) -> dict[Colour, str]:
     alpha), else the table."""
     colours: dict[Colour, str] = {}
     for _, path in tree.match(r"labels\.json"):
-        content = read_json(path)
-        entries: Any = content.get("classes") if isinstance(content, dict) else content
-        try:
-            for entry in entries:
-                red, green, blue = (int(value) for value in entry["color"][:3])
-                colours[red, green, blue] = str(entry["name"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: expected a list of {{'name', 'color', 'classid'}} ({error!r})"
-            ) from error
+        form = "a list of {'name', 'color', 'classid'}"
+        kind: Any = _Classes | tuple[_Class, ...]
+        content = read_json(path, kind, form=form)
+        for entry in content.classes if isinstance(content, _Classes) else content:
+            if len(entry.color) < 3:
+                raise InputError(f"{path}: expected {form} (the colour of {entry.name!r} is short)")
+            red, green, blue = entry.color[:3]
+            colours[red, green, blue] = entry.name
     return colours or COLOURS
 
 

@@ -4,8 +4,10 @@ ids are."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -18,12 +20,12 @@ from sam2s.convert.sources.base import (
     SourceInfo,
     SourceVideo,
 )
-from sam2s.convert.sources.decode import read_json
 from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
 from sam2s.errors import InputError
-from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.masklets.catalogue import Kind, Line, ObjectInfo
 from sam2s.masklets.masks import read_index_mask
 from sam2s.masklets.vocabulary import is_known, kind_of
+from sam2s.typed_json import Ids, read_json
 
 EXPECTED = (
     "<video>/frames/<stem>.jpg, <video>/masks/<stem>.png (pixel = object id) and"
@@ -34,6 +36,17 @@ OPTIONS = {
     "split": "default test",
 }
 FORM = '{"1": {"class": "grasper", "kind": "instrument"}}'
+
+
+PaletteId = Annotated[int, Ids("object ids")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What objects.json says of an id."""
+
+    class_name: Line | None = field(default=None, metadata={"key": "class"})
+    kind: Kind | None = None
 
 
 def folder_source(info: SourceInfo) -> Source:
@@ -61,9 +74,11 @@ def _read(info: SourceInfo, root: Path, options: ReadOptions) -> Iterator[Source
     for key in pictures:
         videos.setdefault(key.rpartition("/")[0], []).append(key)
     for place_of, keys in videos.items():
-        yield _video(
-            info, root, place_of, {key: (pictures[key], masks.get(key)) for key in keys}, options
-        )
+        files = {key: (pictures[key], masks.get(key)) for key in keys}
+        try:
+            yield _video(info, root, place_of, files, options)
+        except InputError as error:  # its table is damaged; the other videos may be well
+            yield SourceVideo(Path(place_of).name, [], {}, "test", place_of, problem=str(error))
 
 
 def _video(
@@ -87,6 +102,7 @@ def _video(
                 position if number is None else number,
                 time_s,
                 regions,
+                () if mask is None else (mask,),
             )
         )
     classes = {str(object_id): known for object_id, known in objects.items()}
@@ -102,24 +118,19 @@ def _objects(info: SourceInfo, folder: Path, root: Path) -> dict[int, ObjectInfo
             f"{info.title}: {folder / 'objects.json'}: expected this file, such as {FORM}; found"
             " none"
         )
-    content = read_json(path)
-    try:
-        return {
-            int(key): _object(path, entry.get("class"), entry.get("kind"))
-            for key, entry in content.items()
-        }
-    except (AttributeError, ValueError) as error:
-        raise InputError(f"{path}: expected {FORM} ({error})") from error
+    entries = read_json(path, dict[PaletteId, _Entry], form=FORM)
+    return {object_id: _object(path, entry) for object_id, entry in entries.items()}
 
 
-def _object(path: Path, name: str | None, kind: str | None) -> ObjectInfo:
+def _object(path: Path, entry: _Entry) -> ObjectInfo:
+    name, kind = entry.class_name, entry.kind
     if kind is None and name is not None and is_known(name):
         kind = kind_of(name)
-    if kind not in ("instrument", "tissue"):
+    if kind is None:
         raise InputError(
             f"{path}: class {name!r}: kind must be 'instrument' or 'tissue', got {kind!r}"
         )
-    return ObjectInfo(name, "instrument" if kind == "instrument" else "tissue")
+    return ObjectInfo(name, kind)
 
 
 def _regions(path: Path, ids: frozenset[int], options: ReadOptions) -> list[Region]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.convert.link import LinkRules
+from sam2s.convert.sources.annotations import CocoImage, Id, read_coco
 from sam2s.convert.sources.base import (
     Picture,
     ReadOptions,
@@ -22,8 +23,8 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     instrument,
 )
-from sam2s.convert.sources.decode import decode_coco, read_json
-from sam2s.convert.sources.tree import Tree, find_folders
+from sam2s.convert.sources.decode import decode_coco
+from sam2s.convert.sources.tree import Tree, find_folders, trailing_number
 from sam2s.errors import InputError
 
 INFO = SourceInfo(
@@ -72,7 +73,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     files = tree.match(r"grasp_short-term_(?:train|test)\.json") or tree.require(
         r"grasp_short-term_fold[12]\.json"
     )
-    cases: dict[str, dict[str, tuple[dict[str, Any], list[Instance]]]] = {}
+    cases: dict[str, dict[str, tuple[CocoImage, list[Instance]]]] = {}
     for _, path in files:
         for case, name, image, instances in _images(path, options):
             if name in cases.setdefault(case, {}):
@@ -93,29 +94,23 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
 
 def _images(
     path: Path, options: ReadOptions
-) -> Iterator[tuple[str, str, dict[str, Any], list[Instance]]]:
+) -> Iterator[tuple[str, str, CocoImage, list[Instance]]]:
     """(case, file name, image entry, instances) of every image with masks; class names are the
     file's."""
-    content = read_json(path)
-    try:
-        names = {entry["id"]: str(entry["name"]).strip() for entry in content["categories"]}
-        instances: dict[int, list[Instance]] = {}
-        for entry in content["annotations"]:
-            label = _label(names[entry["category_id"]])
-            if label not in CLASSES:
-                options.note(f"unknown category '{label}', left out", path)
-            elif entry.get("segmentation"):
-                instances.setdefault(entry["image_id"], []).append((label, entry["segmentation"]))
-        for image in content["images"]:
-            if image["id"] in instances:
-                case, name = Path(image["file_name"]).parts[-2:]
-                yield case, name, image, instances[image["id"]]
-            else:
-                options.notes["keyframe without instances, left out"] += 1
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected COCO 'images', 'annotations' and 'categories' ({error!r})"
-        ) from error
+    content, names = read_coco(path)
+    instances: dict[Id, list[Instance]] = {}
+    for entry in content.annotations:
+        label = _label(names[entry.category_id])
+        if label not in CLASSES:
+            options.note(f"unknown category '{label}', left out", path)
+        elif entry.segmentation:
+            instances.setdefault(entry.image_id, []).append((label, entry.segmentation))
+    for image in content.images:
+        if image.id in instances:
+            case, name = Path("?", image.file_name).parts[-2:]
+            yield case, name, image, instances[image.id]
+        else:
+            options.notes["keyframe without instances, left out"] += 1
 
 
 def _label(name: str) -> str:
@@ -140,7 +135,7 @@ def _rate(path: Path, options: ReadOptions) -> float | None:
 
 def _frames(
     case: str,
-    images: Mapping[str, tuple[dict[str, Any], list[Instance]]],
+    images: Mapping[str, tuple[CocoImage, list[Instance]]],
     folders: list[Path],
     rate: float | None,
 ) -> list[SourceFrame]:
@@ -153,9 +148,10 @@ def _frames(
         if picture is None:
             there = ", ".join(str(folder) for folder in folders) or "no folder of that case"
             raise InputError(f"{INFO.title}: expected frames/{case}/{name}; looked in {there}")
-        number = int(Path(name).stem)
-        size = (int(image["height"]), int(image["width"]))
-        regions = partial(_regions, f"{case}/{name}", instances, size, most)
+        number = trailing_number(Path(name).stem)
+        if number is None:
+            raise InputError(f"{INFO.title}: {picture}: expected a name that is the frame's number")
+        regions = partial(_regions, f"{case}/{name}", instances, image.size, most)
         time_s = None if rate is None else number / rate
         frames.append(SourceFrame(f"{number:09d}", Picture(picture), number, time_s, regions))
     return frames

@@ -37,7 +37,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         for folder in ("images", "masks")
     )
     for stem, picture, mask in pair(INFO, pictures, masks):
-        yield still(stem, picture, partial(polyps, mask), POLYP)
+        yield still(stem, picture, partial(polyps, mask), POLYP, labels=(mask,))
 
 
 SOURCE = Source(INFO, read)

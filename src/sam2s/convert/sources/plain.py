@@ -61,7 +61,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         split = "val" if every and number % every == 0 else options.get("split", "train")
         if len(frames) == 1:
             (picture, mask), *_ = frames.values()
-            yield still(name, picture, partial(decode, mask), classes, split=split)
+            yield still(name, picture, partial(decode, mask), classes, split=split, labels=(mask,))
         else:
             yield _video(name, frames, decode, classes, (split, rate))
 
@@ -100,6 +100,7 @@ def _video(
             number if (number := trailing_number(stem)) is not None else position,
             None if rate is None else position / rate,
             partial(decode, mask),
+            (mask,),
         )
         for position, (stem, (picture, mask)) in enumerate(frames.items())
     ]

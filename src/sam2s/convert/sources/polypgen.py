@@ -53,7 +53,9 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         ).items():
             for picture, mask in pairs:
                 stem = f"{centre.removeprefix('data_')}_{picture.stem}"
-                yield still(stem, picture, partial(polyps, mask), POLYP, split=EXTRA)
+                yield still(
+                    stem, picture, partial(polyps, mask), POLYP, split=EXTRA, labels=(mask,)
+                )
 
 
 def _pairs(tree: Tree, place: str) -> dict[str, list[tuple[Path, Path]]]:

@@ -43,7 +43,13 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     for key, picture, mask in pair(INFO, pictures, masks):
         video, number = origins[key]
         yield still(
-            key, picture, partial(_regions, mask), CLASSES, key=f"robotool:{video}", number=number
+            key,
+            picture,
+            partial(_regions, mask),
+            CLASSES,
+            key=f"robotool:{video}",
+            number=number,
+            labels=(mask,),
         )
 
 

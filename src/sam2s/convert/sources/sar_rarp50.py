@@ -89,7 +89,12 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
 def _frame(number: int, folder: Path, mask: Path, options: ReadOptions) -> SourceFrame:
     picture = _picture(number, folder, mask)
     return SourceFrame(
-        f"{number:06d}", picture, number, number / VIDEO_FPS, partial(_regions, mask, options)
+        f"{number:06d}",
+        picture,
+        number,
+        number / VIDEO_FPS,
+        partial(_regions, mask, options),
+        (mask,),
     )
 
 

@@ -77,6 +77,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             int(number),
             None,
             partial(_regions, mask, value),
+            (mask,),
         )
         videos.setdefault(video, []).append(frame)
     for video, frames in videos.items():

@@ -11,6 +11,8 @@ from sam2s.convert.sources.base import SourceInfo
 from sam2s.errors import InputError
 from sam2s.media.pictures import natural_key
 
+Place = tuple[int, int]
+"""Device and number of a folder."""
 JUNK_FOLDERS = frozenset({"__MACOSX"})
 JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
@@ -29,9 +31,8 @@ class Tree:
         self.info = info
         self.root = root
         self.empty: list[str] = []
-        self.paths = sorted(
-            self._scan(root, "", re.compile(skip) if skip else None), key=natural_key
-        )
+        entering = re.compile(skip) if skip else None
+        self.paths = sorted(self._scan(root, "", entering, ()), key=natural_key)
 
     def match(self, pattern: str) -> list[tuple[re.Match[str], Path]]:
         """(match, path) of every file whose path below the root matches; patterns begin at any
@@ -61,17 +62,56 @@ class Tree:
             f" {there}"
         )
 
-    def _scan(self, folder: Path, prefix: str, skip: re.Pattern[str] | None) -> Iterator[str]:
+    def _scan(
+        self, folder: Path, prefix: str, skip: re.Pattern[str] | None, above: tuple[Place, ...]
+    ) -> Iterator[str]:
+        """Paths of the files below ``folder``; ``above``: the folders it lies in."""
+        within = (*above, place(folder))
+        for entry in entries_of(folder):
+            if is_folder(entry):
+                wanted = entry.name not in JUNK_FOLDERS and not (
+                    skip and skip.fullmatch(entry.name)
+                )
+                if wanted and place(Path(entry.path)) not in within:
+                    inner = f"{prefix}{entry.name}/"
+                    yield from self._scan(Path(entry.path), inner, skip, within)
+            elif not (entry.name.startswith("._") or entry.name.lower() in JUNK_FILES):
+                if _is_empty(entry):
+                    self.empty.append(prefix + entry.name)
+                else:
+                    yield prefix + entry.name
+
+
+def place(folder: Path) -> Place:
+    """What a folder is, by whatever path: a link may lead back to a folder above it."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder. Raises InputError when it may not be looked into."""
+    try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    if entry.name not in JUNK_FOLDERS and not (skip and skip.fullmatch(entry.name)):
-                        yield from self._scan(Path(entry.path), f"{prefix}{entry.name}/", skip)
-                elif not (entry.name.startswith("._") or entry.name.lower() in JUNK_FILES):
-                    if entry.stat().st_size:
-                        yield prefix + entry.name
-                    else:
-                        self.empty.append(prefix + entry.name)
+            return list(entries)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be looked into ({error.strerror})") from error
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one. A link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_empty(entry: os.DirEntry[str]) -> bool:
+    """Whether a file has no content. A link that leads nowhere is no empty file: whoever needs it
+    will say so."""
+    try:
+        return entry.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def found_files(paths: Iterable[str], count: int = 3) -> str:
@@ -89,16 +129,17 @@ def find_folders(root: Path, pattern: str) -> list[Path]:
     compiled = re.compile(pattern)
     found: list[Path] = []
 
-    def search(folder: Path) -> None:
-        with os.scandir(folder) as entries:
-            folders = [e for e in entries if e.is_dir() and e.name not in JUNK_FOLDERS]
-        for entry in folders:
+    def search(folder: Path, above: tuple[Place, ...]) -> None:
+        within = (*above, place(folder))
+        for entry in entries_of(folder):
+            if not is_folder(entry) or entry.name in JUNK_FOLDERS:
+                continue
             if compiled.fullmatch(entry.name):
                 found.append(Path(entry.path))
-            else:
-                search(Path(entry.path))
+            elif place(Path(entry.path)) not in within:
+                search(Path(entry.path), within)
 
-    search(root)
+    search(root, ())
     return sorted(found, key=lambda path: natural_key(path.relative_to(root).as_posix()))
 
 

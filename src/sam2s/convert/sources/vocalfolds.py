@@ -72,7 +72,12 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         sequence, stem = key.split("/")
         number = trailing_number(stem) or 0
         frame = SourceFrame(
-            f"{number:06d}", Picture(picture), number, None, partial(_regions, label, options)
+            f"{number:06d}",
+            Picture(picture),
+            number,
+            None,
+            partial(_regions, label, options),
+            (label,),
         )
         sequences.setdefault(sequence, []).append(frame)
     for sequence, frames in sequences.items():
