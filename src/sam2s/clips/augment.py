@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.clips.doubles import DoubleConfig
+from sam2s.clips.repaint import RepaintConfig
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
@@ -33,7 +34,8 @@ class AugmentConfig:
     ``hue`` in turns of the colour circle; the ``frame_`` jitter is drawn anew for every frame, the
     others once a clip. ``blur``: largest standard deviation of a Gaussian, a share of the side;
     ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the clips alone.
-    ``double``: copies of an object elsewhere in its clip (see `doubles`).
+    ``repaint``: part of an object in another tone (see `repaint`); ``double``: copies of an object
+    elsewhere in its clip (see `doubles`).
     """
 
     hflip: float = 0.5
@@ -52,6 +54,7 @@ class AugmentConfig:
     gray: float = 0.05
     blur: float = 0.0
     noise: float = 0.0
+    repaint: RepaintConfig = field(default_factory=RepaintConfig)
     double: DoubleConfig = field(default_factory=DoubleConfig)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from sam2s.clips.augment import AugmentConfig, apply, draw, identity
 from sam2s.clips.clips import Clip
 from sam2s.clips.doubles import add_double
+from sam2s.clips.repaint import repaint
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.masklets.masklets import MaskletVideo
 
@@ -114,6 +115,8 @@ def finish_clip(
     """The second half of `load_clip`, for pixels from anywhere: ``images`` (T, H, W, 3) uint8,
     ``masks`` (T, O, H, W) bool, ``annotated`` (T, O) bool and ``infos`` of the objects of
     ``clip``."""
+    if augment is not None and augment.repaint.share and rng.random() < augment.repaint.share:
+        images = repaint(images, masks, augment.repaint, rng)
     doubled = None
     if augment is not None and augment.double.share and rng.random() < augment.double.share:
         doubled = add_double(images, masks, clip.times, augment.double, rng)
