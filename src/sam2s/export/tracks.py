@@ -29,16 +29,21 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from sam2s.errors import InputError
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
+from sam2s.typed_json import AnyText, Bounds, Ids, build, parse_json, read_json, shown
 from sam2s.types import FrameResult
 
 FORMAT = "sam2s-tracks"
 VERSION = 1
+MAX_BYTES = 2**32
+"""Largest file that is read."""
+FileText = Annotated[str, AnyText()]
+"""May hold the name of a file, which need not be text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,9 @@ class SourceInfo:
     """What was tracked. ``name``: a file's or folder's name without its path; sizes in pixels;
     ``fps`` or None."""
 
-    name: str
-    width: int
-    height: int
+    name: FileText
+    width: Annotated[int, Bounds(low=1)]
+    height: Annotated[int, Bounds(low=1)]
     fps: float | None = None
 
 
@@ -58,7 +63,7 @@ class Breakage:
 
     index: int
     time: float | None
-    reason: str
+    reason: FileText
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class TrackedObject:
     presence: float
     score: float
     rle: Rle
-    class_name: str | None = None
+    class_name: str | None = field(default=None, metadata={"key": "class"})
     class_prob: float | None = None
 
     @property
@@ -83,7 +88,7 @@ class TrackedFrame:
 
     index: int
     time: float | None
-    objects: Mapping[int, TrackedObject]
+    objects: Mapping[Annotated[int, Ids("object ids")], TrackedObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,14 @@ class Tracks:
     complete: bool = True
     broke_at: Breakage | None = None
     version: int = field(default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What `read_head` answers for."""
+
+    format: str
+    source: SourceInfo
 
 
 BROKEN_OFF = Breakage(0, None, "the run was killed")
@@ -191,24 +204,25 @@ def read_tracks(path: Path | str) -> Tracks:
     Raises InputError when there is no such file, it is not a ``tracks.json``, or of a later
     version.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    anything: Any = Any
+    content = read_json(path, anything, max_bytes=MAX_BYTES)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f'{path}: not a tracks file; expected "format": "{FORMAT}" at its top')
     if content.get("version") != VERSION:
         raise InputError(
-            f"{path}: is version {content.get('version')}, this program reads version {VERSION}"
+            f"{path}: is version {shown(content.get('version'))}, this program reads version"
+            f" {VERSION}"
         )
     try:
-        return _tracks(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path}: damaged tracks file ({type(error).__name__}: {error})"
-        ) from error
+        lacking = [key for key in ("complete", "broke_at") if key not in content]
+        if lacking:
+            raise InputError(f"it is incomplete: lacks {lacking[0]}")
+        return build(content, Tracks, "in it")
+    except InputError as error:
+        raise InputError(f"{path}: damaged tracks file ({error})") from error
 
 
 def read_head(path: Path | str) -> dict[str, Any]:
@@ -217,33 +231,11 @@ def read_head(path: Path | str) -> dict[str, Any]:
     with open(path, encoding="utf-8", errors="replace") as file:
         line = file.readline(1_000_000).rstrip()
     try:
-        head = json.loads(line.removesuffix(",") + "}")
-    except ValueError:
+        head = parse_json(line.removesuffix(",") + "}", dict[str, Any], str(path))
+        build(head, _Head, str(path))
+    except InputError:
         return {}
-    return head if isinstance(head, dict) and head.get("format") == FORMAT else {}
-
-
-def _tracks(content: Mapping[str, Any]) -> Tracks:
-    source, broke = content["source"], content["broke_at"]
-    return Tracks(
-        source=SourceInfo(source["name"], source["width"], source["height"], source["fps"]),
-        run=content["run"],
-        frames=tuple(_frame(frame) for frame in content["frames"]),
-        complete=content["complete"],
-        broke_at=None
-        if broke is None
-        else Breakage(broke["index"], broke["time"], broke["reason"]),
-    )
-
-
-def _frame(frame: Mapping[str, Any]) -> TrackedFrame:
-    objects = {
-        int(i): TrackedObject(
-            o["presence"], o["score"], o["rle"], o.get("class"), o.get("class_prob")
-        )
-        for i, o in frame["objects"].items()
-    }
-    return TrackedFrame(frame["index"], frame["time"], objects)
+    return head if head["format"] == FORMAT else {}
 
 
 def _dump(value: Any) -> str:

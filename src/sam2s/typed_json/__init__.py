@@ -21,6 +21,7 @@ from __future__ import annotations
 from sam2s.typed_json.build import Unknown, build, check_fields
 from sam2s.typed_json.read import MAX_BYTES, parse_json, read_json, reason
 from sam2s.typed_json.rules import (
+    AnyText,
     Bounds,
     FolderName,
     Ids,
@@ -32,6 +33,7 @@ from sam2s.typed_json.rules import (
 
 __all__ = [
     "MAX_BYTES",
+    "AnyText",
     "Bounds",
     "FolderName",
     "Ids",

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypeVar
 
 from sam2s.errors import InputError, Sam2sError
-from sam2s.typed_json.rules import SURROGATE, Bounds, Ids, shown, shown_key
+from sam2s.typed_json.rules import SURROGATE, AnyText, Bounds, Ids, shown, shown_key
 
 MAX_DEPTH = 20
 """Objects and lists inside one another in a value of no stated kind; none of the formats needs
@@ -93,7 +93,8 @@ class _Builder:
         inner, *rules = typing.get_args(kind)
         if not _fits(inner, value):
             raise _misfit(path, "must be", _words(kind), value)
-        built = self.build(inner, value, path)
+        whole = not any(isinstance(rule, AnyText) for rule in rules)
+        built = self.build(inner, value, path) if whole else value
         for rule in rules:
             if not rule.holds(built):
                 raise _misfit(path, "must be", rule.words(_words(inner)), value)
@@ -263,14 +264,11 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, path: str, depth: int = 0) -> Any:
-    """A value of no stated kind, if it is not too deep and its text can be written again."""
+    """A value of no stated kind, if it is not too deep."""
     if depth > MAX_DEPTH:
         raise _Misfit(f"{path} is nested more than {MAX_DEPTH} deep")
-    if isinstance(value, str) and SURROGATE.search(value):
-        raise _misfit(path, "must be", "text of whole characters", value)
     if isinstance(value, Mapping):
         for key, part in value.items():
-            _plain(key, path)
             _plain(part, f"{path}.{shown_key(key)}", depth + 1)
     elif isinstance(value, list | tuple):
         for place, part in enumerate(value):

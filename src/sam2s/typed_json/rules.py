@@ -67,6 +67,19 @@ class OneLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyText:
+    """Any text, also that of a file's name, which need not be of whole characters."""
+
+    def holds(self, value: str) -> bool:
+        """Always."""
+        return True
+
+    def words(self, kind: str) -> str:
+        """What is expected."""
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
 class FolderName:
     """Text that names one folder inside another: no path, not hidden, nothing a terminal would
     obey."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +129,36 @@ def test_files_that_are_no_tracks(text: str, words: str, tmp_path: Path):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(InputError, match=words):
         read_tracks(tmp_path / "t.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c | {"complete": 1}, "complete must be true or false, got 1"),
+        (lambda c: {k: v for k, v in c.items() if k != "complete"}, "lacks complete"),
+        (lambda c: c | {"frames": 5}, "frames must be a list, got 5"),
+        (lambda c: c | {"frames": [{"index": 0, "time": "x", "objects": {}}]}, "frames[0].time"),
+        (
+            lambda c: c | {"source": {"name": 5, "width": 1, "height": 1}},
+            "source.name must be text",
+        ),
+        (lambda c: c | {"broke_at": {"index": 0}}, "broke_at is incomplete: lacks time, reason"),
+    ],
+)
+def test_the_damaged_field_is_named(
+    tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], words: str
+):
+    path = write(tmp_path / "t.json")
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(InputError, match=r"t.json: damaged tracks file") as caught:
+        read_tracks(path)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"format": "sam2s-tracks", "source": 5},'])
+def test_heads_that_are_none(tmp_path: Path, line: str):
+    (tmp_path / "t.json").write_text(line + "\n")
+    assert read_head(tmp_path / "t.json") == {}
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):
