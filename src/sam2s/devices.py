@@ -18,18 +18,26 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     is the first CUDA device where there is one, else the CPU.
 
     MPS has to be asked for, since no test has run on it. Raises ``InputError`` for a device that is
-    not there.
+    not there, or on which nothing can be computed: a card too old for this torch, or one whose
+    memory others fill.
     """
     if str(name) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         found = torch.device(name)
-        torch.empty(0, device=found)
+        _compute_on(found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = (str(error).splitlines() or ["no reason given"])[0]
         raise InputError(
             f"device {name}: not usable here; give auto, or one of {', '.join(_usable())}"
+            f" (torch: {why})"
         ) from error
     return found
+
+
+def _compute_on(device: torch.device) -> None:
+    """One sum: torch lists cards that it has no kernels for."""
+    torch.ones(1, device=device).add(1).item()
 
 
 def _usable() -> list[str]:
@@ -39,8 +47,16 @@ def _usable() -> list[str]:
 
 def describe(device: torch.device, *, bf16: bool) -> str:
     """The device and precision in words, for people: "cuda:0 (NVIDIA H100), bf16"."""
-    name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
-    return f"{device}{name}, {'bf16' if bf16 else 'fp32'}"
+    return f"{device}{_card(device)}, {'bf16' if bf16 else 'fp32'}"
+
+
+def kind_of(device: torch.device) -> str:
+    """The device without its number, "cuda (NVIDIA H100)": what computes alike is called alike."""
+    return f"{device.type}{_card(device)}"
+
+
+def _card(device: torch.device) -> str:
+    return f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
 
 
 def wants_bf16(precision: str, device: torch.device) -> bool:
@@ -56,9 +72,21 @@ def wants_bf16(precision: str, device: torch.device) -> bool:
     return precision == "bf16"
 
 
+def trains_in_bf16(precision: str, device: torch.device) -> bool:
+    """As ``wants_bf16``, but a card that only emulates bf16 trains in fp32 whatever was asked:
+    recipes are written for newer ones."""
+    emulated = device.type == "cuda" and not _computes_bf16(device)
+    return wants_bf16(precision, device) and not emulated
+
+
 def _computes_bf16(device: torch.device) -> bool:
     with torch.cuda.device(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+_NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED")
+"""What plain RuntimeErrors say of it: those of MPS, of the CPU, of a CUDA context, and of cuBLAS
+and cuDNN."""
 
 
 @contextmanager
@@ -67,5 +95,9 @@ def memory_errors(doing: str, remedy: str) -> Iterator[None]:
     device has no memory left."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and not any(
+            words in str(error) for words in _NO_MEMORY
+        ):
+            raise
         raise OutOfMemory(f"{doing}: the device has no memory left; {remedy}") from error

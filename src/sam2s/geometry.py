@@ -53,13 +53,14 @@ def points_to_model(xy: np.ndarray, source: tuple[int, int], size: int) -> np.nd
 def mask_to_model(mask: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
     """(H, W) bool at source size -> (size, size) float32 in {0, 1}: antialiased resize, then a cut
     at one half."""
-    plane = torch.from_numpy(_tensor_ready(mask)).to(device).float()[None, None]
+    plane = torch.from_numpy(_tensor_ready(mask)).float()[None, None]
     if plane.shape[-2:] != (size, size):
+        # On the CPU, as pictures: a mask that a user gives is then the same on every device.
         plane = F.interpolate(
             plane, (size, size), mode="bilinear", antialias=True, align_corners=False
         )
         plane = (plane >= 0.5).float()
-    return plane[0, 0]
+    return plane[0, 0].to(device)
 
 
 def logits_to_source(logits: Tensor, source: tuple[int, int]) -> Tensor:

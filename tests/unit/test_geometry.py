@@ -79,7 +79,9 @@ def test_same_size_is_left_alone():
     assert torch.equal(mask_to_model(mask, 64), torch.from_numpy(mask).float())
 
 
-def test_a_picture_is_resized_before_it_reaches_the_device(monkeypatch: pytest.MonkeyPatch):
+def test_pictures_and_masks_are_resized_before_they_reach_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """CUDA has no antialiased resize of uint8 ("not implemented for 'Byte'")."""
     resized = []
 
@@ -91,3 +93,6 @@ def test_a_picture_is_resized_before_it_reaches_the_device(monkeypatch: pytest.M
     given = image_to_model(picture(90, 60), 32, "meta")
     assert resized == [("cpu", torch.uint8)]
     assert (given.device.type, given.shape) == ("meta", (1, 3, 32, 32))
+    given = mask_to_model(picture(90, 60)[..., 0] > 128, 32, "meta")
+    assert resized[1:] == [("cpu", torch.float32)]
+    assert (given.device.type, given.shape) == ("meta", (32, 32))

@@ -29,8 +29,9 @@ def provenance() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its cores and the threads torch uses, the GPU where there is one, and the
+    """Processor, its cores and the threads torch uses, the kinds of GPU that there are, and the
     system."""
+    cards = (torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
@@ -38,7 +39,7 @@ def machine() -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "gpu": ", ".join(dict.fromkeys(cards)) or None,
     }
 
 

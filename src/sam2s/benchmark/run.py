@@ -21,6 +21,7 @@ from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
+from sam2s.devices import kind_of
 from sam2s.errors import InputError
 from sam2s.files import lock_folder
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
@@ -157,7 +158,7 @@ def open_contestant(
             "sha256": weights_hash(loaded),
             "image_size": loaded.image_size,
             "memory": _describe(memory, loaded),
-            "device": str(tracker.device),
+            "device": kind_of(tracker.device),
             "precision": precision,
             "exclusive": exclusive,
         },

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from sam2s.arrays import to_array
-from sam2s.devices import Precision, wants_bf16
+from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source
 from sam2s.model.mask_decoder import Candidates
@@ -131,7 +131,7 @@ class SAM2ImagePredictor:
             raise InputError(
                 f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}"
             )
-        with self._autocast():
+        with self._autocast(), self._memory_errors("encoding the picture"):
             features = self.model.encode(image_to_model(image, self.model.image_size, self.device))
             return self.model.recall(features, None), (image.shape[0], image.shape[1])
 
@@ -152,11 +152,14 @@ class SAM2ImagePredictor:
         features, size = self._picture(index)
         prompts = self._prompts(given, size if in_pixels else (1, 1))
         rows = len(prompts.labels)
-        with self._autocast():
-            candidates = self._candidates(features, prompts)
-        threshold = self.model.config.stability_threshold
-        candidates = candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
-        full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
+        with self._memory_errors(f"{rows} object{'s' * (rows != 1)}"):
+            with self._autocast():
+                candidates = self._candidates(features, prompts)
+            threshold = self.model.config.stability_threshold
+            candidates = (
+                candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
+            )
+            full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
         masks = full if return_logits else full > self.mask_threshold
         results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
         many = rows > 1
@@ -172,6 +175,13 @@ class SAM2ImagePredictor:
         code = self.model.prompt_encoder.grid_code(height, width)
         rows = features.expand(len(prompts.labels))
         return self.model.mask_decoder(rows, tokens, dense, code)[0]
+
+    def _memory_errors(self, doing: str) -> AbstractContextManager[None]:
+        return memory_errors(
+            f"{doing} at {self.model.image_size} px",
+            "load the model with a smaller image_size or on another device, ask for fewer objects"
+            " at a time, or give precision='bf16'",
+        )
 
     def _autocast(self) -> AbstractContextManager[None]:
         kept = torch.is_autocast_enabled(self.device.type)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sam2s.arrays import doubt_whole, to_array
+from sam2s.devices import Precision
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
 from sam2s.media.frames import FrameSource, open_frames
@@ -92,17 +93,24 @@ class InferenceState:
 
 
 class SAM2VideoPredictor:
-    """``model``: from ``load_model``; ``memory``: as for ``Tracker``.
+    """``model``: from ``load_model``; ``memory``, ``precision``: as for ``Tracker``.
 
     Unlike Meta's, it decodes frames when they are needed, keeps a bounded memory, and batches
     objects. Prompts on a later frame take effect when propagation gets there; a correction starts
     again from the state before its frame.
     """
 
-    def __init__(self, model: SAM2S, memory: str | MemoryConfig | None = None) -> None:
+    def __init__(
+        self,
+        model: SAM2S,
+        memory: str | MemoryConfig | None = None,
+        precision: Precision = "auto",
+    ) -> None:
         check_model(model)
         self.model = model.eval()
         self.memory = memory
+        self.precision: Precision = precision
+        self._tracker()  # a mistaken rule or precision is refused now
 
     @classmethod
     def from_pretrained(
@@ -232,6 +240,9 @@ class SAM2VideoPredictor:
         fresh = InferenceState(inference_state.source, inference_state.size)
         inference_state.__dict__.update(fresh.__dict__)
 
+    def _tracker(self, *, reverse: bool = False) -> Tracker:
+        return Tracker(self.model, self.memory, precision=self.precision, reverse=reverse)
+
     def _prompt(
         self, state: InferenceState, frame: int, obj_id: int, given: tuple[Prompt, ...]
     ) -> Answer:
@@ -259,7 +270,7 @@ class SAM2VideoPredictor:
         on."""
         picture = _picture(state, frame)
         given = state.prompts.get(frame, {}) if prompts is None else prompts
-        tracker = Tracker(self.model, self.memory)
+        tracker = self._tracker()
         if frame <= state.reached:
             tracker.state = self._state_before(state, frame)
         if not given and not tracker.state.banks:
@@ -270,7 +281,7 @@ class SAM2VideoPredictor:
         """The state of tracking forward up to ``frame``, from the latest kept one before it."""
         first = min(state.prompts, default=frame)
         start = max((k for k in state.kept if k <= frame), default=first)
-        tracker = Tracker(self.model, self.memory)
+        tracker = self._tracker()
         tracker.state = state.kept.get(start, TrackState())
         if start < frame:
             for picture in state.source.frames(start):
@@ -280,7 +291,7 @@ class SAM2VideoPredictor:
         return tracker.state
 
     def _forward(self, state: InferenceState, start: int, most: int | None) -> Iterator[Answer]:
-        tracker = Tracker(self.model, self.memory)
+        tracker = self._tracker()
         tracker.state = self._state_before(state, start)
         for picture in state.source.frames(start):
             if most is not None and picture.index > start + most:
@@ -291,7 +302,7 @@ class SAM2VideoPredictor:
             yield self._answer(state, result)
 
     def _backward(self, state: InferenceState, start: int, most: int | None) -> Iterator[Answer]:
-        tracker = Tracker(self.model, self.memory, reverse=True)
+        tracker = self._tracker(reverse=True)
         last = max((frame for frame in state.prompts if frame >= start), default=start)
         end = 0 if most is None else max(start - most, 0)
         for picture in _reversed(state.source, last, end):

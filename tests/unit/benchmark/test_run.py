@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from colours import ColourTracker, scene
 
 from sam2s.benchmark.evaluate import evaluate_folders
 from sam2s.benchmark.floors import CarriedByFlow, HeldStill
 from sam2s.benchmark.protocol import plan
+from sam2s.benchmark.provenance import machine
 from sam2s.benchmark.rules import BENCHMARK
 from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import open_masklets
 from sam2s.metrics import score_sequence
+from small import small_model
 from tiny import build_tiny
 
 QUIET = Options(progress=False)
@@ -247,3 +250,13 @@ def test_a_real_model_runs_under_both_memory_rules(folder: Path) -> None:
     assert len(scores[0].model["sha256"]) == 64
     assert scores[2].model["memory"]["rule"] == "diverse"
     assert scores[0].board() == scores[1].board()
+
+
+def test_devices_are_named_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards on cards of one kind may share a folder, and a result says which kind it was."""
+    assert open_contestant(small_model(), device="cpu").about["device"] == "cpu"
+    monkeypatch.setattr("sam2s.benchmark.run.kind_of", lambda device: f"kind of {device}")
+    assert open_contestant(small_model(), device="cpu").about["device"] == "kind of cpu"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"card {max(index, 1)}")
+    assert machine()["gpu"] == "card 1, card 2"

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sam2s.compat import SAM2ImagePredictor, build_sam2, build_sam2_hf
-from sam2s.errors import InputError
+from sam2s.errors import InputError, OutOfMemory
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Points
@@ -142,3 +142,22 @@ def test_the_builders_take_a_path(model: SAM2S, tmp_path: Path):
     assert isinstance(build_sam2(None, saved, device="cpu"), SAM2S)
     assert isinstance(build_sam2_hf(str(saved), device="cpu"), SAM2S)
     assert SAM2ImagePredictor.from_pretrained(str(saved), device="cpu").device.type == "cpu"
+
+
+@pytest.mark.parametrize("part", ["image_encoder", "mask_decoder"])
+def test_memory_that_runs_out_is_one_line(
+    predictor: SAM2ImagePredictor,
+    picture: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+):
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def ask() -> None:
+        predictor.set_image(picture)
+        predictor.predict(np.array([[40, 20]]), np.array([1]))
+
+    monkeypatch.setattr(getattr(predictor.model, part), "forward", full)
+    with pytest.raises(OutOfMemory, match="at 64 px: the device has no memory left; load the mod"):
+        ask()

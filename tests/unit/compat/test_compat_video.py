@@ -258,3 +258,19 @@ def test_the_builders_take_a_path(model: SAM2S, folder: Path, tmp_path: Path):
         state = predictor.init_state(video_path=str(folder), offload_video_to_cpu=True)
         predictor.add_new_points(state, 0, 1, [[30, 20]], [1])
         assert len(list(predictor.propagate_in_video(state, 0, 1))) == 2
+
+
+def test_precision_is_the_trackers(model: SAM2S, folder: Path):
+    answers = {}
+    for precision in ("fp32", "bf16"):
+        predictor = SAM2VideoPredictor(model, precision=precision)
+        state = predictor.init_state(folder)
+        predictor.add_new_points_or_box(state, 0, 1, points=[[20, 20]], labels=[1])
+        answers[precision] = [logits for _, _, logits in predictor.propagate_in_video(state)]
+    tracker = Tracker(model, precision="bf16")
+    tracked = tracker.run(open_frames(folder), {0: {1: Points([[20, 20]], [1])}})
+    for logits, result in zip(answers["bf16"], tracked, strict=True):
+        np.testing.assert_array_equal(logits[0, 0].numpy() > 0, result.masks[1])
+    assert not torch.equal(answers["fp32"][0], answers["bf16"][0])
+    with pytest.raises(InputError, match="precision 'fp16'"):
+        SAM2VideoPredictor(model, precision="fp16")
