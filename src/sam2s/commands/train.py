@@ -16,15 +16,15 @@ def run(options: Train) -> int:
         raise InputError(
             f"training needs {error.name}; install it with pip install 'sam2s[train]'"
         ) from error
-    device = () if options.device == "auto" else (f"run.device={options.device}",)
     check_folder(options.scenes)
     order = Order(
         options.recipe,
         options.out,
         data=options.data,
         model=options.model,
-        settings=(*options.set, *device),
+        settings=options.set,
         scenes=options.scenes,
+        device=options.device,
         resume=options.resume,
         dry_run=options.dry_run,
     )

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from sam2s.clips.augment import AugmentConfig
 from sam2s.clips.clips import ConsecutiveSampler
@@ -96,7 +95,7 @@ def finetune(data: Sequence[str], model: str = "nano", seed: int = 0) -> TrainCo
         ),
         semantic=_names(kept, start),
         optim=_optim(start),
-        run=RunConfig(precision="bf16" if torch.cuda.is_available() else "fp32", overlay_every=200),
+        run=RunConfig(precision="auto", overlay_every=200),
         seed=seed,
     )
 

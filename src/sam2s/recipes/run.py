@@ -12,6 +12,7 @@ from pathlib import Path
 from sam2s.benchmark.protocol import PromptKind
 from sam2s.benchmark.run import Options, open_contestant, run_benchmark
 from sam2s.benchmark.scoreboard import merge
+from sam2s.devices import describe, pick_device, trains_in_bf16
 from sam2s.errors import InputError
 from sam2s.metrics import Score
 from sam2s.recipes import recipe
@@ -29,7 +30,8 @@ PROMPT: PromptKind = "3-click"
 class Order:
     """A run as a user asks for it: ``data`` and ``model`` as in `sam2s.recipes.recipe`,
     ``settings`` as in `sam2s.train.overrides.override`, the rest as in
-    `sam2s.train.loop.run_training`. ``scenes``: where synthetic scenes are kept."""
+    `sam2s.train.loop.run_training`. ``scenes``: where synthetic scenes are kept; ``device``: as in
+    `sam2s.devices.pick_device`, ``auto`` for what the recipe says."""
 
     recipe: str
     out: Path
@@ -37,6 +39,7 @@ class Order:
     model: str | None = None
     settings: tuple[str, ...] = ()
     scenes: Path | None = None
+    device: str = "auto"
     resume: bool = False
     dry_run: bool = False
 
@@ -50,6 +53,8 @@ def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
     """
     parts = recipe(order.recipe, order.data, order.model)
     parts = _with_settings(parts, order.settings)
+    if order.device != "auto":
+        parts = tuple(replace(part, run=replace(part.run, device=order.device)) for part in parts)
     if len(parts) == 1:
         return _one(parts[0], order, tell)
     folders = [order.out / f"{number}_{part.name}" for number, part in enumerate(parts, start=1)]
@@ -91,7 +96,10 @@ def _one(config: TrainConfig, order: Order, tell: Callable[[str], None]) -> Path
     """One part, by `run_training`."""
     names = [name for folder in config.folders for name in folder.held_out] if order.data else []
 
-    def judge_first() -> None:
+    def begin() -> None:
+        device = pick_device(config.run.device)
+        bf16 = trains_in_bf16(config.run.precision, device)
+        tell(f"running on {describe(device, bf16=bf16)}")
         if names and not order.resume:
             tell(f"held out, to judge the result: {', '.join(names)}")
             tell(f"before: {score_text(judge(config, config.model))}")
@@ -103,7 +111,7 @@ def _one(config: TrainConfig, order: Order, tell: Callable[[str], None]) -> Path
         data_dir=order.scenes,
         tell=tell,
         dry_run=order.dry_run,
-        ready=judge_first,
+        ready=begin,
     )
     if names and not order.dry_run and os.environ.get("RANK", "0") == "0":
         tell(f"after:  {score_text(judge(config, str(folder)))}")
@@ -113,7 +121,8 @@ def _one(config: TrainConfig, order: Order, tell: Callable[[str], None]) -> Path
 def judge(config: TrainConfig, model: str) -> Score | None:
     """The mean over the objects of the held-out videos, prompted by three clicks and tracked to the
     end."""
-    contestant = open_contestant(model, image_size=config.stages[-1].clips.size)
+    size = config.stages[-1].clips.size
+    contestant = open_contestant(model, device=config.run.device, image_size=size)
     boards = []
     for folder in config.folders:
         if folder.held_out:

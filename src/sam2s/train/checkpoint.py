@@ -4,7 +4,7 @@ happened."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,13 +73,15 @@ def load_checkpoint(folder: Path, config: TrainConfig, running: Running) -> int:
     """Bring ``running`` to the state saved under ``folder`` and return the number of steps done.
 
     InputError when there is no checkpoint, when it is damaged or none of ours, or when it was made
-    by another configuration.
+    by another configuration (``TrainConfig.run`` aside).
     """
     path = folder / CHECKPOINT
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; start the run without resuming it")
     state = build(read_pt(path, str(path), InputError), _Stored, str(path))
-    if from_json(TrainConfig, state.config, str(path)) != config:
+    stored = from_json(TrainConfig, state.config, str(path))
+    # How a run is carried out may change on the way: another device, less memory, more workers.
+    if replace(stored, run=config.run) != config:
         raise InputError(
             f"{path}: was made by another configuration; resume with that one or choose another"
             " folder"

@@ -25,8 +25,10 @@ def check_config(config: TrainConfig) -> None:
         raise InputError("stages: a run needs at least one")
     for number, stage in enumerate(config.stages):
         _check_stage(f"stages.{number}", stage, least_steps=0 if len(config.stages) > 1 else 1)
-    if config.run.precision not in ("bf16", "fp32"):
-        raise InputError(f"run.precision: got {config.run.precision!r}, expected bf16 or fp32")
+    if config.run.precision not in ("auto", "bf16", "fp32"):
+        raise InputError(
+            f"run.precision: got {config.run.precision!r}, expected bf16 or fp32, or auto"
+        )
 
 
 def _check_stage(place: str, stage: Stage, least_steps: int) -> None:

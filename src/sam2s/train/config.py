@@ -136,8 +136,9 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How a run is carried out; nothing here changes what is learnt, except ``precision`` (``fp32``
-    or ``bf16``, which on a card that only emulates it is fp32 as well). ``device``: ``auto`` (what
+    """How a run is carried out; nothing here changes what is learnt, except ``precision``:
+    ``fp32``, ``bf16`` (which on a card that only emulates it is fp32 as well), or ``auto``, which
+    is bf16 where a CUDA card computes it and fp32 elsewhere. ``device``: ``auto`` (what
     the launcher gives each process), or ``cpu``, ``cuda:1``, ... for one process.
 
     ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention

@@ -63,7 +63,7 @@ def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
         passes = [batch.to(trainer.accelerator.device) for batch in trainer.steps(step)[0]]
         trainer.descend(step, passes)
         if trainer.accelerator.device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(trainer.accelerator.device)
         timed.append(time.monotonic() - begun)
     later = timed[1:] or timed
     return sum(later) / len(later) if later else 0.0

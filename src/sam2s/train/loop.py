@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import patch_environment
 
-from sam2s.devices import pick_device, wants_bf16
+from sam2s.devices import describe, memory_errors, pick_device, trains_in_bf16
 from sam2s.errors import InputError
 from sam2s.files import lock_folder, replace_text
 from sam2s.memory.policy import make_policy
@@ -72,7 +73,8 @@ def run_training(
             )
         trainer = prepare(config, out_dir, scenes, pool)
         if not resume and (tell is not None or dry_run):
-            _report(trainer, tell or print)
+            with _memory_errors(trainer.accelerator):
+                _report(trainer, tell or print)
         if dry_run:
             return out_dir / "model"
         if ready is not None and trainer.accelerator.is_main_process:
@@ -81,8 +83,19 @@ def run_training(
         if trainer.accelerator.is_main_process:
             replace_text(out_dir / "config.json", to_json(trainer.config) + "\n")
             shorten_log(out_dir / LOG, first)
-        trainer.fit(first)
-        return trainer.finish()
+        with _memory_errors(trainer.accelerator):
+            trainer.fit(first)
+            return trainer.finish()
+
+
+def _memory_errors(accelerator: Accelerator) -> AbstractContextManager[None]:
+    where = describe(accelerator.device, bf16=accelerator.mixed_precision == "bf16")
+    return memory_errors(
+        f"training on {where}",
+        "use --set run.recompute=true, --set run.precision=bf16 or --device cpu (with --resume"
+        " where there is a checkpoint), or start anew with smaller --set stages.*.clips.batch or"
+        " stages.*.clips.size",
+    )
 
 
 def shorten_log(path: Path, first: int) -> None:
@@ -144,19 +157,19 @@ def _accelerator(config: TrainConfig, out_dir: Path) -> Accelerator:
     """Devices and processes as torchrun or ``accelerate launch`` set them up, or the one device
     that the configuration names. bf16 needs hardware that computes it; other cards get fp32."""
     device = pick_device(config.run.device)
-    if config.run.device != "auto":
-        os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
-    emulated = device.type == "cuda" and not wants_bf16("auto", device)
-    accelerator = Accelerator(
-        # or processes under torchrun would not find each other
-        cpu=device.type == "cpu",
-        mixed_precision="bf16" if config.run.precision == "bf16" and not emulated else "no",
-        log_with="tensorboard" if config.run.tensorboard else None,
-        project_dir=out_dir,
-        # What takes part depends on the batch: no memory in single pictures, no prompt encoder
-        # after a given mask.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+    bf16 = trains_in_bf16(config.run.precision, device)
+    named = {} if config.run.device == "auto" else {"accelerate_torch_device": str(device)}
+    with patch_environment(**named):
+        accelerator = Accelerator(
+            # or processes under torchrun would not find each other
+            cpu=device.type == "cpu",
+            mixed_precision="bf16" if bf16 else "no",
+            log_with="tensorboard" if config.run.tensorboard else None,
+            project_dir=out_dir,
+            # What takes part depends on the batch: no memory in single pictures, no prompt encoder
+            # after a given mask.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
     if config.run.tensorboard:
         accelerator.init_trackers("tensorboard")
     return accelerator

@@ -11,12 +11,14 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
+from sam2s.benchmark.run import Contestant, open_contestant
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.model.presets import SemanticConfig
 from sam2s.recipes import RECIPES, recipe
+from sam2s.recipes import run as recipes_run
 from sam2s.recipes.finetune import CLIP, LONG, STILLS, choose_held_out, finetune, survey
-from sam2s.recipes.run import Order, carry_out, score_text
+from sam2s.recipes.run import Order, carry_out, judge, score_text
 from sam2s.train.config import TrainConfig, from_json, to_json
 from sam2s.train.overrides import override
 from sam2s.train.semantic import with_semantics
@@ -212,11 +214,29 @@ def test_from_an_order_to_a_better_judged_model(
     assert not (tmp_path / "run").exists()
     told.clear()
     folder = carry_out(order, told.append)
+    assert [line for line in told if "running" in line] == ["running on cpu, fp32"]
     words = [line.split(":")[0] for line in told]
     assert words[-3:] == ["held out, to judge the result", "before", "after"]
     assert "on held-out videos, 3-click" in told[-1]
     assert load_model(folder, device="cpu").config.name == SMALL.name
     assert score_text(None) == "nothing to score"
+
+
+def test_held_out_videos_are_judged_on_the_device_of_the_run(
+    tmp_path: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder_of(tmp_path / "data", {f"v{k}": 4 for k in range(4)})
+    config = finetune([str(root)], str(start))
+    asked: list[str] = []
+
+    def opened(model: str, *, device: str, image_size: int) -> Contestant:
+        asked.append(device)
+        return open_contestant(model, device="cpu", image_size=image_size)
+
+    monkeypatch.setattr(recipes_run, "open_contestant", opened)
+    judge(replace(config, run=replace(config.run, device="cuda:1")), str(start))
+    assert asked == ["cuda:1"]
+    assert config.run.precision == "auto"
 
 
 def test_a_mistaken_setting_stops_before_anything_is_made(tmp_path: Path, start: Path) -> None:
@@ -237,7 +257,12 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
     first = override(finetune([str(root)], str(start)), quick)
     second = replace(first, name="second", keep_start=0.5, seed=1)
     monkeypatch.setitem(RECIPES, "course", lambda: (first, second))
-    order = Order("course", tmp_path / "run", settings=("second.seed=4", "*.run.log_every=1"))
+    order = Order(
+        "course",
+        tmp_path / "run",
+        settings=("second.seed=4", "*.run.log_every=1"),
+        device="cpu",
+    )
     told: list[str] = []
     folder = carry_out(order, told.append)
     assert folder == tmp_path / "run" / "2_second" / "model"
@@ -250,6 +275,7 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
         str(tmp_path / "run" / "1_finetune" / "model"),
     ]
     assert [config.seed for config in configs] == [0, 4]
+    assert [config.run.device for config in configs] == ["cpu", "cpu"]
     models = [load_model(tmp_path / "run" / f"{n}" / "model", device="cpu").state_dict() for n in
               ("1_finetune", "2_second")]  # fmt: skip
     assert any(not torch.equal(models[0][name], models[1][name]) for name in models[0])

@@ -4,6 +4,7 @@ overlays."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 
 from sam2s.clips.clips import ConsecutiveSampler
-from sam2s.errors import InputError
+from sam2s.errors import InputError, OutOfMemory
 from sam2s.files import lock_folder
 from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
@@ -140,6 +141,42 @@ def test_resuming_needs_a_checkpoint_of_the_same_config(
         run_training(config, tmp_path, resume=True)
     with pytest.raises(InputError, match="another configuration"):
         run_training(replace(config, seed=4), out, resume=True)
+
+
+def test_how_a_run_is_carried_out_may_change_when_it_is_resumed(
+    squares: Path, tmp_path: Path, break_off: Callable
+) -> None:
+    config = config_for(squares)
+    break_off(config, tmp_path, 3)
+    changed = replace(config, run=replace(config.run, recompute=True, device="cpu"))
+    run_training(changed, tmp_path, resume=True)
+    assert [r["step"] for r in records(tmp_path) if "stage" in r] == [1, 2, 3, 4]
+    assert from_json(TrainConfig, (tmp_path / "config.json").read_text()) == changed
+
+
+def test_a_named_device_is_not_named_for_later_runs(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACCELERATE_TORCH_DEVICE", raising=False)
+    config = config_for(squares, steps=(1, 0))
+    run_training(replace(config, run=replace(config.run, device="cpu")), tmp_path, dry_run=True)
+    assert "ACCELERATE_TORCH_DEVICE" not in os.environ
+
+
+@pytest.mark.parametrize("told", [None, print])
+def test_memory_that_runs_out_is_one_line_that_says_what_to_do(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Callable | None
+) -> None:
+    """In the first step, and in the estimate before it."""
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(ClipLearner, "forward", full)
+    with pytest.raises(OutOfMemory, match="training on cpu, fp32: the device has no mem") as caught:
+        run_training(config_for(squares), tmp_path, tell=told)
+    assert caught.value.exit_code == 2
+    assert "--set run.recompute=true" in str(caught.value)
 
 
 def test_resuming_is_as_if_nothing_had_happened(
