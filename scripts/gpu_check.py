@@ -185,7 +185,7 @@ def training(device: torch.device, precision: str) -> Iterator[Row]:
                     )
                 losses.total.backward()
                 norm = torch.nn.utils.clip_grad_norm_(learner.parameters(), float("inf"))
-                norms.append(torch.stack([losses.total.detach(), norm]).double().cpu())
+                norms.append(torch.stack([losses.total.detach(), norm]).cpu().double())
             gap = ((norms[1] - norms[0]).abs() / norms[0].abs()).max()
             yield Row(LOSS, stage.name, precision, float(gap))
 
