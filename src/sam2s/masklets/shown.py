@@ -8,6 +8,8 @@ Label maps, whose numbers are ids, are another matter: ``masks.read_index_mask``
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,46 @@ DARK = 32
 lossless one."""
 SEEN = 128
 """Opacity of 255 from which a pixel is seen."""
+WHITE = np.uint8(255)
+MOST_COLOURS = 64
+"""Dark colours that fill areas: more are in photographs only."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Colours:
+    """``planes``: one (H, W) of greys, or of a palette's numbers, or three of red, green and blue;
+    ``table``: (256, 3) the palette's colours; ``opacity``: (H, W) of 255, None where all is
+    opaque. Kept apart, since a picture may have 64 million pixels."""
+
+    planes: tuple[np.ndarray, ...]
+    table: np.ndarray | None = None
+    opacity: np.ndarray | None = None
+
+    def brightness(self) -> np.ndarray:
+        """(H, W), each pixel's brightest channel."""
+        if self.table is not None:
+            return self.table.max(axis=1)[self.planes[0]]
+        return reduce(np.maximum, self.planes)
+
+    def codes(self) -> np.ndarray:
+        """(H, W), one number a colour."""
+        if len(self.planes) == 1:
+            return self.planes[0]
+        codes = self.planes[0].astype(np.uint32)
+        for plane in self.planes[1:]:
+            codes <<= 8
+            codes |= plane
+        return codes
+
+    def is_grey(self, code: int) -> bool:
+        """Whether the colour with this code has no hue."""
+        if self.table is not None:
+            channels = self.table[code].tolist()
+        elif len(self.planes) == 1:
+            return True
+        else:
+            channels = [code >> 16, code >> 8 & 255, code & 255]
+        return max(channels) - min(channels) <= max(channels) // NEARLY_BLACK
 
 
 def shown_mask(picture: Image.Image, where: Any) -> np.ndarray:
@@ -38,22 +80,30 @@ def shown_mask(picture: Image.Image, where: Any) -> np.ndarray:
       fills an area, since several colours are several parts and not an edge.
 
     Raises InputError that names ``where`` for several greys that fill areas (a map of ids, or
-    probabilities without a clear half) and for float pixels other than 0 and 1.
+    probabilities without a clear half), for more colours than anyone paints a mask with, and for
+    float pixels other than 0 and 1.
     """
     if picture.mode == "F":
         return to_mask(np.asarray(picture), str(where))
     if picture.mode == "1" and "transparency" not in picture.info:
         return np.asarray(picture)
-    if picture.mode == "P" and "transparency" not in picture.info:
-        return _of_palette(picture, where)
-    colours, opacity = _layers(picture)
-    seen = opacity >= SEEN if opacity is not None else None
-    if seen is not None and not seen.all():
-        black = seen & (_brightness(colours) == 0)
-        if not _solid(black.astype(np.uint8), black).size or (black == seen).all():
+    colours = _colours(picture)
+    if colours.table is not None and colours.opacity is None:
+        numbers = colours.planes[0]
+        used = np.bincount(numbers.ravel(), minlength=256) > 0
+        if not colours.table[used].any():
+            return numbers > 0
+    values = colours.brightness()
+    if colours.opacity is not None:
+        seen = colours.opacity >= SEEN
+        black = seen & (values == 0)
+        whole = seen.all()
+        if not whole and (
+            np.array_equal(black, seen) or not _solid(black.view(np.uint8), black).size
+        ):
             return seen
-        colours = np.where(seen[..., None] if colours.ndim == 3 else seen, colours, 0)
-    return _bright(colours, is_lossy(picture), where)
+        values = values if whole else np.where(seen, values, values.dtype.type(0))
+    return _bright(values, colours, is_lossy(picture), where)
 
 
 def is_lossy(picture: Image.Image) -> bool:
@@ -64,20 +114,11 @@ def is_lossy(picture: Image.Image) -> bool:
 def brightness(picture: Image.Image) -> np.ndarray:
     """(H, W) uint8 or wider: each pixel's brightest channel, by colour, black where it is
     transparent."""
-    colours, opacity = _layers(picture)
-    values = _brightness(colours)
-    return values if opacity is None else np.where(opacity >= SEEN, values, values.dtype.type(0))
-
-
-def _of_palette(picture: Image.Image, where: Any) -> np.ndarray:
-    numbers, palette = np.asarray(picture), palette_colours(picture)
-    used = np.bincount(numbers.ravel(), minlength=256) > 0
-    if not palette[used].any():
-        return numbers > 0
-    values = palette.max(axis=1)
-    if len(np.unique(values[used])) <= 2 and not values[used].min():
-        return (values > 0)[numbers]
-    return _bright(palette[numbers], False, where)
+    colours = _colours(picture)
+    values = colours.brightness()
+    if colours.opacity is None:
+        return values
+    return np.where(colours.opacity >= SEEN, values, values.dtype.type(0))
 
 
 def palette_colours(picture: Image.Image) -> np.ndarray:
@@ -87,58 +128,59 @@ def palette_colours(picture: Image.Image) -> np.ndarray:
     return np.pad(table, (0, 256 * 3 - len(table))).reshape(256, 3)
 
 
-def _layers(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Colours (H, W) or (H, W, 3), and opacity (H, W) of 255, None where all is opaque."""
+def _colours(picture: Image.Image) -> _Colours:
+    """Of a picture of any mode but float."""
     clear = picture.info.get("transparency")
+    if picture.mode == "P":
+        numbers, opacity = np.asarray(picture), None
+        if clear is not None:
+            listed = np.full(256, 255, np.uint8)
+            if isinstance(clear, int):
+                listed[clear] = 0
+            else:
+                listed[: len(clear)] = np.frombuffer(clear, np.uint8)[:256]
+            opacity = listed[numbers]
+        return _Colours((numbers,), palette_colours(picture), opacity)
     if picture.mode.startswith("I"):
         values = np.maximum(np.asarray(picture), 0)
-        return values, None if clear is None else (values != clear) * np.uint8(255)
-    if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or clear is not None:
-        pixels = np.asarray(picture.convert("RGBA"))
-        return pixels[..., :3], pixels[..., 3]
-    if picture.mode in ("1", "L"):
-        return np.asarray(picture.convert("L")), None
-    return np.asarray(picture.convert("RGB")), None
+        return _Colours((values,), None, None if clear is None else (values != clear) * WHITE)
+    bands = picture.convert(_plain_mode(picture.mode, clear)).split()
+    planes = [np.asarray(band) for band in bands]
+    opacity = planes.pop() if len(planes) in (2, 4) else None
+    if len(planes) == 3 and all(np.array_equal(planes[0], plane) for plane in planes[1:]):
+        planes = planes[:1]
+    return _Colours(tuple(planes), None, opacity)
 
 
-def _brightness(colours: np.ndarray) -> np.ndarray:
-    return colours.max(axis=2) if colours.ndim == 3 else colours
+def _plain_mode(mode: str, clear: Any) -> str:
+    """Grey or colour, with opacity where the mode has it or one colour is ``clear``."""
+    grey = mode in ("1", "L", "LA", "La")
+    if clear is not None or mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        return "LA" if grey else "RGBA"
+    return "L" if grey else "RGB"
 
 
-def _bright(colours: np.ndarray, lossy: bool, where: Any) -> np.ndarray:
-    """The object of an opaque picture, see ``shown_mask``."""
-    values = _brightness(colours)
+def _bright(values: np.ndarray, colours: _Colours, lossy: bool, where: Any) -> np.ndarray:
+    """The object by its brightness, see ``shown_mask``."""
     peak = int(values.max(initial=0))
-    half = (peak + 1) // 2
+    bright = values >= (peak + 1) // 2
     if lossy:
-        return values >= half if peak >= DARK else np.zeros(values.shape, bool)
+        return bright & (peak >= DARK)
     marked = values > 0
-    if ((values == peak) | ~marked).all():
+    if not (marked & (values != peak)).any():
         return marked
-    bright = values >= half
     between = marked & ~bright & (values > peak // NEARLY_BLACK)
-    areas = _solid(_codes(colours), between)
-    if peak <= DARK or any(_is_grey(int(code), colours.ndim) for code in areas):
+    codes = colours.codes() if between.any() else values
+    areas = [int(code) for code in _solid(codes, between)]
+    if peak <= DARK or any(colours.is_grey(code) for code in areas) or len(areas) > MOST_COLOURS:
         raise InputError(
-            f"{where}: shows several greys that fill areas, or nearly black ones, so the object"
-            " cannot be told from the rest; make it white on black, or give one picture an object"
+            f"{where}: shows several greys that fill areas, or nearly black ones, or a photograph,"
+            " so the object cannot be told from the rest; make it white on black, or give one"
+            " picture an object"
         )
-    return bright | np.isin(_codes(colours), areas) & between if areas.size else bright
-
-
-def _codes(colours: np.ndarray) -> np.ndarray:
-    """(H, W) one number a colour."""
-    if colours.ndim == 2:
-        return colours
-    red, green, blue = (colours[..., channel].astype(np.uint32) for channel in range(3))
-    return red << 16 | green << 8 | blue
-
-
-def _is_grey(code: int, dimensions: int) -> bool:
-    if dimensions == 2:
-        return True
-    channels = (code >> 16, code >> 8 & 255, code & 255)
-    return max(channels) - min(channels) < max(channels) // NEARLY_BLACK + 1
+    for code in areas:
+        bright |= between & (codes == code)
+    return bright
 
 
 def _solid(codes: np.ndarray, among: np.ndarray) -> np.ndarray:

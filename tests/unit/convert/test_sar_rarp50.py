@@ -77,6 +77,27 @@ def test_short_video_and_no_pictures_are_errors(tmp_path: Path) -> None:
         converted("rarp50", tmp_path / "in", tmp_path / "out")
 
 
+def test_a_video_of_a_data_set_opens_no_other_file(tmp_path: Path) -> None:
+    folder = tmp_path / "in/test/video_42"
+    masks(folder)
+    movie(tmp_path / "private.avi", 130)
+    playlist = f"#EXTM3U\n#EXTINF:5,\n{tmp_path / 'private.avi'}\n#EXT-X-ENDLIST\n"
+    (folder / "video_left.avi").write_text(playlist)
+    with pytest.raises(InputError, match="an HLS playlist, which opens other files"):
+        converted("rarp50", tmp_path / "in", tmp_path / "out")
+
+
+def test_a_video_damaged_before_its_frame_is_one_error(tmp_path: Path) -> None:
+    folder = tmp_path / "in/test/video_42"
+    masks(folder)
+    movie(folder / "video_left.avi", 130)
+    data = bytearray((folder / "video_left.avi").read_bytes())
+    data[len(data) // 2 :: 7] = bytes(len(data[len(data) // 2 :: 7]))
+    (folder / "video_left.avi").write_bytes(data)
+    with pytest.raises(InputError, match=r"broken at frame .* expected a frame"):
+        converted("rarp50", tmp_path / "in", tmp_path / "out")
+
+
 def test_split_parts_share_their_recording(tmp_path: Path) -> None:
     for part in ("video_11_1", "video_11_2"):
         masks(tmp_path / f"in/train1/{part}", (0,))

@@ -3,6 +3,7 @@ names that collide, kinds that are left out."""
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sam2s.convert.sources.decode import read_codes, read_threshold
 from sam2s.errors import DamagedSource, Doubt, InputError
 from sam2s.masklets.masks import read_binary_mask, read_index_mask
 from sam2s.media.frames import open_frames
@@ -146,6 +148,57 @@ def test_whatever_pillow_makes_of_damage_is_one_error(kind: str, tmp_path: Path)
         for read in (read_rgb, read_size, read_binary_mask, read_index_mask):
             with suppress(InputError):
                 read(path)
+
+
+def plain_variants() -> dict[str, bytes]:
+    """Palettes, keys and alpha, greys of 16 bit, CMYK and floats: what each needs is converted
+    after it was decoded."""
+    shape = np.pad(np.full((9, 20), 255, np.uint8), 6)
+    grey = Image.fromarray(shape)
+    few = grey.convert("RGB").quantize(4)
+    kinds: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
+        "palette, one clear": (few, "PNG", {"transparency": 1}),
+        "palette, some clear": (few, "PNG", {"transparency": bytes([0, 100, 255])}),
+        "grey key": (grey, "PNG", {"transparency": 0}),
+        "colour key": (grey.convert("RGB"), "PNG", {"transparency": (0, 0, 0)}),
+        "alpha": (grey.convert("LA"), "PNG", {}),
+        "16 bit": (Image.fromarray(shape * np.uint16(257)), "PNG", {"transparency": 0}),
+        "cmyk": (grey.convert("RGB").convert("CMYK"), "TIFF", {}),
+        "float": (Image.fromarray(shape.astype(np.float32)), "TIFF", {}),
+        "turned": (grey, "TIFF", {"tiffinfo": {0x0112: 6}}),
+        "palette": (few, "BMP", {}),
+    }
+    made = {}
+    for name, (picture, kind, options) in kinds.items():
+        file = io.BytesIO()
+        picture.save(file, format=kind, **options)
+        made[name] = file.getvalue()
+    return made
+
+
+@pytest.mark.filterwarnings("ignore::sam2s.errors.Doubt")
+@pytest.mark.parametrize("kind", sorted(plain_variants()))
+def test_damage_of_rarer_kinds_is_one_error(kind: str, tmp_path: Path):
+    path, whole, rng = tmp_path / "a", plain_variants()[kind], np.random.default_rng(2)
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in rng.integers(0, min(len(data), 300), rng.integers(1, 4)):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(with_checksums(bytes(data)))
+        for read in (read_rgb, read_binary_mask, read_index_mask, read_codes, read_threshold):
+            with suppress(InputError):
+                read(path)
+
+
+def with_checksums(png: bytes) -> bytes:
+    """The chunks of a damaged PNG made to look sound, so that their content is read."""
+    if png[:8] != b"\x89PNG\r\n\x1a\n":
+        return png
+    made, at = png[:8], 8
+    while (end := at + 8 + int.from_bytes(png[at : at + 4], "big")) + 4 <= len(png):
+        made += png[at:end] + struct.pack(">I", zlib.crc32(png[at + 4 : end]))
+        at = end + 4
+    return made + png[at:]
 
 
 def test_pillows_own_warnings_are_not_the_users(tmp_path: Path):

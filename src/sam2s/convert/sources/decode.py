@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 from sam2s.errors import InputError
 from sam2s.masklets.masks import decode_rle, ids_of_palette
 from sam2s.masklets.shown import brightness, is_lossy, palette_colours, shown_mask
-from sam2s.media.pictures import MAX_PIXELS, read_picture
+from sam2s.media.pictures import MAX_PIXELS, read_picture, read_rgb
 from sam2s.typed_json import shown
 
 Colour = tuple[int, int, int]
@@ -33,6 +33,8 @@ def read_codes(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     picture = read_picture(path, max_pixels)
     codes = np.asarray(picture.getchannel(0) if len(picture.getbands()) > 1 else picture)
     if codes.dtype != np.uint8:
+        if codes.dtype.kind == "f":
+            raise InputError(f"{path}: expected class codes, found floating-point pixels")
         if codes.max(initial=0) > 255:
             raise InputError(
                 f"{path}: expected class codes from 0 to 255, found {int(codes.max())}"
@@ -52,7 +54,7 @@ def read_ids(path: Path) -> np.ndarray:
 
 def read_colours(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """(H, W, 3) uint8 RGB; a palette is applied, transparency is dropped."""
-    return np.asarray(read_picture(path, max_pixels).convert("RGB"))
+    return read_rgb(path, max_pixels)
 
 
 def read_threshold(path: Path, threshold: int = 127) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from sam2s.convert.sources.base import Picture
 from sam2s.errors import InputError
 from sam2s.media.pictures import read_rgb, read_size
+from sam2s.media.regular import regular_size
 
 
 class PictureReader:
@@ -49,25 +50,34 @@ class PictureReader:
         self._path, self._container, self._frames, self._next = None, None, iter(()), 0
 
     def _frame(self, path: Path, index: int) -> np.ndarray:
+        # Here, since masks and pictures must be readable where PyAV is not installed.
+        from av.error import FFmpegError
+
         if self._path != path or index < self._next:
             self._open(path)
-        for frame in self._frames:
-            self._next += 1
-            if self._next == index + 1:
-                return frame.to_ndarray(format="rgb24")
+        try:
+            for frame in self._frames:
+                self._next += 1
+                if self._next == index + 1:
+                    return frame.to_ndarray(format="rgb24")
+        except (FFmpegError, OSError, ValueError) as error:
+            raise InputError(
+                f"{path}: broken at frame {self._next} ({error}), expected a frame {index}"
+            ) from error
         raise InputError(
             f"{path}: expected a frame {index}, found {self._next} frames; the video is cut short"
         )
 
     def _open(self, path: Path) -> None:
-        # Here, since masks and pictures must be readable where PyAV is not installed.
-        import av
+        from sam2s.media.opening import open_container
+        from sam2s.media.origin import Origin
 
         self.close()
+        regular_size(path)
         try:
-            self._container = av.open(str(path))
+            self._container = open_container(Origin("file", str(path), path.name, path), {})
             self._frames = iter(self._container.decode(video=0))
-        except (OSError, ValueError, IndexError) as error:
+        except (ValueError, IndexError) as error:  # InputError is a ValueError
             raise InputError(f"{path}: cannot be read as a video ({error})") from error
         self._path = path
 
