@@ -142,11 +142,74 @@ class VideoFrames:
             container, stream, path=self.path, live=self._live, patience=patience
         )
         try:
-            yield from self._decode(decoder, stream, start)
+            for index, time, picture in self._decode(decoder, stream):
+                if index >= start:
+                    yield Frame(index, time, to_rgb(picture))
         finally:
             self._release(container, decoder.busy)
 
-    def _decode(self, decoder: FrameDecoder, stream: VideoStream, start: int) -> Iterator[Frame]:
+    def places(self) -> Iterator[tuple[int | None, bool, float | None]]:
+        """(timestamp in the stream's time base, whether it is a key frame, time in seconds) of
+        every frame, decoded without being converted: an index for ``RandomAccess``. The timestamp
+        is None where the format has none to seek by. Raises as ``frames``."""
+        container, stream = self._open()
+        decoder = FrameDecoder(container, stream, path=self.path, live=False)
+        try:
+            for _, time, picture in self._decode(decoder, stream):
+                stamp = None if decoder.shows_in_order else picture.pts
+                yield stamp, bool(picture.key_frame), time
+        finally:
+            self._release(container, decoder.busy)
+
+    def frames_from_key(
+        self,
+        key: int,
+        start: int,
+        stamps: Sequence[int],
+        times: Sequence[float | None],
+    ) -> Iterator[Frame]:
+        """Frames from ``start`` on, decoded from key frame ``key`` on; ``stamps`` and ``times`` of
+        all frames as ``places`` gave them. The video was read whole before, so nothing is checked
+        again but that every frame has the timestamp that it had. Where a seek does not land before
+        the key frame (MPEG-TS has no index), the video is read from its beginning."""
+        container, stream = self._open()
+        index, landed = key, True
+        try:
+            container.seek(stamps[key], stream=stream)
+            for number, picture in enumerate(container.decode(stream)):
+                stamp = -1 if picture.pts is None else picture.pts
+                if number == 0 and stamp > stamps[key]:
+                    landed = False
+                    break
+                if stamp < stamps[index]:
+                    continue  # of the picture group before, or leaning on it
+                if stamp != stamps[index]:
+                    break
+                if index >= start:
+                    yield Frame(index, times[index], to_rgb(picture))
+                index += 1
+                if index == len(stamps):
+                    return
+        finally:
+            self._release(container)
+        if not landed:
+            yield from self._read(start)
+            return
+        raise DamagedSource(
+            f"{self.name}: frame {index} is not where it was; has the file changed?",
+            index,
+            times[index],
+        )
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come once, as from a camera, and cannot be asked for again."""
+        return self._live
+
+    def _decode(
+        self, decoder: FrameDecoder, stream: VideoStream
+    ) -> Iterator[tuple[int, float | None, VideoFrame]]:
+        """Index, time and picture of every good frame."""
         index, time = 0, None
         clock = Clock(1 / self.fps if self.fps else DEFAULT_STEP)
         for picture in decoder:
@@ -162,8 +225,7 @@ class VideoFrames:
                 decoder.broken_pts = picture.pts
                 break
             time = clock.time(_seconds(decoder.shown_at(picture), stream))
-            if index >= start:
-                yield Frame(index, time, to_rgb(picture))
+            yield index, time, picture
             index += 1
         if decoder.broken:
             raise self._damage(decoder, stream, index, time)

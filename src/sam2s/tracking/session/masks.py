@@ -14,16 +14,19 @@ import numpy as np
 
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 from sam2s.tracking.session.history import History
-from sam2s.types import FrameResult
+from sam2s.types import Frame, FrameResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundMask:
-    """One object on one frame: ``rle`` (COCO), ``presence`` and ``score`` in [0, 1]."""
+    """One object on one frame: ``rle`` (COCO), ``presence`` and ``score`` in [0, 1]; ``class_name``
+    and its probability, from models that name objects."""
 
     rle: Rle
     presence: float
     score: float
+    class_name: str | None = None
+    class_prob: float | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -78,9 +81,29 @@ class MasksInMemory:
 def found_masks(result: FrameResult) -> dict[int, FoundMask]:
     """A tracker's answer as masks to keep."""
     return {
-        i: FoundMask(encode_rle(mask), float(result.presence[i]), float(result.scores[i]))
+        i: FoundMask(
+            encode_rle(mask),
+            float(result.presence[i]),
+            float(result.scores[i]),
+            result.classes.get(i),
+            result.class_probs.get(i),
+        )
         for i, mask in result.masks.items()
     }
+
+
+def as_result(frame: Frame, found: Mapping[int, FoundMask]) -> FrameResult:
+    """Kept masks as the answer of a tracker, without logits."""
+    named = {i: m for i, m in found.items() if m.class_name is not None}
+    return FrameResult(
+        frame.index,
+        frame.time,
+        masks={i: m.mask for i, m in found.items()},
+        presence={i: m.presence for i, m in found.items()},
+        scores={i: m.score for i, m in found.items()},
+        classes={i: m.class_name or "" for i, m in named.items()},
+        class_probs={i: m.class_prob or 0.0 for i, m in named.items()},
+    )
 
 
 def shown_version(history: History, store: MaskStore, object_id: int, frame: int) -> int | None:
