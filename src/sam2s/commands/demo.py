@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sam2s.commands.jobs import END, new_job
 from sam2s.commands.options import Demo, Track
 from sam2s.commands.progress import progress_bar
 from sam2s.commands.terminal import say
-from sam2s.commands.track import Job, Outcome, about, track_source
+from sam2s.commands.track import Outcome, about, track_source
 from sam2s.errors import InputError
 from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Tracks, read_tracks
@@ -26,9 +27,12 @@ from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
 from sam2s.files import check_folder, replacing, write_json
 from sam2s.media.frames import open_frames
+from sam2s.media.random_access import RandomAccess
 from sam2s.metrics import Score, mean_score, score_sequence
 from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
 from sam2s.tracking.annotator import Click, center_click, to_points
+from sam2s.tracking.session.actions import Give
+from sam2s.tracking.session.ranges import Stretch
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import FrameResult
 from sam2s.weights.load import load_model
@@ -68,12 +72,16 @@ def run(options: Demo) -> int:
     clicks = {
         i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()
     }
-    job = Job({i: [to_points(given)] for i, given in clicks.items()}, start)
+    prompts = [Give(i, start, to_points(clicked)) for i, clicked in clicks.items()]
+    job = new_job(prompts, Stretch(0, END), "forward")
     say(f"a synthetic operation ({HELD_OUT}, a procedure never trained on): {video}")
     with open_frames(video) as source:
         output = Output(options.out, overlay=overlay, names=footage.names, keep_earlier=False)
-        made = about(Track(str(video), options.out, model=options.model, frame=start), tracker)
-        outcome = track_source(source, tracker, job, output, made)
+        asked = Track(str(video), options.out, model=options.model, frame=start)
+        made = about(asked, tracker, job)
+        outcome = track_source(
+            RandomAccess(source), lambda reverse: Tracker(model, reverse=reverse), job, output, made
+        )
     scores = _score(read_tracks(options.out / "tracks.json"), footage, start)
     sheet = _contact_sheet(options.out, footage)
     _summarise(options.out / "summary.json", footage, scores, outcome)

@@ -31,15 +31,28 @@ class Track:
     pipe, or - for the standard input."""
     out: Path
     """Folder for the results."""
-    click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-]")] = ()
-    """A click in source pixels on object ID (1, 2, ...): + on the object (the default), - beside
-    it."""
-    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X0,Y0,X1,Y1")] = ()
+    click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-][@WHEN]")] = ()
+    """A click in source pixels on object ID, a number that you invent (1, 2, ...): + on the object
+    (the default), - beside it; WHEN is a frame (@120) or a time (@01:05)."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X0,Y0,X1,Y1[@WHEN]")] = ()
     """A box around object ID: left, top, right, bottom in source pixels."""
-    mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FILE")] = ()
+    mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FILE[@WHEN]")] = ()
     """A picture of the source's size, not black where object ID is."""
     frame: int = 0
-    """Number of the frame the prompts are on, counted from 0."""
+    """Number of the frame that prompts without @FRAME are on, counted from 0."""
+    prompts: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Prompts from a JSON or CSV file (docs/prompts.md), before those typed here."""
+    absent: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FROM-TO")] = ()
+    """Object ID is not in view on these frames: it gets no mask there, and its memory waits."""
+    frames: Annotated[str | None, arg(metavar="FROM:TO")] = None
+    """Track only these frames, both included; either may be left out."""
+    time: Annotated[str | None, arg(metavar="FROM-TO")] = None
+    """Track only this stretch of time, as in 01:30-02:05.5."""
+    direction: Literal["forward", "backward", "both"] = "forward"
+    """From each object's first prompt on, from its last one back, or from its first both ways."""
+    update: Annotated[Path | None, arg(metavar="RESULT")] = None
+    """Go on from an earlier run's folder: only objects with new prompts are tracked, from the first
+    of these on."""
     stream: Annotated[int | None, arg(metavar="N")] = None
     """Which video stream of a file that holds several, counted from 0; by default its main one."""
     playlist: bool = False

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sam2s.arrays import doubt_whole
+from sam2s.commands.jobs import END, Job, new_job, updated_job
 from sam2s.commands.options import Track
 from sam2s.commands.progress import progress_bar
-from sam2s.commands.prompts import parse_prompts
+from sam2s.commands.prompts import Typed, parse_actions, parse_stretch
 from sam2s.commands.terminal import say
 from sam2s.devices import describe
 from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
+from sam2s.media.random_access import RandomAccess
+from sam2s.tracking.session.action_file import read_actions, rows_of
+from sam2s.tracking.session.history import History
+from sam2s.tracking.session.in_order import MakeTracker, results_in_order
+from sam2s.tracking.session.ranges import Stretch
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Frame, Mask, Prompt
+from sam2s.types import Frame, FrameResult
 from sam2s.weights.load import load_model, weights_hash
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Objects to track: ``prompts`` {object id: what was given} on frame ``start`` of the
-    source."""
-
-    prompts: Mapping[int, Sequence[Prompt]]
-    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,95 +45,139 @@ class Outcome:
 
 def run(options: Track) -> int:
     """Check what is cheap to check, load the model, track, say where the results are."""
-    prompts = parse_prompts(options.click, options.box, options.mask)
     if options.frame < 0:
         raise InputError(f"--frame {options.frame}: frames are counted from 0")
     with open_frames(options.source, stream=options.stream, playlist=options.playlist) as source:
-        _check_start(source, options.frame)
         for note in source.notes:
             say(f"note: {note}")
+        access = RandomAccess(source)
+        job = _job(options, access)
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
         # A palette holds one id a pixel: better the more certain object than the larger id.
         exclusive = options.exclusive or options.format == "davis"
-        tracker = Tracker(model, memory, precision=options.precision, exclusive=exclusive)
+
+        def tracker(reverse: bool) -> Tracker:
+            return Tracker(
+                model, memory, precision=options.precision, reverse=reverse, exclusive=exclusive
+            )
+
         output = Output(
             options.out, options.format, options.overlay, keep_earlier=not options.replace
         )
-        track_source(source, tracker, Job(prompts, options.frame), output, about(options, tracker))
+        track_source(access, tracker, job, output, about(options, tracker(False), job))
     return 0
 
 
+def _job(options: Track, access: RandomAccess) -> Job:
+    """What was asked for, as a plan; InputError for what cannot be done, before a model is read."""
+    typed = Typed(options.click, options.box, options.mask, options.absent, options.frame)
+    actions = parse_actions(typed, access.at)
+    if options.prompts is not None:
+        actions = [*read_actions(options.prompts, access.at), *actions]
+    if options.update is not None:
+        job = updated_job(options.update, actions, options.direction)
+        assert access.times, "indexed: single frames far into the video will be asked for"
+    else:
+        job = new_job(actions, _frames(options, access), options.direction)
+    _check_frames(access.source, job.known.history)
+    return job
+
+
+def _frames(options: Track, access: RandomAccess) -> Stretch:
+    """The frames that were asked for; all of them by default."""
+    if options.frames is not None and options.time is not None:
+        raise InputError("--frames and --time: give one of them")
+    if options.frames is not None:
+        return parse_stretch("--frames", _open_end(options.frames), ":", access.at)
+    if options.time is not None:
+        first, _, last = options.time.partition("-")
+        return parse_stretch("--time", f"{first}s-{last}s", "-", access.at)
+    return Stretch(0, END)
+
+
+def _open_end(text: str) -> str:
+    """``FROM:`` and ``:TO`` name a range as well."""
+    first, _, last = text.partition(":")
+    return f"{first or 0}:{last or END}"
+
+
 def track_source(
-    source: FrameSource, tracker: Tracker, job: Job, output: Output, about: Mapping[str, Any]
+    access: RandomAccess,
+    make_tracker: MakeTracker,
+    job: Job,
+    output: Output,
+    about: Mapping[str, Any],
 ) -> Outcome:
-    """Track ``job`` to the end of ``source``, write to ``output``, print a summary; ``about`` goes
-    into tracks.json.
+    """Carry out ``job`` on a source, write to ``output``, print a summary; ``about`` goes into
+    tracks.json.
 
     Where the source breaks or the user interrupts, what was found so far is written, summed up, and
     the error raised.
     """
+    tracker = make_tracker(False)
     where = describe(tracker.device, bf16=tracker.bf16)
     begun = time.perf_counter()
-    frames = _frames_from(source, job.start)
-    writer = ResultWriter(output, source, about)
-    try:
-        with writer, progress_bar(_remaining(source, job.start), "track") as bar:
-            for frame in frames:
-                result = tracker.step(frame, job.prompts if frame.index == job.start else None)
-                if frame.index == job.start:
-                    _doubt_masks(job)
-                writer.write(frame, result)
-                bar.update()
-    except (DamagedSource, OutOfMemory, KeyboardInterrupt):
-        outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
-        _report(writer, output, outcome, len(job.prompts))
-        raise
+    with progress_bar(job.steps(access.source.count), "track") as bar:
+        results = results_in_order(
+            job.passes, job.known, access, make_tracker, job.frames, bar.update
+        )
+        results = _after_first(results, access.source, job)
+        writer = ResultWriter(output, access.source, about)
+        try:
+            with writer:
+                for frame, result in results:
+                    writer.write(frame, result)
+                    bar.update()
+                    _doubt_masks(job, frame.index)
+        except (DamagedSource, OutOfMemory, KeyboardInterrupt):
+            outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
+            _report(writer, output, outcome, job.objects)
+            raise
     outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
-    _report(writer, output, outcome, len(job.prompts))
+    _report(writer, output, outcome, job.objects)
     return outcome
 
 
-def _doubt_masks(job: Job) -> None:
+def _doubt_masks(job: Job, frame: int) -> None:
     """After the tracker took them: nothing is to be said of prompts that are refused."""
-    for object_id, given in job.prompts.items():
-        for prompt in given:
-            if isinstance(prompt, Mask):
-                doubt_whole(prompt.mask, f"object {object_id}")
+    for object_id, mine in job.known.history.notes.objects.items():
+        given = mine.given.get(frame)
+        if given is not None and given.mask is not None:
+            doubt_whole(given.mask.mask, f"object {object_id}")
 
 
-def _frames_from(source: FrameSource, start: int) -> Iterator[Frame]:
-    """The frames from ``start`` on; InputError where the source ends before it, and nothing has
+def _after_first(
+    results: Iterator[tuple[Frame, FrameResult]], source: FrameSource, job: Job
+) -> Iterator[tuple[Frame, FrameResult]]:
+    """The same results; InputError where the source ends before the first of them, and nothing has
     been written yet."""
-    frames = source.frames(start)
-    first = next(frames, None)
+    first = next(results, None)
     if first is None:
         # Having been read to its end, a video knows its number of frames.
         about = "" if source.count is None else f" (it has {source.count} frames)"
+        start = min(one.frames.first for one in job.passes)
         raise InputError(
             f"--frame {start}: {source.name} ends before that frame{about}; frames are counted"
             " from 0"
         )
-    return chain([first], frames)
+    return chain([first], results)
 
 
-def _check_start(source: FrameSource, start: int) -> None:
-    """Refuse a frame beyond the end before the model is loaded, where the number of frames is
+def _check_frames(source: FrameSource, history: History) -> None:
+    """Refuse prompts beyond the end before the model is loaded, where the number of frames is
     known."""
-    if source.count is not None and source.count_exact and start >= source.count:
+    last = max((f for mine in history.notes.objects.values() for f in mine.given), default=0)
+    if source.count is not None and source.count_exact and last >= source.count:
         raise InputError(
-            f"--frame {start}: {source.name} has {source.count} frames; give a number from 0 to"
+            f"--frame {last}: {source.name} has {source.count} frames; give a number from 0 to"
             f" {source.count - 1}"
         )
 
 
-def _remaining(source: FrameSource, start: int) -> int | None:
-    return None if source.count is None else max(source.count - start, 1)
-
-
-def about(options: Track, tracker: Tracker) -> dict[str, Any]:
-    """What tracks.json says of the run. Files are named without their folders, which are nobody
-    else's business."""
+def about(options: Track, tracker: Tracker, job: Job) -> dict[str, Any]:
+    """What tracks.json says of the run; ``actions`` are what ``--update`` goes on from. Files are
+    named without their folders, which are nobody else's business."""
     given = Path(options.model)
     memory = tracker.model.config.memory
     return {
@@ -150,6 +191,8 @@ def about(options: Track, tracker: Tracker) -> dict[str, Any]:
         "clicks": list(options.click),
         "boxes": list(options.box),
         "masks": [text.partition(":")[0] for text in options.mask],
+        "direction": options.direction,
+        "actions": [row for action in job.known.history.actions for row in rows_of(action)],
     }
 
 

@@ -31,9 +31,11 @@ class Place:
 
 
 class RandomAccess:
-    """Frames of ``source`` by index and by time. Folders and arrays are read as they are; a video
-    file is indexed at the first question that needs it (``frame``, ``backward``, ``times``, ``at``),
-    where a live stream raises ``InputError``."""
+    """Frames of ``source`` by index and by time.
+
+    Folders and arrays are read as they are. A video file is indexed at the first question that
+    needs it (``frame``, ``backward``, ``times``, ``at``); a live stream raises ``InputError`` then.
+    """
 
     def __init__(self, source: FrameSource) -> None:
         self.source = source

@@ -26,6 +26,8 @@ from sam2s.types import Frame
 BT601 = 5
 COLOUR_MATRICES = (1, 4, 5, 6, 7, 9)
 """FFmpeg's numbers of the colour matrices that its scaler knows (BT.709 is 1, BT.2020 is 9)."""
+SEEKABLE_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Formats with an index of their key frames. In others, such as MPEG-TS, a seek is a guess."""
 DEFAULT_STEP = 0.04
 """Seconds from one frame to the next where neither the container nor its frames tell."""
 
@@ -156,7 +158,7 @@ class VideoFrames:
         decoder = FrameDecoder(container, stream, path=self.path, live=False)
         try:
             for _, time, picture in self._decode(decoder, stream):
-                stamp = None if decoder.shows_in_order else picture.pts
+                stamp = picture.pts if container.format.name in SEEKABLE_FORMATS else None
                 yield stamp, bool(picture.key_frame), time
         finally:
             self._release(container, decoder.busy)
@@ -170,8 +172,8 @@ class VideoFrames:
     ) -> Iterator[Frame]:
         """Frames from ``start`` on, decoded from key frame ``key`` on; ``stamps`` and ``times`` of
         all frames as ``places`` gave them. The video was read whole before, so nothing is checked
-        again but that every frame has the timestamp that it had. Where a seek does not land before
-        the key frame (MPEG-TS has no index), the video is read from its beginning."""
+        again but that every frame has the timestamp that it had. Where a seek lands behind the
+        key frame (a file without its index), the video is read from its beginning."""
         container, stream = self._open()
         index, landed = key, True
         try:

@@ -22,7 +22,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,18 @@ def read_actions(path: Path | str, frame_at: FrameAt | None = None) -> list[Acti
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
     return [
         action_of(_Fields(f"{path}, line {line}", row, path.parent, frame_at)) for line, row in rows
+    ]
+
+
+def actions_of_rows(rows: Sequence[Any], where: str) -> list[Action]:
+    """Actions from rows that ``rows_of`` made, as they stand in another file; ``where`` names that
+    in errors."""
+    wrong = next((n for n, row in enumerate(rows) if not isinstance(row, dict)), None)
+    if wrong is not None:
+        raise InputError(f"{where}, action {wrong + 1}: expected an object with its fields")
+    return [
+        action_of(_Fields(f"{where}, action {number}", row, Path(), None))
+        for number, row in enumerate(rows, start=1)
     ]
 
 

@@ -58,8 +58,8 @@ def carry_out(
 
     ``tracker``: a new one, reversed where the pass is. ``frames``: gives the frames from an index
     on, towards the end of the pass. Lazy: closing the iterator stops the pass, and what it gave
-    stays good. Raises ``InputError`` where the source ends before an object enters, and where an
-    object enters of which nothing is known.
+    stays good. Gives nothing where the source ends before the pass begins. Raises ``InputError``
+    where it ends before an object enters, and where one enters of which nothing is known.
     """
     sign = -1 if plan.reverse else 1
     start, end = plan.frames.first, plan.frames.last
@@ -73,7 +73,7 @@ def carry_out(
         reached = frame.index
         yield frame, _visit(frame, _present(plan, frame.index), known, tracker, banks)
     missing = [i for i, part in plan.parts.items() if sign * (part.enters - reached) > 0]
-    if missing:
+    if missing and reached != start - sign:
         raise InputError(
             f"object {missing[0]} starts on frame {plan.parts[missing[0]].enters}: the source ends"
             f" at frame {reached}; prompt the object on a frame that is there"
