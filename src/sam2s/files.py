@@ -2,7 +2,7 @@
 be writable before the work begins.
 
 Every file of a result appears under its name in one move. A folder or file that a long run fills is
-taken with `Lock`, and what a run was asked to write at its end is tried at its start with
+taken with `FileLock`, and what a run was asked to write at its end is tried at its start with
 `check_file` or `check_folder`.
 """
 
@@ -109,7 +109,7 @@ def not_written(path: Path, error: OSError | ValueError) -> InputError:
     return InputError(f"{path}: cannot be written ({why}); name a place you may write to")
 
 
-class Lock:
+class FileLock:
     """A file that is there while work is under way, or was broken off; the system's lock on it says
     which of both.
 
@@ -128,6 +128,8 @@ class Lock:
         self.path = path
         self.made: tuple[Path, ...] = ()
         self.resumed = path.exists()
+        if self.resumed and not path.is_file():
+            raise InputError(f"{path}: is no file, though it should mark work; move it away")
         try:
             self._file: IO[str] = path.open("a")
         except OSError as error:
@@ -138,7 +140,7 @@ class Lock:
             self._file.close()
             raise InputError(busy) from None
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> FileLock:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -171,20 +173,20 @@ class Lock:
             self._file = self.path.open("a")
 
 
-def lock_folder(folder: Path, work: str) -> Lock:
+def lock_folder(folder: Path, work: str) -> FileLock:
     """Take a folder for a run that fills it; made where it is not there, and removed again should
     it be left empty. ``work``: what runs there, such as "training"."""
     new = tuple(place for place in (folder, *folder.parents) if not place.exists())
     check_folder(folder)
     busy = f"{folder}: another {work} is writing there; wait for it, or use another folder"
-    lock = Lock(folder / ".lock", busy)
+    lock = FileLock(folder / ".lock", busy)
     lock.made = new
     return lock
 
 
-def lock_file(path: Path, work: str) -> Lock:
-    """Take a file that a run will write at its end. Raises as `Lock`."""
-    return Lock(
+def lock_file(path: Path, work: str) -> FileLock:
+    """Take a file that a run will write at its end. Raises as `FileLock`."""
+    return FileLock(
         path.with_name(f".{path.name[:40]}.lock"),
         f"{path}: another {work} is writing this file; wait for it, or name another file",
     )

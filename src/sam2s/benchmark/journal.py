@@ -18,7 +18,7 @@ from typing import Any
 from sam2s.benchmark.stored import read_scores
 from sam2s.benchmark.video import VideoScores
 from sam2s.errors import InputError
-from sam2s.files import Lock, json_text, lock_file, not_written, replace_text, write_json
+from sam2s.files import FileLock, json_text, lock_file, not_written, replace_text, write_json
 from sam2s.typed_json import parse_json
 
 
@@ -40,7 +40,7 @@ class Journal:
     def __init__(self, path: Path | None, run: Mapping[str, Any]) -> None:
         self._path = path
         self._key = run_key(run)
-        self._lock: Lock | None = None
+        self._lock: FileLock | None = None
         self.finished: dict[str, VideoScores] = {}
         if path is None:
             return

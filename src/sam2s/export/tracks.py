@@ -228,6 +228,8 @@ def read_tracks(path: Path | str) -> Tracks:
 def read_head(path: Path | str) -> dict[str, Any]:
     """The first line of a ``tracks.json``: format, version, source and run. Empty when it is
     something else."""
+    if not Path(path).is_file():  # a pipe would be waited for
+        return {}
     with open(path, encoding="utf-8", errors="replace") as file:
         line = file.readline(1_000_000).rstrip()
     try:

@@ -146,7 +146,8 @@ class PaletteFolder:
 def open_annotations(folder: Path | str, declared: Collection[int] | None = None) -> Annotations:
     """The masks of one video from its folder, in whichever layout it has.
 
-    Raises InputError when the folder is missing, or holds both object folders and loose masks.
+    Raises InputError when the folder is missing, holds both object folders and loose masks, or
+    holds loose masks whose pixels cannot have the declared ids.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -159,6 +160,12 @@ def open_annotations(folder: Path | str, declared: Collection[int] | None = None
     if objects and loose:
         raise InputError(
             f"{folder}: holds both object folders (SA-V) and loose masks (DAVIS); keep one of them"
+        )
+    unfit = [i for i in declared or () if not 1 <= i <= VOID]
+    if loose and unfit:
+        raise InputError(
+            f"{folder}: its masks hold object ids as pixel values, 1 to {VOID}; the catalogue lists"
+            f" object {unfit[0]}"
         )
     return PaletteFolder(folder, declared) if loose else ObjectFolders(folder)
 

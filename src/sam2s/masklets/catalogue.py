@@ -84,11 +84,15 @@ def read_catalogue(root: Path) -> dict[str, VideoInfo] | None:
 def read_finished_catalogue(root: Path) -> dict[str, VideoInfo] | None:
     """As `read_catalogue`, for those who use the folder. Raises InputError as well while it is
     being built, and when its building was broken off: part of its videos would pass for all."""
-    catalogue = read_catalogue(root)
-    try:
-        said = (root / UNFINISHED).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    catalogue, marker = read_catalogue(root), root / UNFINISHED
+    if not marker.exists():
         return catalogue
+    try:
+        said = marker.read_text("utf-8", errors="replace") if marker.is_file() else ""
+    except FileNotFoundError:  # what built it ended just now
+        return read_catalogue(root)
+    except OSError as error:
+        raise InputError(f"{marker}: cannot be read ({error.strerror})") from error
     if said == VIDEO_BY_VIDEO and catalogue is not None:
         return catalogue
     raise InputError(

@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from sam2s.errors import InputError
-from sam2s.files import Lock, check_folder, write_json
+from sam2s.files import FileLock, check_folder, write_json
 from sam2s.masklets.catalogue import (
     CATALOGUE,
     UNFINISHED,
@@ -43,7 +43,7 @@ class Staging:
         check_folder(root)
         busy = f"{root}: another {work} is writing there; wait for it, or use another folder"
         self.root = root
-        self.lock = Lock(root / UNFINISHED, busy)
+        self.lock = FileLock(root / UNFINISHED, busy)
         try:
             (root / UNFINISHED).write_text(VIDEO_BY_VIDEO if by_video else "", encoding="utf-8")
             self.catalogue: dict[str, VideoInfo] = read_catalogue(root) or {}

@@ -34,6 +34,8 @@ def read_json(
     the field, when the file cannot be read, is too large, or is not of that kind.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            raise error(f"{path}: cannot be read as JSON (it is a pipe or a device, and no file)")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except (OSError, ValueError) as fault:

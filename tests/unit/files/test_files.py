@@ -13,7 +13,7 @@ import pytest
 from sam2s import files
 from sam2s.errors import InputError
 from sam2s.files import (
-    Lock,
+    FileLock,
     check_file,
     check_folder,
     lock_file,
@@ -135,12 +135,12 @@ def test_one_process_at_a_time_and_a_killed_one_frees_the_place(tmp_path: Path) 
 @needs_locks
 def test_a_lock_whose_file_was_removed_meanwhile_is_no_lock(tmp_path: Path) -> None:
     """The next owner opens the file, the one before removes it: the lock must be on a new file."""
-    first = Lock(tmp_path / "x", "busy")
+    first = FileLock(tmp_path / "x", "busy")
     first.release()
-    second = Lock(tmp_path / "x", "busy")
+    second = FileLock(tmp_path / "x", "busy")
     assert (tmp_path / "x").exists()
     with pytest.raises(InputError, match="busy"):
-        Lock(tmp_path / "x", "busy")
+        FileLock(tmp_path / "x", "busy")
     second.release(keep=True)
     assert (tmp_path / "x").exists()
     second.release()

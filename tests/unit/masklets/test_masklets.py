@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from sam2s.errors import InputError
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 from sam2s.masklets.masks import write_binary_mask, write_index_mask
+from sam2s.masklets.provenance import read_provenance
 
 SIZE = (12, 16)
 INFO = VideoInfo(
@@ -442,6 +444,35 @@ def test_a_folder_that_is_being_built_is_refused_by_every_reader(tmp_path: Path)
         writer.add_video("w", INFO)
         assert list(open_masklets(tmp_path / "new").videos) == ["v"]
         writer.write("w", "0", image(), {1: mask()})
+
+
+@pytest.mark.parametrize("object_id", [0, 256])
+def test_ids_that_no_pixel_has(object_id: int, tmp_path: Path):
+    """Value 0 is the ground: an object 0 would be everything that is none."""
+    (tmp_path / "JPEGImages" / "v").mkdir(parents=True)
+    (tmp_path / "Annotations" / "v").mkdir(parents=True)
+    Image.fromarray(image()).save(tmp_path / "JPEGImages" / "v" / "0.jpg")
+    Image.fromarray(np.ones(SIZE, np.uint8)).save(tmp_path / "Annotations" / "v" / "0.png")
+    content = {"videos": {"v": {"objects": {str(object_id): {}}}}}
+    (tmp_path / "masklets.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"pixel values, 1 to 255; .* lists object {object_id}"):
+        open_masklets(tmp_path).videos["v"].annotated(object_id)
+
+
+@pytest.mark.parametrize("name", ["masklets.json", "sources.json", ".converting"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    read = read_provenance if name == "sources.json" else open_masklets
+    with pytest.raises(InputError, match=r"pipe or a device|is not finished"):
+        read(tmp_path)
+    if name == ".converting":
+        with (
+            pytest.raises(InputError, match="is no file, though it should mark work"),
+            MaskletWriter(tmp_path) as writer,
+        ):
+            writer.add_video("w", INFO)
 
 
 def test_one_builder_at_a_time(tmp_path: Path):
