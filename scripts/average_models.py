@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5)
     given = parser.parse_args()
     model = load_model(given.one, device="cpu")
-    average_weights(model, load_model(given.other, device="cpu"), given.share)
+    other = load_model(given.other, device="cpu")
+    average_weights(model, other, given.share, (given.one, given.other))
     print(f"mean of {given.one} and {given.other}: {save_model(model, given.out)}")
 
 

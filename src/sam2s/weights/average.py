@@ -10,16 +10,18 @@ from sam2s.model.sam2s import SAM2S
 
 
 @torch.no_grad()
-def average_weights(model: SAM2S, other: SAM2S, share: float) -> None:
+def average_weights(
+    model: SAM2S, other: SAM2S, share: float, names: tuple[str, str] = ("one", "the other")
+) -> None:
     """Move the weights of ``model``, in place, to the mean with those of ``other``, of which
-    ``share`` (0 to 1) is taken; what is no floating-point number stays. InputError for models of
-    two architectures."""
+    ``share`` (0 to 1) is taken; what is no floating-point number stays. InputError, with the
+    ``names`` of both, for models of two architectures."""
     own, others = model.state_dict(), other.state_dict()
     if {name: tensor.shape for name, tensor in own.items()} != {
         name: tensor.shape for name, tensor in others.items()
     }:
         raise InputError(
-            "weights: two models built differently have no mean; give two of one architecture"
+            f"{names[1]}: is built otherwise than {names[0]}; only like models have a mean"
         )
     for name, tensor in own.items():
         if tensor.is_floating_point():
