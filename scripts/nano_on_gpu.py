@@ -1,4 +1,4 @@
-"""The newest parts of nano's recipe on one GPU, fitted to the time there is:
+"""The newest parts of nano's recipes on one GPU, fitted to the time there is:
 
     python scripts/nano_on_gpu.py OUT --data DATA [--minutes 8] [--model nano] [--part NAME ...]
 
@@ -30,6 +30,7 @@ from sam2s.train.loop import run_training
 from sam2s.train.pool import open_pool
 from sam2s.train.trainer import LOG
 
+PARTS = ("nano:tissue", "nano_next:doubles", "nano_next:repainted")
 PROBE = 12
 """Steps by which the speed is measured, before every part."""
 KEPT = 0.9
@@ -38,7 +39,7 @@ KEPT = 0.9
 
 def main() -> None:
     given = _arguments()
-    parts = [recipe(f"nano:{name}")[0] for name in given.part]
+    parts = [recipe(name)[0] for name in given.part]
     scenes = given.scenes or given.out / "scenes"
     began, model = time.monotonic(), given.model
     for number, part in enumerate(parts):
@@ -116,7 +117,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scenes", type=Path)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--part", nargs="+", default=["tissue", "doubles"])
+    parser.add_argument(
+        "--part", nargs="+", default=["nano:tissue", "nano_next:doubles", "nano_next:repainted"]
+    )
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--steps", type=int, help="of every part, instead of the minutes")
     parser.add_argument("--frames", type=int, default=192, help="of one pass")

@@ -9,10 +9,14 @@ from dataclasses import replace
 from sam2s.errors import InputError
 from sam2s.recipes.finetune import finetune
 from sam2s.recipes.nano import nano
+from sam2s.recipes.nano_next import nano_next
 from sam2s.recipes.sam2s_base_plus import sam2s_base_plus
 from sam2s.train.config import TrainConfig
 
-RECIPES: dict[str, Callable[[], tuple[TrainConfig, ...]]] = {"nano": nano}
+RECIPES: dict[str, Callable[[], tuple[TrainConfig, ...]]] = {
+    "nano": nano,
+    "nano_next": nano_next,
+}
 """Recipes that name their data themselves, as their parts in order: each goes on from the model
 that the one before left."""
 ON_DATA: dict[str, Callable[..., TrainConfig]] = {

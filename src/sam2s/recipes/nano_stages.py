@@ -10,6 +10,7 @@ from sam2s.clips.augment import AugmentConfig
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.doubles import DoubleConfig
+from sam2s.clips.repaint import RepaintConfig
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Clips, Schedule, Stage, Teaching
@@ -33,6 +34,7 @@ AUGMENT = AugmentConfig(
 CAMERA = replace(AUGMENT, gray=0.1, blur=0.01, noise=0.04)
 COLOURS = replace(CAMERA, hue=0.08, saturation=0.4)
 DOUBLED = replace(COLOURS, double=DoubleConfig(share=0.4))
+REPAINTED = replace(COLOURS, repaint=RepaintConfig(share=0.4), double=DoubleConfig(share=0.25))
 
 # Stills: bumps of their own tissue; then a camera that goes to two times the scale and half a
 # picture away, and turns.

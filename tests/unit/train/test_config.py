@@ -45,6 +45,7 @@ def test_nano_never_trains_on_the_held_out_procedure_or_on_validation_seeds() ->
         ("longer", "nano_longer"),
         ("growths", "nano_growths"),
         ("closer", "nano_closer"),
+        ("tissue", "nano_tissue"),
     ],
 )
 def test_a_past_part_stays_as_it_was_run(part: str, log: str) -> None:
@@ -54,7 +55,7 @@ def test_a_past_part_stays_as_it_was_run(part: str, log: str) -> None:
 
 
 def test_parts_go_on_from_one_another() -> None:
-    first, *others = recipe("nano")
+    first, *others = (*recipe("nano"), *recipe("nano_next"))
     assert not first.pretrained
     assert all(part.pretrained for part in others)
     assert len({part.name for part in (first, *others)}) == 1 + len(others)
