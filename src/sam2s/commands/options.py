@@ -82,6 +82,36 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """See before you track: one frame as a picture, with pixels counted at its edges and the masks
+    that prompts give.
+
+    Example: sam2s preview op.mp4 --time 01:05 --click 1:640,400
+    """
+
+    source: Positional[str]
+    """A video file, a folder of pictures, or a picture."""
+    out: Annotated[Path, arg(metavar="FILE")] = Path("preview.png")
+    """The picture to write: png or jpg."""
+    frame: int = 0
+    """Number of the frame, counted from 0."""
+    time: Annotated[str | None, arg(metavar="MM:SS")] = None
+    """The frame at this time instead."""
+    click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X,Y[,+|-]")] = ()
+    """A click on object ID, as for track."""
+    box: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:X0,Y0,X1,Y1")] = ()
+    """A box around object ID, as for track."""
+    mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID:FILE")] = ()
+    """A picture that is not black where object ID is."""
+    model: str = "nano"
+    """As for track; not read where there is no prompt."""
+    image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the model's square input in pixels; by default the model's own."""
+    device: str = "auto"
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
+
+
+@dataclass(frozen=True, slots=True)
 class Synth:
     """Make synthetic surgical videos with exact masks, in the masklet layout."""
 
@@ -118,4 +148,4 @@ class Demo:
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
 
-Command = Track | Benchmark | Evaluate | Synth | Train | Data | Demo
+Command = Track | Preview | Benchmark | Evaluate | Synth | Train | Data | Demo

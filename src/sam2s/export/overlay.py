@@ -4,7 +4,7 @@ colours told apart."""
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -43,27 +43,31 @@ def draw_overlay(
 ) -> np.ndarray:
     """A copy of ``image`` (H, W, 3) uint8 with every object of ``result`` drawn on it.
 
-    A label holds the object's id (or its name in ``names``) and score, above its mask; objects that
-    are not in view are listed in the top left corner.
+    A label holds the object's number, its name in ``names`` (or the class that the model gives it),
+    and its score, and lies above its mask; objects that are not in view are listed in the top left
+    corner. Labels grow with the picture and do not cover one another while there is room.
     """
     canvas = image.copy()
-    scale = max(1, round(min(image.shape[:2]) / 360))
+    thickness = max(1, round(min(image.shape[:2]) / 360))
+    letters = max(9, round(min(image.shape[:2]) / 34))
     labels: list[tuple[int, int, np.ndarray]] = []
-    absent_y = scale
+    absent_y = thickness
+    known = {**result.classes, **(names or {})}
     for object_id, mask in sorted(result.masks.items()):
-        text, colour = (names or {}).get(object_id, str(object_id)), colour_of(object_id)
+        text, colour = f"#{object_id} {known.get(object_id, '')}".rstrip(), colour_of(object_id)
         box = bounding_box(mask)
         if box is None:
-            label = _label(f"{text} absent", colour, scale)
-            labels.append((scale, absent_y, label))
-            absent_y += label.shape[0] + scale
+            label = _label(f"{text} absent", colour, letters)
+            labels.append((thickness, absent_y, label))
+            absent_y += label.shape[0] + thickness
             continue
         top, bottom, left, right = box
-        _paint(canvas[top:bottom, left:right], mask[top:bottom, left:right], colour, scale)
-        label = _label(f"{text} {result.scores.get(object_id, 0.0):.2f}", colour, scale)
-        labels.append((left, top - label.shape[0] - scale, label))
+        _paint(canvas[top:bottom, left:right], mask[top:bottom, left:right], colour, thickness)
+        label = _label(f"{text} {result.scores.get(object_id, 0.0):.2f}", colour, letters)
+        labels.append((left, top - label.shape[0] - thickness, label))
+    taken: list[tuple[int, int, int, int]] = []
     for left, top, label in labels:
-        _stamp(canvas, label, left, top)
+        taken.append(_stamp(canvas, label, left, top, taken))
     return canvas
 
 
@@ -103,28 +107,42 @@ def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=512)
-def _label(text: str, colour: tuple[int, int, int], scale: int) -> np.ndarray:
-    """(h, w, 3) uint8: black text on the object's colour."""
-    font = _font(scale)
+def _label(text: str, colour: tuple[int, int, int], letters: int) -> np.ndarray:
+    """(h, w, 3) uint8: black text, ``letters`` pixels high, on the object's colour."""
+    font, margin = _font(letters), max(2, letters // 5)
     left, top, right, bottom = font.getbbox(text)
-    picture = Image.new(
-        "RGB", (round(right - left) + 4 * scale, round(bottom - top) + 4 * scale), colour
-    )
-    ImageDraw.Draw(picture).text(
-        (2 * scale - left, 2 * scale - top), text, fill=(0, 0, 0), font=font
-    )
+    size = round(right - left) + 2 * margin, round(bottom - top) + 2 * margin
+    picture = Image.new("RGB", size, colour)
+    ImageDraw.Draw(picture).text((margin - left, margin - top), text, fill=(0, 0, 0), font=font)
     return np.asarray(picture)
 
 
 @lru_cache(maxsize=8)
-def _font(scale: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size=9 * scale)
+def _font(letters: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size=letters)
 
 
-def _stamp(canvas: np.ndarray, label: np.ndarray, left: int, top: int) -> None:
-    """Put ``label`` into ``canvas``, moved and cropped so that it lies inside."""
+Rectangle = tuple[int, int, int, int]
+"""(top, bottom, left, right), ends exclusive."""
+
+
+def _stamp(
+    canvas: np.ndarray, label: np.ndarray, left: int, top: int, taken: Sequence[Rectangle]
+) -> Rectangle:
+    """Put ``label`` into ``canvas``, moved and cropped so that it lies inside and, where there is
+    room above or below, on none of the places that are ``taken``; gives its place."""
     height, width = canvas.shape[:2]
     label = label[:height, :width]
-    top = min(max(top, 0), height - label.shape[0])
-    left = min(max(left, 0), width - label.shape[1])
-    canvas[top : top + label.shape[0], left : left + label.shape[1]] = label
+    high, wide = label.shape[:2]
+    left = min(max(left, 0), width - wide)
+    wished = min(max(top, 0), height - high)
+    beside = [(t, b) for t, b, lo, hi in taken if lo < left + wide and left < hi]
+    tops = [wished, *(b for _, b in beside), *(t - high for t, _ in beside)]
+    free = [
+        t
+        for t in tops
+        if 0 <= t <= height - high and all(t >= b or t + high <= a for a, b in beside)
+    ]
+    top = min(free, key=lambda t: abs(t - wished), default=wished)
+    canvas[top : top + high, left : left + wide] = label
+    return top, top + high, left, left + wide

@@ -93,3 +93,31 @@ def test_colours_are_told_apart():
 def test_bounding_box():
     assert bounding_box(square(3, 5, 7)) == (3, 10, 5, 12)
     assert bounding_box(np.zeros((4, 4), bool)) is None
+
+
+def test_labels_do_not_cover_one_another():
+    masks = [square(50, 60 + 3 * k) for k in range(5)]
+    drawn = draw_overlay(GREY, result(*masks))
+    alone = {
+        i: (draw_overlay(GREY, result(mask))[:50] == colour_of(1)).all(axis=2).sum()
+        for i, mask in enumerate(masks, 1)
+    }
+    for i in range(1, 6):
+        seen = (drawn == colour_of(i)).all(axis=2).sum()
+        assert seen > 0.8 * alone[i], f"label {i} is covered"
+
+
+@pytest.mark.parametrize(("height", "least"), [(480, 14), (2160, 60)])
+def test_labels_can_be_read_at_any_size(height: int, least: int):
+    image = np.full((height, height * 4 // 3, 3), 100, np.uint8)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[height // 2 : height // 2 + 50, 100:200] = True
+    drawn = draw_overlay(image, FrameResult(0, None, {1: mask}, {1: 1.0}, {1: 1.0}))
+    rows = np.flatnonzero((drawn[: height // 2] != 100).any(axis=(1, 2)))
+    assert rows.max() - rows.min() >= least
+
+
+def test_classes_of_the_model_are_named():
+    plain = result(square(50, 60))
+    named = FrameResult(0, 0.0, plain.masks, plain.presence, plain.scores, {}, {1: "hook"}, {1: 1})
+    assert (draw_overlay(GREY, named) != draw_overlay(GREY, plain)).any()
