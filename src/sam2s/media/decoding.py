@@ -24,6 +24,8 @@ from av.video.stream import VideoStream
 
 from sam2s.media.background import interruptibly
 from sam2s.media.container import missing_bytes
+from sam2s.media.structure import walk_of
+from sam2s.media.structure.jpeg import is_whole_jpeg
 
 ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
 """Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can
@@ -40,6 +42,11 @@ corrupt where two good files were joined, so there only the decoder's word count
 FRAME_THREADS = av.library_versions["libavcodec"][0] >= 62
 """Before FFmpeg 8 a decoder with a thread a frame may hand a picture out before it is known to be
 damaged."""
+HIDING_CODECS = frozenset({"vp8", "theora", "vp6", "vp6f", "vp7"})
+"""Codecs with packets that are not shown. In all others that give a frame for a packet at once, a
+packet without one is a lost frame, unless it is as small as a word that nothing has changed."""
+NOTHING_NEW = 19
+"""Bytes of such a word at most, as FFmpeg has it."""
 MAX_HELD = 16
 """Frames held back at most: the deepest reordering of the codecs above."""
 
@@ -68,19 +75,26 @@ class FrameDecoder:
         self._patience = patience
         codec = stream.codec_context.codec.canonical_name  # AV1's decoder is called libdav1d
         one_to_one = codec in ONE_FRAME_PER_PACKET
-        self._threaded = one_to_one and not live and FRAME_THREADS
-        stream.thread_type = "AUTO" if self._threaded else "SLICE"
         self._cuttable = container.format.name in CUTTABLE_FORMATS
         avi, reordered = container.format.name == "avi", stream.codec_context.has_b_frames
         self._timed = (avi and not reordered) or container.format.name in TIMED_FORMATS
+        # With a thread a frame, an error behind the last frame is swallowed, and only the
+        # timestamps tell.
+        self._threaded = one_to_one and self._timed and not live and FRAME_THREADS
+        stream.thread_type = "AUTO" if self._threaded else "SLICE"
         self.shows_in_order = avi
         self._times: deque[int | None] = deque(maxlen=None if avi else 0)  # of frames to come
         self.busy = False  # a thread waits on the container
         self._counts = one_to_one and not live and self._timed
+        self._checks_jpeg = codec == "mjpeg" and not live
+        self._ended: bool | None = None  # whether this video's pictures have an end marker
+        self._hides_nothing = not one_to_one and codec not in HIDING_CODECS
         self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
         self._first_key: int | None = None
         self._seen_key = self._seen_frame = False
+        self._begins_whole = False  # the stream says that it can be decoded from its first packet
         self._packets = 0
+        self._walk = None if path is None or live else walk_of(container, stream, path)
         self._latest: int | None = None
         self._end = 0  # of the last frame to be shown, by the packets' timestamps
         self._safe_until: int | None = None
@@ -135,6 +149,12 @@ class FrameDecoder:
                 if packet.is_corrupt and not self._cuttable and not self._live:
                     self._break("the file is cut short or damaged", packet)
                     return
+                if not self._lies_next(packet):
+                    self.broken, self._safe_until = "the file is cut short or damaged", after
+                    return
+                if self._checks_jpeg and not self._is_whole(packet):
+                    self._break("the picture is cut short or damaged", packet)
+                    return
                 self._packets += 1
                 after = None if packet.dts is None else packet.dts + (packet.duration or 0)
                 self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
@@ -147,6 +167,25 @@ class FrameDecoder:
             return
         if self._is_short():
             self.broken, self._safe_until = "the file is cut short", after
+        elif self._walk is not None and not self._walk.finish(self._packets):
+            self.broken, self._safe_until = "the file is cut short or damaged", after
+
+    def _lies_next(self, packet: Packet) -> bool:
+        """Whether no packet was lost before this one, by the file's own structure."""
+        if self._walk is None or packet.pos is None or packet.pos < 0:
+            return True
+        return self._walk.reaches(packet.pos, self._packets)
+
+    def _is_whole(self, packet: Packet) -> bool:
+        """Whether a JPEG goes on to its end; some cameras never write one."""
+        whole = is_whole_jpeg(bytes(packet))
+        self._ended = whole if self._ended is None else self._ended
+        return whole == self._ended
+
+    def close(self) -> None:
+        """Release the file, which is read beside the container."""
+        if self._walk is not None:
+            self._walk.close()
 
     def _packets_in_time(self) -> Iterator[Packet]:
         packets = self._container.demux(self._stream)
@@ -184,8 +223,9 @@ class FrameDecoder:
         try:
             frames = self._stream.decode(packet)
             if frames or not self._seen_frame or self._threaded:
-                # Otherwise the packet says that nothing has changed, which is shown as no frame.
                 self._times.append(packet.dts)
+            elif not self._live and self._hides_nothing and packet.size > NOTHING_NEW:
+                self._break("a frame could not be decoded", packet)
             return frames
         except (FFmpegError, ValueError) as error:
             if self._seen_key and not self._live:
@@ -202,7 +242,9 @@ class FrameDecoder:
                 [],
             )  # the clock starts anew, as where two recordings were joined
         self._latest = packet.dts
-        if not self._seen_key and (packet.is_keyframe or not self._cuttable):
+        marked = self._walk is not None and self._walk.at_key
+        self._begins_whole = self._begins_whole or (marked and self._packets == 1)
+        if not self._seen_key and (packet.is_keyframe or marked or not self._cuttable):
             self._seen_key, self._first_key = True, packet.pts
         expected = self._counts and self._seen_key and not packet.is_discard
         if (
@@ -216,7 +258,8 @@ class FrameDecoder:
         """Whether the frame is whole and the next in line; otherwise ``broken`` is set."""
         if frame.interlaced_frame:  # two packets may make one frame
             self._counts, self._pending = False, []
-        if not self._seen_frame and self._cuttable and frame.pts is not None:
+        cut = self._cuttable and not self._begins_whole
+        if not self._seen_frame and cut and frame.pts is not None:
             self._pending = sorted(pts for pts in self._pending if pts >= frame.pts)
         if frame.is_corrupt:
             return self._fail("the picture is damaged", frame.pts)

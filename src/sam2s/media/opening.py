@@ -31,6 +31,12 @@ VIDEO_FORMATS = (
     "ty,cine,hxvs,luodat,kux,wav,mp3,flac,aac,aiff"
 )
 """The demuxers that hold their own pictures (or sound, to say so), and open no file."""
+RAW_FORMATS = (
+    ",h264,hevc,vvc,h263,h261,m4v,mpegvideo,mjpeg,mjpeg_2000,vc1,av1,obu,dirac,cavsvideo,avs2,avs3,"
+    "dnxhd,ingenient,mp3,aac,"
+)
+"""... of those, the ones without a container, which FFmpeg may see in what is left of one."""
+CONTAINER_SUFFIXES = (".mp4", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".wmv", ".mxf")
 STREAM_FORMATS = "hls,dash,rtsp,rtp,sdp"
 """... and those that lead from an address on the network to others."""
 SCRIPT_FORMATS = "concat"
@@ -63,8 +69,8 @@ def open_container(
         target = f"pipe:{_open_pipe(origin)}"
     job: tuple[Any, ...] = (target, origin.device, {**limits, **options}, extra)
     try:
-        if origin.kind == "file":
-            return _av_open(*job)
+        if origin.path is not None:
+            return _in_its_container(_av_open(*job), origin.path)
         return interruptibly(_av_open, *job, patience=origin.patience)
     except TimeoutError as error:
         raise InputError(f"{origin.name}: nothing that could be a video came from it") from error
@@ -76,6 +82,18 @@ def _av_open(
     target: str, device: str | None, options: dict[str, str], extra: dict[str, Any]
 ) -> InputContainer:
     return av.open(target, "r", format=device, options=options, metadata_errors="replace", **extra)
+
+
+def _in_its_container(container: InputContainer, path: Path) -> InputContainer:
+    """The container, unless the file lost its own and FFmpeg found a raw stream in the rest."""
+    name = container.format.name
+    if f",{name}," not in RAW_FORMATS or path.suffix.lower() not in CONTAINER_SUFFIXES:
+        return container
+    container.close()
+    raise InputError(
+        f"{path.name}: cannot be opened as a video (no {path.suffix[1:].lower()} container, at most"
+        f" a raw {name} stream); it is damaged, or needs the suffix of its kind"
+    )
 
 
 def _limits(origin: Origin, playlist: bool) -> dict[str, str]:

@@ -148,6 +148,7 @@ class VideoFrames:
                 if index >= start:
                     yield Frame(index, time, to_rgb(picture))
         finally:
+            decoder.close()
             self._release(container, decoder.busy)
 
     def places(self) -> Iterator[tuple[int | None, bool, float | None]]:
