@@ -84,6 +84,12 @@ def _av_open(
     return av.open(target, "r", format=device, options=options, metadata_errors="replace", **extra)
 
 
+def stored_frames(path: Path, stream: int) -> int:
+    """Frames of a stream (by its number) in an MP4 file's index, hidden by its edit list or not."""
+    with _av_open(f"file:{path}", "mov", {"ignore_editlist": "1"}, {}) as container:
+        return len(container.streams[stream].index_entries)
+
+
 def _in_its_container(container: InputContainer, path: Path) -> InputContainer:
     """The container, unless the file lost its own and FFmpeg found a raw stream in the rest."""
     name = container.format.name

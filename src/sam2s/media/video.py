@@ -162,6 +162,7 @@ class VideoFrames:
                 stamp = picture.pts if container.format.name in SEEKABLE_FORMATS else None
                 yield stamp, bool(picture.key_frame), time
         finally:
+            decoder.close()
             self._release(container, decoder.busy)
 
     def frames_from_key(

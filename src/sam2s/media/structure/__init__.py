@@ -55,7 +55,7 @@ def walk_of(container: InputContainer, stream: VideoStream, path: Path) -> Walk 
     """The walk along a file's structure, or None for formats that have none."""
     name = container.format.name
     if stream.frames and name == MP4:
-        return Walk(indexed_pieces(stream, str(path)))
+        return Walk(indexed_pieces(stream, path))
     if stream.frames and name == "avi" and len(stream.index_entries) >= stream.frames:
         return Walk(indexed_pieces(stream))
     walker = WALKERS.get(name)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-import av
 from av.video.stream import VideoStream
 
+from sam2s.media.opening import stored_frames
 from sam2s.media.structure.walk import File, Flaw, Piece, is_name
 
 
-def indexed_pieces(stream: VideoStream, path: str | None = None) -> Iterator[Piece]:
+def indexed_pieces(stream: VideoStream, path: Path | None = None) -> Iterator[Piece]:
     """The frames of FFmpeg's index, as AVI and MP4 have one. With the ``path`` of an MP4 the index
     is held against the number of frames that the file states: edit lists take from it, damage
     does, too."""
     entries = stream.index_entries
     for entry in entries:
         yield Piece(entry.pos, entry.pos + max(entry.size, 1) + 8)
-    if path is not None and len(entries) < stream.frames:
-        with av.open(f"file:{path}", format="mov", options={"ignore_editlist": "1"}) as whole:
-            if len(whole.streams[stream.index].index_entries) < stream.frames:
-                raise Flaw
+    stated = stream.frames
+    if path is not None and len(entries) < stated > stored_frames(path, stream.index):
+        raise Flaw
 
 
 def mp4_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
