@@ -112,6 +112,32 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Give a result to other tools: masks, tracks and measures in their formats.
+
+    Example: sam2s export out/op --to coco out/op-coco
+
+    What a format cannot hold is said before anything is written; what it can is read back and
+    compared. docs/formats.md says what each one keeps.
+    """
+
+    result: Positional[Path]
+    """The folder that track wrote."""
+    out: Positional[Path]
+    """Folder to make."""
+    to: Literal[
+        "coco", "sa-v", "davis", "youtube-vos", "mots-txt", "mots-png", "csv", "yolo-seg"
+    ] = "coco"
+    """The format."""
+    polygons: bool = False
+    """Outlines instead of run lengths, in COCO; holes are lost."""
+    uncompressed: bool = False
+    """Run lengths as lists of numbers instead of text, in COCO."""
+    allow_loss: bool = False
+    """Write although the format cannot hold all of the result."""
+
+
+@dataclass(frozen=True, slots=True)
 class Synth:
     """Make synthetic surgical videos with exact masks, in the masklet layout."""
 
@@ -148,4 +174,4 @@ class Demo:
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
 
-Command = Track | Preview | Benchmark | Evaluate | Synth | Train | Data | Demo
+Command = Track | Preview | Export | Benchmark | Evaluate | Synth | Train | Data | Demo

@@ -56,6 +56,14 @@ def decode_rle(rle: Mapping[str, Any]) -> np.ndarray:
     return np.ascontiguousarray(np.repeat(values, runs).reshape((width, height)).T)
 
 
+def run_lengths(mask: np.ndarray) -> list[int]:
+    """(H, W) bool -> COCO's run lengths, column-major, beginning with background."""
+    flat = np.asarray(mask, dtype=bool).T.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff([0, *changes.tolist(), flat.size]).tolist() if flat.size else []
+    return [0, *runs] if flat.size and flat[0] else runs
+
+
 def _parse_rle(rle: Mapping[str, Any]) -> tuple[int, int, np.ndarray]:
     """Height, width and run lengths of an RLE, checked."""
     try:

@@ -1,0 +1,131 @@
+"""MOTS: objects that do not overlap, as pictures of 16-bit ids or as one text file.
+
+An id is class x 1000 + instance; classes are numbered from 1 in alphabetical order, and objects of
+a class keep their own number as instance, which therefore ends at 999. Source: the MOTS challenge's
+tools.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sam2s.errors import InputError
+from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.masklets.masks import encode_rle
+
+FACTOR = 1000
+CLASSES = "classes.txt"
+
+
+def write_mots_txt(result: Result, out: Path, options: ExportOptions) -> None:
+    """``out/<video>.txt``: frame, id, class, height, width and RLE of each object in view."""
+    numbers = _class_numbers(result, out)
+    height, width = result.size
+    with open(out / f"{result.video}.txt", "w", encoding="ascii") as file:
+        for frame in result.frames():
+            for object_id, mask in _apart(frame).items():
+                if mask.any():
+                    number = numbers[object_id]
+                    counts = encode_rle(mask)["counts"]
+                    name = number * FACTOR + object_id
+                    file.write(f"{frame.index} {name} {number} {height} {width} {counts}\n")
+
+
+def write_mots_png(result: Result, out: Path, options: ExportOptions) -> None:
+    """``out/<video>/<frame>.png``, 16 bits a pixel, 0 background."""
+    numbers = _class_numbers(result, out)
+    folder = out / result.video
+    folder.mkdir(parents=True)
+    for frame in result.frames():
+        picture = np.zeros(result.size, np.uint16)
+        for object_id, mask in _apart(frame).items():
+            picture[mask] = numbers[object_id] * FACTOR + object_id
+        Image.fromarray(picture).save(folder / f"{frame.index:06d}.png")
+
+
+def _apart(frame: ResultFrame) -> dict[int, np.ndarray]:
+    """The masks without overlap: the larger id lies on top."""
+    masks = {i: found.mask for i, found in sorted(frame.masks.items())}
+    apart: dict[int, np.ndarray] = {}
+    for object_id, mask in masks.items():
+        for below in apart.values():
+            below &= ~mask
+        apart[object_id] = mask.copy()
+    return apart
+
+
+def _class_numbers(result: Result, out: Path) -> dict[int, int]:
+    """{object id: number of its class}; the names go into ``classes.txt``."""
+    names = sorted({result.names.get(i, "object") for i in result.ids})
+    text = "".join(f"{number} {name}\n" for number, name in enumerate(names, start=1))
+    (out / CLASSES).write_text(text, encoding="utf-8")
+    return {i: names.index(result.names.get(i, "object")) + 1 for i in result.ids}
+
+
+def read_mots_txt(folder: Path) -> Result:
+    """A result from a MOTS text file; frames that show nothing are not in it."""
+    files = [path for path in sorted(folder.glob("*.txt")) if path.name != CLASSES]
+    if len(files) != 1:
+        raise InputError(f"{folder}: expected one text file beside {CLASSES}")
+    by_frame: dict[int, dict[int, ObjectMask]] = defaultdict(dict)
+    names: dict[int, str] = {}
+    classes = _read_classes(folder)
+    size = (0, 0)
+    for number, line in enumerate(files[0].read_text(encoding="ascii").splitlines(), start=1):
+        parts = line.split(" ")
+        if len(parts) != 6 or not all(part.isdecimal() for part in parts[:5]):
+            raise InputError(f"{files[0]}, line {number}: expected frame, id, class, H, W and RLE")
+        frame, name, kind, height, width = (int(part) for part in parts[:5])
+        size = (height, width)
+        found = ObjectMask({"size": [height, width], "counts": parts[5]})
+        by_frame[frame][name % FACTOR] = found
+        names[name % FACTOR] = classes.get(kind, "object")
+    return _result(files[0].stem, size, names, by_frame)
+
+
+def read_mots_png(folder: Path) -> Result:
+    """A result from MOTS pictures."""
+    videos = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    if len(videos) != 1:
+        raise InputError(f"{folder}: expected the folder of one video")
+    classes = _read_classes(folder)
+    by_frame: dict[int, dict[int, ObjectMask]] = defaultdict(dict)
+    names: dict[int, str] = {}
+    size = (0, 0)
+    for path in sorted(videos[0].glob("*.png")):
+        with Image.open(path, formats=("PNG",)) as picture:
+            pixels = np.asarray(picture)
+        size = (pixels.shape[0], pixels.shape[1])
+        by_frame[int(path.stem)] = {}
+        for name in np.unique(pixels[pixels > 0]).tolist():
+            by_frame[int(path.stem)][name % FACTOR] = ObjectMask.of(pixels == name)
+            names[name % FACTOR] = classes.get(name // FACTOR, "object")
+    return _result(videos[0].name, size, names, by_frame)
+
+
+def _read_classes(folder: Path) -> dict[int, str]:
+    path = folder / CLASSES
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = [line.split(" ", 1) for line in lines if " " in line]
+    return {int(number): name for number, name in rows if number.isdecimal()}
+
+
+def _result(
+    video: str,
+    size: tuple[int, int],
+    names: dict[int, str],
+    by_frame: dict[int, dict[int, ObjectMask]],
+) -> Result:
+    nothing = ObjectMask.of(np.zeros(size, bool))
+
+    def frames() -> Iterator[ResultFrame]:
+        for index in sorted(by_frame):
+            masks = {i: by_frame[index].get(i, nothing) for i in sorted(names)}
+            yield ResultFrame(index, None, masks)
+
+    return Result(video, size, None, names, frames)

@@ -1,0 +1,65 @@
+"""Folders of palette pictures whose pixel is an object's id: DAVIS and YouTube-VOS.
+
+A pixel has one id, from 1 to 254: where objects overlap, the larger id lies on top.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sam2s.errors import InputError
+from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
+
+
+def write_davis(result: Result, out: Path, options: ExportOptions) -> None:
+    """``out/Annotations/<video>/<frame>.png``."""
+    _write_pictures(result, out / "Annotations" / result.video)
+
+
+def write_youtube_vos(result: Result, out: Path, options: ExportOptions) -> None:
+    """``out/Annotations/<video>/<frame>.png`` and ``out/meta.json``, which lists the objects, their
+    classes and the frames that show them."""
+    _write_pictures(result, out / "Annotations" / result.video)
+    shown: dict[int, list[str]] = {i: [] for i in result.ids}
+    for frame in result.frames():
+        for object_id, found in frame.masks.items():
+            if found.mask.any():
+                shown[object_id].append(f"{frame.index:05d}")
+    objects = {
+        str(i): {"category": result.names.get(i, "object"), "frames": on} for i, on in shown.items()
+    }
+    text = json.dumps({"videos": {result.video: {"objects": objects}}}, indent=1)
+    (out / "meta.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_pictures(result: Result, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for frame in result.frames():
+        masks = {i: found.mask for i, found in frame.masks.items()}
+        merged = merge_masks(masks)[0] if masks else np.zeros(result.size, np.uint8)
+        write_index_mask(folder / f"{frame.index:05d}.png", merged)
+
+
+def read_palettes(folder: Path) -> Result:
+    """A result from one video's palette pictures; ids that no picture shows are not known."""
+    root = folder / "Annotations"
+    videos = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+    if len(videos) != 1:
+        raise InputError(f"{folder}: expected Annotations/ with the folder of one video")
+    pictures = sorted(videos[0].glob("*.png"))
+    if not pictures:
+        raise InputError(f"{videos[0]}: holds no pictures")
+    size = read_index_mask(pictures[0])[0].shape
+    ids = sorted({int(i) for path in pictures for i in np.unique(read_index_mask(path)[0])} - {0})
+
+    def frames() -> Iterator[ResultFrame]:
+        for path in pictures:
+            picture = read_index_mask(path)[0]
+            yield ResultFrame(int(path.stem), None, {i: ObjectMask.of(picture == i) for i in ids})
+
+    return Result(videos[0].name, (size[0], size[1]), None, {}, frames)
