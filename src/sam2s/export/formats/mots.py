@@ -17,6 +17,7 @@ from PIL import Image
 from sam2s.errors import InputError
 from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import encode_rle
+from sam2s.media.pictures import open_picture
 
 FACTOR = 1000
 CLASSES = "classes.txt"
@@ -98,7 +99,7 @@ def read_mots_png(folder: Path) -> Result:
     names: dict[int, str] = {}
     size = (0, 0)
     for path in sorted(videos[0].glob("*.png")):
-        with Image.open(path, formats=("PNG",)) as picture:
+        with open_picture(path) as picture:
             pixels = np.asarray(picture)
         size = (pixels.shape[0], pixels.shape[1])
         by_frame[int(path.stem)] = {}

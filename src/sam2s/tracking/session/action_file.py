@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.errors import InputError
+from sam2s.files import replace_text
 from sam2s.masklets.masks import decode_rle, encode_rle, read_binary_mask
 from sam2s.tracking.session.actions import (
     Accept,
@@ -115,7 +116,7 @@ def actions_of_rows(rows: Sequence[Any], where: str) -> list[Action]:
 def write_actions(path: Path | str, actions: Iterable[Action]) -> None:
     """Write a JSON file that ``read_actions`` reads back as the same actions."""
     lines = ",\n ".join(json.dumps(row) for action in actions for row in rows_of(action))
-    Path(path).write_text(f"[\n {lines}\n]\n", encoding="utf-8")
+    replace_text(Path(path), f"[\n {lines}\n]\n")
 
 
 def parse_time(text: str) -> float | None:
