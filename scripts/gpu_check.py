@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +199,8 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device)
     parts = {spec.name: getattr(value, spec.name) for spec in fields(value)}
-    return type(value)(**{k: None if v is None else _moved(v, device) for k, v in parts.items()})
+    tensors = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
+    return replace(value, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
 
 def _difference(expected: Any, found: Any) -> float:

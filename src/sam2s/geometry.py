@@ -21,16 +21,26 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 def image_to_model(image: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
     """(H, W, 3) uint8 RGB -> (1, 3, size, size) float32 on ``device``, resized with antialias,
     ImageNet mean and std removed."""
+    return normalise(resize_to_model(image, size), device)
+
+
+def resize_to_model(image: np.ndarray, size: int) -> Tensor:
+    """(H, W, 3) uint8 RGB -> (1, 3, size, size) uint8 on the CPU, resized with antialias.
+
+    On the CPU whatever the device: no GPU resamples uint8, where rounding is to the nearest grey
+    value as in PIL, and a small picture is quicker to upload than a large one.
+    """
     pixels = torch.from_numpy(_tensor_ready(image)).permute(2, 0, 1)[None]
-    if pixels.shape[-2:] != (size, size):
-        # On the CPU, whatever the device: no GPU resamples uint8, where rounding is to the nearest
-        # grey value as in PIL, and a small picture is quicker to upload than a large one.
-        pixels = F.interpolate(
-            pixels, (size, size), mode="bilinear", antialias=True, align_corners=False
-        )
-    pixels = pixels.to(device)
+    if pixels.shape[-2:] == (size, size):
+        return pixels
+    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def normalise(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """(1, 3, size, size) uint8 -> float32 on ``device``, ImageNet mean and std removed."""
     return (
-        pixels.float()
+        pixels.to(device)
+        .float()
         .div_(255.0)
         .sub_(_channels(IMAGE_MEAN, device))
         .div_(_channels(IMAGE_STD, device))

@@ -8,7 +8,7 @@ model input in pixels; ``h = w = S / 16``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Annotated, TypeVar
@@ -130,16 +130,13 @@ NounT = TypeVar("NounT")
 def take_rows(noun: NounT, index: Tensor | slice | Sequence[int]) -> NounT:
     """The same tensor noun holding only the rows ``index`` of each of its tensors (None fields stay
     None)."""
+    values = {spec.name: getattr(noun, spec.name) for spec in fields(noun)}  # type: ignore[arg-type]
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     if not isinstance(index, slice | Tensor):
         index = torch.as_tensor(list(index), dtype=torch.long)
-    picked = {}
-    for spec in fields(noun):  # type: ignore[arg-type]
-        value = getattr(noun, spec.name)
-        if isinstance(value, Tensor):
-            picked[spec.name] = value[
-                index.to(value.device) if isinstance(index, Tensor) else index
-            ]
-    return replace(noun, **picked)  # type: ignore[type-var]
+    if isinstance(index, Tensor) and tensors:
+        index = index.to(next(iter(tensors.values())).device)  # once, not for every tensor
+    return replace(noun, **{name: value[index] for name, value in tensors.items()})  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,7 +283,8 @@ class MemoryBatch:
 
     ``maps`` (N, K, C_m, h, w); ``slots`` (N, K) int64; ``map_mask`` (N, K) bool, True = in use;
     ``pointers`` (N, P, C); ``ages`` (N, P) float32, signed, in frames; ``pointer_mask`` (N, P)
-    bool. A row with nothing in use is a first frame.
+    bool. A row with nothing in use is a first frame. ``full``: all slots and pointers are known to
+    be in use, so that no mask is needed; to ask the tensors would be to wait for the device.
     """
 
     maps: Tensor
@@ -295,6 +293,7 @@ class MemoryBatch:
     pointers: Tensor
     ages: Tensor
     pointer_mask: Tensor
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +330,48 @@ class MemoryConfig:
 # --------------------------------------------------------------------------- results
 
 
+class MaskLogits(Mapping[int, np.ndarray]):
+    """{object id: (4h, 4w) float32 NumPy} of mask logits, above zero inside.
+
+    They stay where the decoder made them, and are copied to the host when one of them is asked for;
+    ``tensor`` gives one as it is. Results that are kept keep them on the model's device.
+    """
+
+    __slots__ = ("_tensors",)
+
+    def __init__(self, tensors: Mapping[int, Tensor]) -> None:
+        self._tensors = dict(tensors)
+
+    @staticmethod
+    def of(arrays: Mapping[int, np.ndarray]) -> MaskLogits:
+        """Logits that are on the host already."""
+        return MaskLogits({i: torch.from_numpy(array) for i, array in arrays.items()})
+
+    def __getitem__(self, object_id: int) -> np.ndarray:
+        return self._tensors[object_id].float().cpu().numpy()
+
+    def __contains__(self, object_id: object) -> bool:
+        return object_id in self._tensors
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Stored on the host: another process may have no such device.
+        return MaskLogits.of, (dict(self),)
+
+    def tensor(self, object_id: int) -> Tensor:
+        """(4h, 4w) float, on the device it was made on; KeyError for another object."""
+        return self._tensors[object_id]
+
+    def only(self, object_ids: Collection[int]) -> MaskLogits:
+        """Those of some objects."""
+        return MaskLogits({i: t for i, t in self._tensors.items() if i in object_ids})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
     """The masks of one frame.
@@ -338,9 +379,10 @@ class FrameResult:
     ``index``: frame number in the source; ``time``: seconds by the source's timestamps, or None;
     ``masks`` {object id: bool (H, W) at source size}, all False when absent; ``presence`` {id:
     probability in [0, 1] that the object is in view}; ``scores`` {id: presence x predicted IoU, in
-    [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the decoder's resolution. ``classes`` {id: the
-    most probable class name} and ``class_probs`` {id: its probability among the model's class
-    names}: empty for models without TSL.
+    [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the decoder's resolution, copied from the model's
+    device when they are asked for. ``classes`` {id: the most probable class name} and
+    ``class_probs`` {id: its probability among the model's class names}: empty for models without
+    TSL.
     """
 
     index: int
@@ -348,6 +390,6 @@ class FrameResult:
     masks: Mapping[int, np.ndarray] = field(default_factory=dict)
     presence: Mapping[int, float] = field(default_factory=dict)
     scores: Mapping[int, float] = field(default_factory=dict)
-    logits: Mapping[int, np.ndarray] = field(default_factory=dict)
+    logits: MaskLogits = field(default_factory=lambda: MaskLogits({}))
     classes: Mapping[int, str] = field(default_factory=dict)
     class_probs: Mapping[int, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from torch import Tensor
 from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
-from sam2s.geometry import image_to_model, logits_to_source
-from sam2s.model.mask_decoder import Candidates
+from sam2s.geometry import image_to_model, logits_to_source, points_to_model
 from sam2s.model.sam2s import SAM2S, check_model
-from sam2s.types import Features, PromptBatch
+from sam2s.tracking.prompts import FIRST_CORNER, SECOND_CORNER, RowPrompt, prompt_batch
+from sam2s.types import Features
 from sam2s.weights.load import load_model
 
 LOGIT_LIMIT = 32.0
@@ -150,11 +151,11 @@ class SAM2ImagePredictor:
         in_pixels: bool,
     ) -> Prediction:
         features, size = self._picture(index)
-        prompts = self._prompts(given, size if in_pixels else (1, 1))
+        prompts = prompt_batch(self._prompts(given, size if in_pixels else (1, 1)), self.device)
         rows = len(prompts.labels)
         with self._memory_errors(f"{rows} object{'s' * (rows != 1)}"):
             with self._autocast():
-                candidates = self._candidates(features, prompts)
+                candidates, _ = self.model.propose(features.expand(rows), prompts, padded=False)
             threshold = self.model.config.stability_threshold
             candidates = (
                 candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
@@ -165,16 +166,6 @@ class SAM2ImagePredictor:
         many = rows > 1
         masks_, ious, logits = (_numpy(r if many else r[0]) for r in results)
         return masks_, ious, logits
-
-    def _candidates(self, features: Features, prompts: PromptBatch) -> Candidates:
-        tokens, dense = self.model.prompt_encoder(prompts, self.model.image_size)
-        if prompts.labels.shape[1] == 0:
-            # Meta's image predictor sends no token at all where nothing was clicked.
-            tokens = tokens[:, :0]
-        height, width = features.stride16.shape[2:]
-        code = self.model.prompt_encoder.grid_code(height, width)
-        rows = features.expand(len(prompts.labels))
-        return self.model.mask_decoder(rows, tokens, dense, code)[0]
 
     def _memory_errors(self, doing: str) -> AbstractContextManager[None]:
         return memory_errors(
@@ -189,34 +180,34 @@ class SAM2ImagePredictor:
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)  # type: ignore[return-value]
 
-    def _prompts(self, given: Sequence[Any], size: tuple[int, int]) -> PromptBatch:
-        """Prompts in Meta's forms -> model pixels; box corners come before the clicks."""
+    def _prompts(self, given: Sequence[Any], size: tuple[int, int]) -> list[RowPrompt]:
+        """Prompts in Meta's forms, in pixels of ``size`` (height, width) -> one of each object in
+        model pixels; box corners come before the clicks."""
         coords, labels, box, mask = given
         if (coords is None) != (labels is None):
             raise InputError("point_coords and point_labels go together; give both or neither")
-        parts: list[tuple[Tensor, Tensor]] = []
-        if box is not None:
-            corners = self._tensor(_boxes(box))
-            parts.append(
-                (corners, torch.tensor([2, 3], device=self.device).expand(len(corners), 2))
-            )
-        if coords is not None:
-            xy, kinds = _clicks(coords, labels)
-            parts.append((self._tensor(xy), self._tensor(kinds).long()))
-        scale = self.model.image_size / torch.tensor([size[1], size[0]], device=self.device)
-        logits = None if mask is None else self._tensor(self._low_resolution(mask))
-        if not parts:
-            if logits is None:
-                raise InputError("nothing to predict from: give points, a box or a mask")
-            none = PromptBatch.none(len(logits), self.device)
-            return PromptBatch(none.coords, none.labels, logits)
-        rows = {len(part[0]) for part in parts} | ({len(logits)} if logits is not None else set())
+        corners = None if box is None else _boxes(box)
+        clicks = None if coords is None else _clicks(coords, labels)
+        priors = None if mask is None else self._low_resolution(mask)
+        given_rows = (corners, None if clicks is None else clicks[0], priors)
+        rows = {len(part) for part in given_rows if part is not None}
+        if not rows:
+            raise InputError("nothing to predict from: give points, a box or a mask")
         if len(rows) > 1:
             raise InputError(
                 f"points, boxes and masks are of {sorted(rows)} objects; give each the same number"
             )
-        xy_ = torch.cat([part[0] for part in parts], dim=1)
-        return PromptBatch(xy_ * scale, torch.cat([part[1] for part in parts], dim=1), logits)
+        prompts = [RowPrompt() for _ in range(rows.pop())]
+        if corners is not None:
+            sides = np.array([FIRST_CORNER, SECOND_CORNER])
+            prompts = [p.with_points(c, sides) for p, c in zip(prompts, corners, strict=True)]
+        if clicks is not None:
+            prompts = [p.with_points(*c) for p, *c in zip(prompts, *clicks, strict=True)]
+        if priors is not None:
+            logits = torch.as_tensor(priors, dtype=torch.float32, device=self.device)
+            prompts = [replace(p, prior=x) for p, x in zip(prompts, logits, strict=True)]
+        side = self.model.image_size
+        return [replace(p, points=points_to_model(p.points, size, side)) for p in prompts]
 
     def _low_resolution(self, mask: Any) -> np.ndarray:
         """Logits of an earlier call, (B, 4h, 4w)."""
@@ -227,9 +218,6 @@ class SAM2ImagePredictor:
                 f" {side}), got shape {logits.shape}"
             )
         return logits.reshape(-1, side, side)
-
-    def _tensor(self, value: np.ndarray) -> Tensor:
-        return torch.as_tensor(value, dtype=torch.float32, device=self.device)
 
 
 def _numpy(values: Tensor) -> np.ndarray:

@@ -4,9 +4,8 @@ either way."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from sam2s.media.frames import FrameSource, open_frames
 from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S, check_model
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Box, Frame, FrameResult, Mask, MemoryConfig, Points, Prompt
+from sam2s.types import Box, Frame, FrameResult, Mask, MaskLogits, MemoryConfig, Points, Prompt
 from sam2s.weights.load import load_model
 
 CHUNK = 32
@@ -53,7 +52,7 @@ class InferenceState:
     size: tuple[int, int]
     obj_ids: list[int] = field(default_factory=list)
     prompts: dict[int, dict[int, tuple[Prompt, ...]]] = field(default_factory=dict)
-    priors: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
+    priors: dict[int, dict[int, Tensor]] = field(default_factory=dict)
     kept: dict[int, TrackState] = field(default_factory=dict)
     interval: int = CHUNK
     reached: int = -1
@@ -228,7 +227,8 @@ class SAM2VideoPredictor:
         for frame in touched:
             self.clear_all_prompts_in_frame(inference_state, frame, obj_id, need_output=False)
         inference_state.kept = {
-            k: _without(state, obj_id) for k, state in inference_state.kept.items()
+            k: state.without(obj_id) if obj_id in state.banks else state
+            for k, state in inference_state.kept.items()
         }
         shown = touched if need_output and inference_state.obj_ids else []
         return inference_state.obj_ids, [
@@ -249,7 +249,8 @@ class SAM2VideoPredictor:
         if obj_id in state.prompts.get(
             frame, {}
         ):  # a refinement of the mask that this frame shows now
-            state.priors.setdefault(frame, {})[obj_id] = self._look(state, frame).logits[obj_id]
+            shown = self._look(state, frame)
+            state.priors.setdefault(frame, {})[obj_id] = shown.logits.tensor(obj_id)
         added = {**state.prompts.get(frame, {}), obj_id: given}
         after = self._look(
             state, frame, added
@@ -316,13 +317,14 @@ class SAM2VideoPredictor:
     def _answer(self, state: InferenceState, result: FrameResult) -> Answer:
         """Masks of all objects in the order they were added; one that this frame does not know yet
         is absent."""
-        some = next(iter(result.logits.values()), np.zeros((1, 1), np.float32))
-        blank = np.full_like(some, ABSENT_LOGIT)
-        rows = [result.logits.get(i, blank) for i in state.obj_ids]
-        if not rows:
+        if not state.obj_ids:
             return result.index, [], torch.zeros(0, 1, *state.size, device=self.device)
-        stacked = torch.from_numpy(np.stack(rows)).to(self.device)
-        return result.index, list(state.obj_ids), logits_to_source(stacked, state.size)[:, None]
+        known = [result.logits.tensor(i) for i in state.obj_ids if i in result.logits]
+        example = known[0] if known else torch.zeros(1, 1, device=self.device)
+        blank = torch.full_like(example, ABSENT_LOGIT)
+        rows = [result.logits.tensor(i) if i in result.logits else blank for i in state.obj_ids]
+        logits = logits_to_source(torch.stack(rows), state.size)
+        return result.index, list(state.obj_ids), logits[:, None]
 
 
 def _box(box: Any, scale: np.ndarray) -> Box:
@@ -343,13 +345,7 @@ def _points(points: Any, labels: Any, scale: np.ndarray) -> Points:
 
 def _prior(state: InferenceState, frame: int) -> FrameResult | None:
     logits = state.priors.get(frame)
-    return FrameResult(frame, None, logits=MappingProxyType(logits)) if logits else None
-
-
-def _without(state: TrackState, obj_id: int) -> TrackState:
-    return replace(
-        state, banks=MappingProxyType({k: bank for k, bank in state.banks.items() if k != obj_id})
-    )
+    return FrameResult(frame, None, logits=MaskLogits(logits)) if logits else None
 
 
 def _picture(state: InferenceState, frame: int) -> Frame:

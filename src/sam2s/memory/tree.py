@@ -4,7 +4,7 @@ A tracked frame may be recalled when the object is in view and its predicted IoU
 threshold; the latest of them are recalled, however old, beside the prompted frames. What is
 recalled is weighted by how sure the decoder was that the object is there: sorted by object logit,
 the maps are scaled by factors that rise evenly from ``weights[0]`` to ``weights[1]``. The tree
-itself, several pathways stepped side by side, is ``sam2s.tracking.tree``; a tracker that knows
+itself, several pathways side by side, is ``sam2s.tracking.hypotheses``; a tracker that knows
 nothing of it follows a single pathway.
 """
 

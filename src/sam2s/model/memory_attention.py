@@ -97,8 +97,6 @@ class MemoryAttention(nn.Module):
         if memory is None:
             return without, token
         used = self._used(memory, image.shape[2] * image.shape[3])
-        if not used.any():
-            return without, token
         known = used.any(dim=1)
         conditioned, informed = self._attend(image, token, memory, used)
         if token is not None and informed is not None:
@@ -117,7 +115,7 @@ class MemoryAttention(nn.Module):
         keys = values + codes
         rope = axial_rope(dim, height, width, image.device)
         rope_keys = memory.maps.shape[1] * height * width
-        mask = None if used.all() else _open_empty_rows(used)[:, None, None]
+        mask = None if memory.full else _open_empty_rows(used)[:, None, None]
         for layer in self.layers:
             x = layer(x, keys, values, mask, rope, rope_keys)
         x, cells = self.norm(x), height * width

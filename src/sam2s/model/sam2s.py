@@ -1,4 +1,8 @@
-"""SAM2S, the container: five verbs on N rows, a row being one object on one frame.
+"""SAM2S, the container: its verbs act on N rows, a row being one object on one frame.
+
+``encode`` a picture, ``recall`` an object's memory onto it, ``propose`` candidate masks,
+``decode`` (propose, and pick one), ``choose`` another one, ``adopt`` a given mask instead,
+``memorize`` the outcome.
 
 No state, no frame index, no memory rule: the tracking loop decides what is remembered and recalled.
 Every verb is differentiable.
@@ -103,6 +107,23 @@ class SAM2S(nn.Module):
         stride16, token = self.memory_attention(features.stride16, memory, token)
         return replace(features, stride16=stride16, semantic=token)
 
+    def propose(
+        self, features: Features, prompts: PromptBatch, *, padded: bool = True
+    ) -> tuple[Candidates, Tensor]:
+        """All four candidates of N rows, before any is chosen, and the object logits (N,), > 0 = in
+        view. ``padded`` False: no token at all stands for clicks where there are none, as in Meta's
+        image predictor."""
+        height, width = features.stride16.shape[2:]
+        tokens, dense = self.prompt_encoder(prompts, STRIDE * height)
+        if not padded and prompts.labels.shape[1] == 0:
+            tokens = tokens[:, :0]
+        if self.semantic_head is not None and features.semantic is None:
+            # A given mask recalls nothing, so its features have no token yet.
+            features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
+        return self.mask_decoder(
+            features, tokens, dense, self.prompt_encoder.grid_code(height, width)
+        )
+
     def decode(self, features: Features, prompts: PromptBatch, *, fallback: bool = True) -> Decoded:
         """Masks of N rows from recalled features and prompts in model pixels.
 
@@ -111,7 +132,7 @@ class SAM2S(nn.Module):
         where it is unstable and ``fallback`` holds (inference). A row whose object is not in view
         has logits -1024 throughout and the no-object pointer.
         """
-        candidates, object_logits = self._candidates(features, prompts)
+        candidates, object_logits = self.propose(features, prompts)
         if prompts.labels.shape[1] <= 1:
             candidates = candidates.ambiguous()
         else:
@@ -168,7 +189,7 @@ class SAM2S(nn.Module):
         coarse = F.interpolate(full[:, None], size=size // 4, mode="bilinear", antialias=True)
         dense = self.given_mask_proj(mask[:, None])[:, 0]
         prompts = replace(PromptBatch.none(len(mask), mask.device), mask_logits=dense)
-        candidates, object_logits = self._candidates(features, prompts)
+        candidates, object_logits = self.propose(features, prompts)
         present = mask.flatten(1).any(dim=1)
         ones = torch.ones_like(candidates.ious[:, 0])
         return Decoded(
@@ -199,17 +220,6 @@ class SAM2S(nn.Module):
         maps = self.memory_encoder(features.stride16, prob * MEMORY_GAIN + MEMORY_OFFSET)
         absent = decoded.object_logits <= 0
         return maps + absent.to(maps.dtype).view(-1, 1, 1, 1) * self.no_object_map.view(1, -1, 1, 1)
-
-    def _candidates(self, features: Features, prompts: PromptBatch) -> tuple[Candidates, Tensor]:
-        height, width = features.stride16.shape[2:]
-        tokens, dense = self.prompt_encoder(prompts, STRIDE * height)
-        if (
-            self.semantic_head is not None and features.semantic is None
-        ):  # a given mask recalls nothing
-            features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
-        return self.mask_decoder(
-            features, tokens, dense, self.prompt_encoder.grid_code(height, width)
-        )
 
     def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
         return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)

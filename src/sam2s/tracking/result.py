@@ -1,8 +1,8 @@
-"""From decoded rows to what users see: masks at source size, presence and scores."""
+"""From observed rows to what users see: masks at source size, presence and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,19 +10,21 @@ from torch import Tensor
 
 from sam2s.geometry import logits_to_source
 from sam2s.model.semantic_head import SemanticHead
-from sam2s.tracking.state import Observation
-from sam2s.types import Decoded, Frame, FrameResult, Mask, Prompt
+from sam2s.tracking.rows import Observation
+from sam2s.types import Decoded, Frame, FrameResult, MaskLogits
 
 
 def frame_result(
     frame: Frame,
+    ids: Sequence[int],
     seen: Observation,
-    prompts: Mapping[int, Sequence[Prompt]],
     semantic_head: SemanticHead | None = None,
     *,
     exclusive: bool = False,
 ) -> FrameResult:
-    """Masks (bool, source size) where the upsampled logit is above zero; a given mask comes back
+    """The result of a frame whose rows are the objects ``ids``.
+
+    Masks (bool, source size) where the upsampled logit is above zero; a given mask comes back
     exactly as given. ``exclusive``: a pixel belongs to one object at most, to one whose mask was
     given before any other, else to the one with the highest logit; ``logits`` stay as the decoder
     made them.
@@ -35,37 +37,40 @@ def frame_result(
     raised = logits_to_source(decoded.mask_logits, frame.size)
     masks = (raised > 0).cpu().numpy()
     presence = decoded.object_logits.float().sigmoid()
-    quality = (presence * decoded.iou.float().clamp(0, 1)).tolist()
-    logits = decoded.mask_logits.float().cpu().numpy()
-    names, probs = _names(decoded, semantic_head)
-    answers = {i: _given(prompts.get(i, ())) for i in seen.ids}
-    if exclusive and len(seen.ids) > 1:
-        masks &= _winners(raised) & ~_taken(answers.values(), frame.size)
+    quality = presence * decoded.iou.float().clamp(0, 1)
+    present, scores, *named = torch.stack(
+        [presence, quality, *_names(decoded, semantic_head)]
+    ).tolist()
+    given = [prompt.given for prompt in seen.rows.prompts]
+    if exclusive and len(ids) > 1:
+        masks &= _winners(raised) & ~_taken(given, frame.size)
+    answers = [
+        mask if answer is None else answer for mask, answer in zip(masks, given, strict=True)
+    ]
+    classes, class_probs = {}, {}
+    if semantic_head is not None:
+        best, probs = named
+        classes = {i: semantic_head.classes[int(k)] for i, k in zip(ids, best, strict=True)}
+        class_probs = dict(zip(ids, probs, strict=True))
     return FrameResult(
         index=frame.index,
         time=frame.time,
-        masks={
-            i: masks[k] if given is None else given for k, (i, given) in enumerate(answers.items())
-        },
-        presence=dict(zip(seen.ids, presence.tolist(), strict=True)),
-        scores=dict(zip(seen.ids, quality, strict=True)),
-        logits={i: logits[k] for k, i in enumerate(seen.ids)},
-        classes=dict(zip(seen.ids, names, strict=False)),
-        class_probs=dict(zip(seen.ids, probs, strict=False)),
+        masks=dict(zip(ids, answers, strict=True)),
+        presence=dict(zip(ids, present, strict=True)),
+        scores=dict(zip(ids, scores, strict=True)),
+        logits=MaskLogits(dict(zip(ids, decoded.mask_logits, strict=True))),
+        classes=classes,
+        class_probs=class_probs,
     )
 
 
-def _names(decoded: Decoded, head: SemanticHead | None) -> tuple[list[str], list[float]]:
-    """The most probable class name of every row and its probability; nothing without a head."""
+def _names(decoded: Decoded, head: SemanticHead | None) -> tuple[Tensor, ...]:
+    """Index of the most probable class name of every row, as a float beside other floats, and its
+    probability; nothing without a head."""
     if head is None:
-        return [], []
+        return ()
     probs, best = head.classify(decoded).max(dim=-1)
-    return [head.classes[k] for k in best.tolist()], probs.tolist()
-
-
-def _given(prompts: Sequence[Prompt]) -> np.ndarray | None:
-    """The mask a user gave, if any."""
-    return next((p.mask for p in prompts if isinstance(p, Mask)), None)
+    return best.float(), probs
 
 
 def _winners(logits: Tensor) -> np.ndarray:

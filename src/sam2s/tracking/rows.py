@@ -1,111 +1,146 @@
-"""Tensors in rows: stacking what banks recall, user prompts, and decoded groups, so that objects
-run in one batch."""
+"""Rows, a row being one object on one frame: what the core is asked, and what it answers.
+
+Rows know neither object ids nor videos. A tracker's rows are the objects of one frame; a training
+batch's rows are objects of several clips, each with its own frame and clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.geometry import points_to_model
-from sam2s.memory.bank import Bank, Capacity, Policy
-from sam2s.types import Box, Decoded, MemoryBatch, Points, Prompt, PromptBatch
+from sam2s.memory.bank import Bank
+from sam2s.tracking.prompts import RowKind, RowPrompt
+from sam2s.types import Decoded, Features, Sighting, take_rows
 
 
-def recollect(
-    policy: Policy, banks: Sequence[Bank], now: Sequence[int], *, fixed: bool = True
-) -> MemoryBatch | None:
-    """What each row's bank recalls at its own time, padded into one batch; None when no row
-    remembers anything.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """N rows: their pictures, memories, clocks and prompts.
 
-    ``fixed`` pads to the policy's capacity, so that shapes never change while a video runs; without
-    it rows are only padded to the longest (training, and a CPU, where padding costs time while a
-    bank fills).
+    ``features``: not conditioned on memory, of N rows, or of one frame that all rows see.
+    ``banks``, ``times`` and ``prompts``: N each; a time is a position on the row's own clock.
+    ``recalled``: features conditioned on these banks, N rows, where an earlier observation has
+    computed them.
     """
-    recalled = [policy.select(bank, time) for bank, time in zip(banks, now, strict=True)]
-    if not any(r.maps for r in recalled):
-        return None
-    least = policy.capacity if fixed else Capacity(1, 1)
-    maps, slots, map_mask = _pad([[(m.map, s) for m, s in r.maps] for r in recalled], least.maps)
-    pointers, ages, pointer_mask = _pad(
-        [[(m.pointer, a) for m, a in r.pointers] for r in recalled], least.pointers
-    )
-    return MemoryBatch(maps, slots, map_mask, pointers, ages.float(), pointer_mask)
+
+    features: Features
+    banks: tuple[Bank, ...]
+    times: tuple[int, ...]
+    prompts: tuple[RowPrompt, ...]
+    recalled: Features | None = None
+
+    def __len__(self) -> int:
+        return len(self.banks)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the features lie."""
+        return self.features.stride16.device
+
+    def own_features(self) -> Features:
+        """The features row by row, without copying."""
+        shared = len(self.features.stride16) == 1
+        return self.features.expand(len(self)) if shared else self.features
+
+    def take(self, positions: Sequence[int]) -> Rows:
+        """The rows at ``positions``, where one may stand twice."""
+        if list(positions) == list(range(len(self))):
+            return self
+        shared = len(self.features.stride16) == 1
+        return Rows(
+            features=self.features if shared else take_rows(self.features, positions),
+            banks=tuple(self.banks[k] for k in positions),
+            times=tuple(self.times[k] for k in positions),
+            prompts=tuple(self.prompts[k] for k in positions),
+            recalled=None if self.recalled is None else take_rows(self.recalled, positions),
+        )
+
+    def alike(self) -> list[list[int]]:
+        """Positions of rows that can share one decoder call: tracked ones, given masks, and points
+        of equal number with a prior, without one but with memories, and with neither."""
+        groups: dict[tuple[RowKind, int, bool, bool], list[int]] = {}
+        for position, (prompt, bank) in enumerate(zip(self.prompts, self.banks, strict=True)):
+            first = prompt.kind is RowKind.POINTS and prompt.prior is None and not len(bank)
+            key = (prompt.kind, len(prompt.labels), prompt.prior is not None, first)
+            groups.setdefault(key, []).append(position)
+        return list(groups.values())
+
+    def correcting(self, logits: Tensor) -> Rows:
+        """The same rows, their prompts corrections of the masks with these (N, 4h, 4w) logits."""
+        corrected = tuple(
+            prompt.correcting(mask) for prompt, mask in zip(self.prompts, logits, strict=True)
+        )
+        return replace(self, prompts=corrected)
 
 
-def _pad(rows: list[list[tuple[Tensor, int]]], least: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of (tensor, number) -> tensors (N, K, ...), numbers (N, K) int64, in use (N, K) bool;
-    padding is zero."""
-    width = max(least, max(len(row) for row in rows))
-    example = next(tensor for row in rows for tensor, _ in row)
-    blank = torch.zeros_like(example)
-    flat = [
-        tensor for row in rows for tensor in (*(t for t, _ in row), *[blank] * (width - len(row)))
-    ]
-    numbers = [[*(number for _, number in row), *[0] * (width - len(row))] for row in rows]
-    used = [[True] * len(row) + [False] * (width - len(row)) for row in rows]
-    stacked = torch.stack(flat).view(len(rows), width, *example.shape)
-    return (
-        stacked,
-        torch.tensor(numbers, device=example.device),
-        torch.tensor(used, device=example.device),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What N rows show, before anything is remembered.
 
-
-def prompt_batch(
-    prompts: Sequence[Sequence[Prompt]], source: tuple[int, int], size: int, device: torch.device
-) -> PromptBatch:
-    """Clicks and boxes of N rows with equally many points, source pixels -> model pixels; a box
-    travels as two points."""
-    coords, labels = zip(*(_points_of(row) for row in prompts), strict=True)
-    xy = points_to_model(np.stack(coords), source, size)
-    return PromptBatch(
-        torch.from_numpy(xy).to(device), torch.from_numpy(np.stack(labels)).to(device)
-    )
-
-
-def count_points(prompts: Sequence[Prompt]) -> int:
-    """How many points clicks and boxes come to; rows with the same count share a batch."""
-    return len(_points_of(prompts)[1])
-
-
-def _points_of(prompts: Sequence[Prompt]) -> tuple[np.ndarray, np.ndarray]:
-    """(P, 2) source pixels and (P,) labels; box corners (labels 2 and 3) come before any click, as
-    in SAM 2."""
-    boxes = [p.xyxy.reshape(2, 2) for p in prompts if isinstance(p, Box)]
-    clicks = [p for p in prompts if isinstance(p, Points)]
-    coords = [*boxes, *(p.xy for p in clicks)]
-    labels = [*(np.array([2, 3]) for _ in boxes), *(p.labels for p in clicks)]
-    if not coords:
-        return np.zeros((0, 2), np.float32), np.zeros(0, np.int64)
-    return np.concatenate(coords).astype(np.float32), np.concatenate(labels).astype(np.int64)
-
-
-def join_rows(groups: Sequence[tuple[Sequence[int], Decoded]], size: int) -> Decoded:
-    """Decoded groups with their row numbers -> one Decoded in row order.
-
-    Groups may differ in candidates (1 or 3) and in whether a mask was given; candidates are then
-    cut to the chosen one and missing input logits are the upsampled mask, so that one
-    memory-encoder call serves all rows.
+    ``rows``: what was asked; ``decoded``: N rows; ``sightings``: what each row chose from, where
+    the memory rule asks for it; ``hypotheses``: what each of several hypotheses shows, under a rule
+    that follows them (see ``tracking.hypotheses``), which alone reads it.
     """
-    if len(groups) == 1:
-        return groups[0][1]
-    parts = [part for _, part in groups]
-    order = torch.argsort(torch.tensor([row for rows, _ in groups for row in rows]))
-    if any(part.input_logits is not None for part in parts):
-        parts = [_with_input_logits(part, size) for part in parts]
-    if len({part.candidate_logits.shape[1] for part in parts}) > 1:
-        parts = [_only_chosen(part) for part in parts]
+
+    rows: Rows
+    decoded: Decoded
+    sightings: tuple[Sighting, ...] | None = None
+    hypotheses: Hypotheses | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """The hypotheses of N objects that survive one frame, best first within each object.
+
+    ``seen``: what they show, a row each; ``scores``: their cumulative scores; ``owners``: which of
+    the N objects each is of.
+    """
+
+    seen: Observation
+    scores: tuple[float, ...]
+    owners: tuple[int, ...]
+
+
+def join_observations(
+    rows: Rows, parts: Sequence[tuple[Sequence[int], Observation]], size: int
+) -> Observation:
+    """Observations of parts of ``rows``, each with its positions -> one of all, in row order.
+    ``size``: side of the model's input in pixels."""
+    if len(parts) == 1:
+        return parts[0][1]
+    decoded = join_decoded([(at, part.decoded) for at, part in parts], size)
+    found = {
+        k: sighting
+        for at, part in parts
+        for k, sighting in zip(at, part.sightings or (), strict=False)
+    }
+    sightings = tuple(found[k] for k in range(len(rows))) if found else None
+    return Observation(rows, decoded, sightings)
+
+
+def join_decoded(parts: Sequence[tuple[Sequence[int], Decoded]], size: int) -> Decoded:
+    """Decoded parts with their row numbers -> one ``Decoded`` in row order.
+
+    Parts may differ in candidates (1 or 3) and in whether a mask was given; candidates are then cut
+    to the chosen one, and missing input logits are the upsampled mask, so that one call of the
+    memory encoder serves all rows.
+    """
+    some = [part for _, part in parts]
+    order = torch.argsort(torch.tensor([row for rows, _ in parts for row in rows]))
+    order = order.to(some[0].iou.device)
+    if any(part.input_logits is not None for part in some):
+        some = [_with_input_logits(part, size) for part in some]
+    if len({part.candidate_logits.shape[1] for part in some}) > 1:
+        some = [_only_chosen(part) for part in some]
     joined = {}
     for spec in fields(Decoded):
-        values = [getattr(part, spec.name) for part in parts]
-        joined[spec.name] = (
-            None if values[0] is None else torch.cat(values)[order.to(values[0].device)]
-        )
+        values = [getattr(part, spec.name) for part in some]
+        joined[spec.name] = None if values[0] is None else torch.cat(values)[order]
     return Decoded(**joined)  # type: ignore[arg-type]
 
 

@@ -1,17 +1,14 @@
-"""Tracking state: a value. Keeping an earlier one is undo; stepping several side by side is a tree
-of hypotheses."""
+"""Tracking state: a value. Keeping an earlier one is undo; it may be copied and pickled, to pause
+and to resume."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-
-from torch import Tensor
 
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank
-from sam2s.types import Decoded, Sighting, take_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +17,19 @@ class TrackState:
 
     ``clock``: time of the last committed frame (the negated index when tracking in reverse), None
     before the first; ``size``: (height, width) of the source, None before the first frame;
-    ``banks``: one bank per object id.
+    ``banks``: one bank per object id, read-only.
     """
 
     clock: int | None = None
     size: tuple[int, int] | None = None
-    banks: Mapping[int, Bank] = field(default_factory=lambda: MappingProxyType({}))
+    banks: Mapping[int, Bank] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "banks", MappingProxyType(dict(self.banks)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Python neither pickles nor copies a read-only view of a dict.
+        return TrackState, (self.clock, self.size, dict(self.banks))
 
     def without(self, object_id: int) -> TrackState:
         """The state in which ``object_id`` is no longer tracked; ``InputError`` if it never was."""
@@ -34,42 +38,8 @@ class TrackState:
                 f"object {object_id} is not tracked; tracked objects:"
                 f" {sorted(self.banks) or 'none'}"
             )
-        return replace(
-            self, banks=MappingProxyType({k: b for k, b in self.banks.items() if k != object_id})
-        )
+        return self.with_banks({k: b for k, b in self.banks.items() if k != object_id})
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Observation:
-    """What one frame shows, before anything is remembered; row i of ``decoded`` belongs to object
-    ``ids[i]``.
-
-    ``prompted``: which rows a user marked on this frame; ``binarize``: (N,) bool, which of them by
-    clicks or a box (their mask is made hard before it is memorised, as SAM 2 does). ``sightings``:
-    what each row chose from, where the memory rule is a ``Chooser``. ``pathways``: under a tree of
-    hypotheses, what all of them show.
-    """
-
-    ids: tuple[int, ...]
-    decoded: Decoded
-    prompted: tuple[bool, ...]
-    binarize: Tensor
-    sightings: tuple[Sighting, ...] | None = None
-    pathways: Pathways | None = None
-
-    def of(self, object_id: int) -> Decoded:
-        """The single row of one object."""
-        return take_rows(self.decoded, [self.ids.index(object_id)])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pathways:
-    """The hypotheses that survive one frame (see ``tree``), each with its own id.
-
-    ``seen``: what each of them shows; ``banks``: the memories it continues, by id; ``scores``: its
-    cumulative score.
-    """
-
-    seen: Observation
-    banks: Mapping[int, Bank]
-    scores: Mapping[int, float]
+    def with_banks(self, banks: Mapping[int, Bank]) -> TrackState:
+        """The same clock and size with other memories."""
+        return TrackState(self.clock, self.size, banks)

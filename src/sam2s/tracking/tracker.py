@@ -7,7 +7,7 @@ same masks, bit for bit, whether frames come from a file, a folder or a camera.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,19 +19,18 @@ from torch import Tensor
 from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
-from sam2s.geometry import image_to_model
-from sam2s.memory.bank import Policy
+from sam2s.geometry import normalise, resize_to_model
+from sam2s.memory.bank import Bank, Policy
 from sam2s.memory.policy import make_policy
+from sam2s.memory.tree import Tree
 from sam2s.model.sam2s import SAM2S, check_model
+from sam2s.tracking.core import Core
+from sam2s.tracking.hypotheses import TreeCore
+from sam2s.tracking.prompts import TRACKED, Prompts, RowPrompt, by_object, row_prompts
 from sam2s.tracking.result import frame_result
-from sam2s.tracking.state import Observation, TrackState
-from sam2s.tracking.step import check_prompts
-from sam2s.tracking.tree import commit, observe
-from sam2s.types import Features, Frame, FrameResult, Mask, MemoryConfig, Prompt
-
-Prompts = Mapping[int, Prompt | Sequence[Prompt]]
-"""{object id: prompt, or several that belong together, such as a box and clicks}, in source
-pixels."""
+from sam2s.tracking.rows import Observation, Rows
+from sam2s.tracking.state import TrackState
+from sam2s.types import Features, Frame, FrameResult, Mask, MemoryConfig, Prompt, Source
 
 
 class Tracker:
@@ -58,13 +57,18 @@ class Tracker:
     ) -> None:
         check_model(model)
         self.model = model.eval()
-        self.policy = _policy(model, memory)
+        self.core = make_core(model, _policy(model, memory))
         self.reverse = reverse
         self.exclusive = exclusive
         self.state = TrackState()
         self.device = next(model.parameters()).device
         self._encoded: tuple[Tensor, Features] | None = None
         self.bf16 = wants_bf16(precision, self.device)
+
+    @property
+    def policy(self) -> Policy:
+        """The memory rule."""
+        return self.core.policy
 
     @property
     def objects(self) -> tuple[int, ...]:
@@ -95,15 +99,17 @@ class Tracker:
         masks these prompts refine. Before any object is known the result is empty.
         """
         frame, state = self._arrive(frame)
-        given = _as_sequences(prompts)
+        given = by_object(prompts)
         if not given and not state.banks:
             self.state = replace(state, clock=self._time(frame))
             return FrameResult(frame.index, frame.time)
-        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
-            features, seen = self._observe(frame, state, given, prior)
-            # The clock only moves here, after everything that can fail.
-            self.state = commit(self.model, self.policy, state, features, self._time(frame), seen)
-            return self._result(frame, seen, given)
+        with self._computing(frame, given):
+            ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
+            after = self._commit(state, ids, seen)
+            result = self._result(frame, ids, seen)
+        # The clock only moves here, after everything that can fail.
+        self.state = after
+        return result
 
     def preview(
         self,
@@ -117,10 +123,10 @@ class Tracker:
         evaluation does.
         """
         frame, state = self._arrive(frame)
-        given = _as_sequences(prompts)
-        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
-            _, seen = self._observe(frame, state, given, prior)
-            return self._result(frame, seen, given)
+        given = by_object(prompts)
+        with self._computing(frame, given):
+            ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
+            return self._result(frame, ids, seen)
 
     def remember(
         self,
@@ -135,11 +141,14 @@ class Tracker:
         frame, state = self._arrive(frame)
         given = {i: (Mask(mask),) for i, mask in masks.items()}
         mine = {i: bank for i, bank in state.banks.items() if i in masks}
-        with torch.inference_mode(), self._autocast(), self._memory_errors(frame, given):
-            features, seen = self._observe(frame, replace(state, banks=mine), given, None)
-            seen = _prompted_only(seen, prompted)
-            after = commit(self.model, self.policy, state, features, self._time(frame), seen)
-        self.state = replace(after, banks={**state.banks, **after.banks})
+        with self._computing(frame, given):
+            rows = {
+                i: prompt if i in prompted else replace(prompt, source=Source.TRACKED)
+                for i, prompt in self._row_prompts(frame, given, None).items()
+            }
+            ids, seen = self._observe(frame, state.with_banks(mine), rows)
+            after = self._commit(state, ids, seen)
+        self.state = after.with_banks({**state.banks, **after.banks})
 
     def run(
         self,
@@ -207,60 +216,72 @@ class Tracker:
     def _time(self, frame: Frame) -> int:
         return -frame.index if self.reverse else frame.index
 
+    def _row_prompts(
+        self, frame: Frame, given: Mapping[int, Sequence[Prompt]], prior: FrameResult | None
+    ) -> dict[int, RowPrompt]:
+        """What is said of each object; corrections of the masks of ``prior`` where it has them."""
+        prompts = row_prompts(given, frame.size, self.model.image_size, self.device)
+        if prior is None:
+            return prompts
+        return {
+            i: prompt.correcting(prior.logits.tensor(i).to(self.device))
+            if i in prior.logits
+            else prompt
+            for i, prompt in prompts.items()
+        }
+
     def _observe(
-        self,
-        frame: Frame,
-        state: TrackState,
-        prompts: Mapping[int, Sequence[Prompt]],
-        prior: FrameResult | None,
-    ) -> tuple[Features, Observation]:
-        check_prompts(prompts, frame.size)
-        features = self._encode(frame.image)
-        logits: dict[int, Tensor] = {}
-        if prior is not None:
-            logits = {
-                i: torch.from_numpy(prior.logits[i]).to(self.device)
-                for i in prompts
-                if i in prior.logits
-            }
-        return features, observe(
-            self.model, self.policy, state, features, self._time(frame), prompts, logits
+        self, frame: Frame, state: TrackState, prompts: Mapping[int, RowPrompt]
+    ) -> tuple[tuple[int, ...], Observation]:
+        """The objects of a frame, tracked and new, and what their rows show."""
+        ids = tuple(sorted({*state.banks, *prompts}))
+        if not ids:
+            raise InputError("nothing to track yet: prompt at least one object")
+        rows = Rows(
+            features=self._encode(frame.image),
+            banks=tuple(state.banks.get(i, Bank()) for i in ids),
+            times=(self._time(frame),) * len(ids),
+            prompts=tuple(prompts.get(i, TRACKED) for i in ids),
         )
+        return ids, self.core.observe(rows)
+
+    def _commit(self, state: TrackState, ids: Sequence[int], seen: Observation) -> TrackState:
+        banks = dict(zip(ids, self.core.commit(seen), strict=True))
+        return TrackState(seen.rows.times[0], state.size, banks)
 
     def _encode(self, image: np.ndarray) -> Features:
         """The picture's features; those of the picture before are kept, since a user clicks several
         times on one. It is recognised by its content: a camera may write its next picture into the
         same array."""
-        pixels = image_to_model(image, self.model.image_size, self.device)
+        pixels = resize_to_model(image, self.model.image_size)
         if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
-            self._encoded = pixels, self.model.encode(pixels)
+            features = self.model.encode(normalise(pixels, self.device))
+            self._encoded = pixels.clone(), features
         return self._encoded[1]
 
-    def _result(
-        self, frame: Frame, seen: Observation, prompts: Mapping[int, Sequence[Prompt]]
-    ) -> FrameResult:
-        return frame_result(
-            frame, seen, prompts, self.model.semantic_head, exclusive=self.exclusive
-        )
+    def _result(self, frame: Frame, ids: Sequence[int], seen: Observation) -> FrameResult:
+        return frame_result(frame, ids, seen, self.model.semantic_head, exclusive=self.exclusive)
 
-    def _memory_errors(
-        self, frame: Frame, given: Mapping[int, Sequence[Prompt]]
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def _computing(self, frame: Frame, given: Mapping[int, Sequence[Prompt]]) -> Iterator[None]:
+        """Inference in the tracker's precision; what to do where memory runs out."""
         count = len({*self.state.banks, *given})
-        objects = f"{count} object{'s' * (count != 1)}"
-        return memory_errors(
-            f"frame {frame.index}, {objects} at {self.model.image_size} px",
+        cast: AbstractContextManager[Any] = (
+            torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+        )
+        out_of_memory = memory_errors(
+            f"frame {frame.index}, {count} object{'s' * (count != 1)}"
+            f" at {self.model.image_size} px",
             "use a smaller --image-size, fewer objects at a time, --precision bf16 or --device cpu",
         )
+        with torch.inference_mode(), cast, out_of_memory:
+            yield
 
-    def _autocast(self) -> AbstractContextManager[None]:
-        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()  # type: ignore[return-value]
 
-
-def _prompted_only(seen: Observation, prompted: Collection[int]) -> Observation:
-    """The observation with only ``prompted`` objects marked by a user."""
-    marks = tuple(i in prompted for i in seen.ids)
-    return replace(seen, prompted=marks)
+def make_core(model: SAM2S, policy: Policy) -> Core | TreeCore:
+    """What a tracker does on a frame under a memory rule; chosen here, once."""
+    core = Core(model, policy)
+    return TreeCore(core, policy) if isinstance(policy, Tree) else core
 
 
 def _policy(model: SAM2S, memory: str | MemoryConfig | Policy | None) -> Policy:
@@ -275,21 +296,3 @@ def _policy(model: SAM2S, memory: str | MemoryConfig | Policy | None) -> Policy:
 def _pixels(frame: Any) -> np.ndarray:
     """A picture in memory as an array; whether it is one of RGB is looked at on arrival."""
     return to_array(frame.convert("RGB") if isinstance(frame, Image.Image) else frame, "frame")
-
-
-def _as_sequences(prompts: Prompts | None) -> dict[int, Sequence[Prompt]]:
-    if prompts is None:
-        return {}
-    if not isinstance(prompts, Mapping):
-        raise InputError(f"prompts: expected {{object id: prompt}}, got {type(prompts).__name__}")
-    for object_id, given in prompts.items():
-        if isinstance(object_id, bool) or not isinstance(object_id, int | np.integer):
-            raise InputError(f"object ids must be whole numbers, got {object_id!r}")
-        parts = given if isinstance(given, Sequence) else (given,)
-        strange = [type(part).__name__ for part in parts if not isinstance(part, Prompt)]
-        if strange:
-            raise InputError(
-                f"object {object_id}: a prompt is Points, Box or Mask, or several of them; got"
-                f" {strange[0]}"
-            )
-    return {int(i): tuple(p) if isinstance(p, Sequence) else (p,) for i, p in prompts.items()}

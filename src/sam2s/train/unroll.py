@@ -27,9 +27,10 @@ from sam2s.memory.recent import Recent
 from sam2s.memory.rehearsal import Rehearsal
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import Click, box_around, center_click, random_click
-from sam2s.tracking.rows import recollect
-from sam2s.tracking.step import PRIOR_LIMIT, commit_rows
-from sam2s.types import Decoded, Features, PromptBatch, take_rows
+from sam2s.tracking.core import Core
+from sam2s.tracking.prompts import FIRST_CORNER, SECOND_CORNER, TRACKED, RowPrompt
+from sam2s.tracking.rows import Observation, Rows
+from sam2s.types import Decoded, Features, Source, take_rows
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def unroll(
     that are not annotated for all rows the user does nothing.
     """
     script = script.where_known(batch.annotated.all(dim=1).tolist())
-    rollout = _Rollout(model, _clip_policy(policy, batch, script), batch, features, config, rng)
+    core = Core(model, _clip_policy(policy, batch, script), training=True)
+    rollout = _Rollout(core, batch, features, config, rng)
     *earlier, last = script.order(batch.frames)
-    banks = [Bank()] * batch.rows
+    banks = (Bank(),) * batch.rows
     for frame in earlier:
-        decoded = rollout.observe(frame, banks, script)
-        banks = rollout.commit(frame, banks, decoded, script)
+        banks = rollout.commit(frame, banks, rollout.observe(frame, banks, script))
     rollout.observe(last, banks, script)  # nobody recalls the last frame
     return rollout.answers
 
@@ -160,88 +161,78 @@ def _clip_policy(policy: Policy, batch: ClipBatch, script: Script) -> Policy:
 class _Rollout:
     """What stays the same through one unrolling, and the answers so far."""
 
-    model: SAM2S
-    policy: Policy
+    core: Core
     batch: ClipBatch
     features: Features
     config: UserConfig
     rng: np.random.Generator
     answers: list[Answer] = field(default_factory=list)
 
-    def observe(self, frame: int, banks: Sequence[Bank], script: Script) -> Decoded:
+    def observe(self, frame: int, banks: tuple[Bank, ...], script: Script) -> Observation:
         """Decode ``frame`` from its prompt or from memory, and correct it as often as the script
-        says."""
-        features, masks = self._frame(frame), self.batch.masks[frame]
-        prompt = script.prompts.get(frame)
-        if prompt == "mask":
-            decoded = self.model.adopt(features, masks.float())
-            if decoded.semantic is not None:
-                self.answers.append(Answer(frame, 0, decoded, given=True))
-            return decoded
-        # A frame prompted to begin with recalls nothing, even when another one was prompted before
-        # it (SAM 2).
-        memory = (
-            None if prompt else recollect(self.policy, banks, self.batch.now(frame), fixed=False)
+        says; the last of these observations."""
+        masks, first = self.batch.masks[frame], script.prompts.get(frame)
+        rows = Rows(
+            features=self._frame(frame),
+            # A frame prompted to begin with recalls nothing, even when another one was prompted
+            # before it (SAM 2).
+            banks=banks if first is None else (Bank(),) * self.batch.rows,
+            times=tuple(self.batch.now(frame)),
+            prompts=self._first_prompts(masks, first),
         )
-        recalled = self.model.recall(features, memory)
-        points = self._first_points(masks, prompt)
-        decoded = self._decode(frame, 0, recalled, points)
+        seen = self.core.observe(rows)
+        if first != "mask":
+            self.answers.append(Answer(frame, 0, seen.decoded))
+        elif seen.decoded.semantic is not None:
+            self.answers.append(Answer(frame, 0, seen.decoded, given=True))
         for click in range(1, script.corrections.get(frame, 0) + 1):
-            points = _join(points, self._correction(masks, decoded))
-            prior = decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT)
-            decoded = self._decode(frame, click, recalled, replace(points, mask_logits=prior))
-        return decoded
+            seen = self.core.observe(self._corrected(seen, masks))
+            self.answers.append(Answer(frame, click, seen.decoded))
+        return seen
 
-    def commit(
-        self, frame: int, banks: Sequence[Bank], decoded: Decoded, script: Script
-    ) -> list[Bank]:
-        """Remember what was decoded on ``frame``; every frame that the user touched is a
-        conditioning memory."""
-        touched = frame in script.prompts or frame in script.corrections
-        rows = self.batch.rows
-        return commit_rows(
-            self.model,
-            self.policy,
-            banks,
-            self.batch.now(frame),
-            self._frame(frame),
-            decoded,
-            prompted=[touched] * rows,
-            binarize=torch.zeros(rows, dtype=torch.bool, device=self.batch.masks.device),
+    def commit(self, frame: int, banks: tuple[Bank, ...], seen: Observation) -> tuple[Bank, ...]:
+        """Remember what was decoded on ``frame`` beside what ``banks`` hold, which a frame that was
+        prompted to begin with did not recall."""
+        return self.core.commit(
+            replace(seen, rows=replace(seen.rows, features=self._frame(frame), banks=banks))
         )
 
     def _frame(self, frame: int) -> Features:
+        """(N, ...) features of ``frame`` in every row's own clip."""
         return take_rows(self.features, self.batch.clip_of_row * self.batch.frames + frame)
 
-    def _decode(self, frame: int, clicks: int, recalled: Features, points: PromptBatch) -> Decoded:
-        decoded = self.model.decode(recalled, points, fallback=False)
-        self.answers.append(Answer(frame, clicks, decoded))
-        return decoded
-
-    def _first_points(self, masks: Tensor, prompt: str | None) -> PromptBatch:
+    def _first_prompts(self, masks: Tensor, prompt: str | None) -> tuple[RowPrompt, ...]:
         if prompt is None:
-            return PromptBatch.none(self.batch.rows, masks.device)
+            return (TRACKED,) * self.batch.rows
+        if prompt == "mask":
+            return tuple(RowPrompt(mask=mask) for mask in masks)
         truths = masks.cpu().numpy()
         if prompt == "box" and all(truth.any() for truth in truths):
-            corners = np.stack([box_around(truth, self.rng).xyxy.reshape(2, 2) for truth in truths])
-            labels = np.tile([2, 3], (len(truths), 1))
-            return PromptBatch(
-                torch.from_numpy(corners.astype(np.float32)).to(masks.device),
-                torch.from_numpy(labels).to(masks.device),
-            )
-        return _clicks([self._click(truth, None) for truth in truths], masks.device)
+            return tuple(self._boxed(truth) for truth in truths)
+        return tuple(_clicked(RowPrompt(), self._click(truth, None)) for truth in truths)
 
-    @torch.no_grad()
-    def _correction(self, masks: Tensor, decoded: Decoded) -> PromptBatch:
-        logits = F.interpolate(
-            decoded.mask_logits[:, None].float(),
-            masks.shape[-2:],
-            mode="bilinear",
-            align_corners=False,
+    def _corrected(self, seen: Observation, masks: Tensor) -> Rows:
+        """The rows of ``seen`` with one more click each, where their masks differ from the true
+        ``masks`` (N, S, S); what they recall stays as it is."""
+        with torch.no_grad():
+            raised = F.interpolate(
+                seen.decoded.mask_logits[:, None].float(),
+                masks.shape[-2:],
+                mode="bilinear",
+                align_corners=False,
+            )
+            predicted = (raised[:, 0] > 0).cpu().numpy()
+        prompts = tuple(
+            _clicked(prompt, self._click(truth, guess))
+            for prompt, truth, guess in zip(
+                seen.rows.prompts, masks.cpu().numpy(), predicted, strict=True
+            )
         )
-        wrong = (logits[:, 0] > 0).cpu().numpy()
-        pairs = zip(masks.cpu().numpy(), wrong, strict=True)
-        return _clicks([self._click(truth, predicted) for truth, predicted in pairs], masks.device)
+        return replace(seen.rows, prompts=prompts).correcting(seen.decoded.mask_logits)
+
+    def _boxed(self, truth: np.ndarray) -> RowPrompt:
+        corners = box_around(truth, self.rng).xyxy.reshape(2, 2)
+        return RowPrompt().with_points(corners, np.array([FIRST_CORNER, SECOND_CORNER]))
 
     def _click(self, truth: np.ndarray, predicted: np.ndarray | None) -> Click:
         careless, centred = self.rng.random(2) < (self.config.careless, self.config.centred)
@@ -249,15 +240,7 @@ class _Rollout:
         return center_click(truth, seen) if centred else random_click(truth, seen, self.rng)
 
 
-def _clicks(clicks: Sequence[Click], device: torch.device) -> PromptBatch:
-    """One click a row, in model pixels (the masks of a batch are at model size)."""
-    coords = torch.tensor([[(c.x, c.y)] for c in clicks], dtype=torch.float32, device=device)
-    labels = torch.tensor([[int(c.positive)] for c in clicks], device=device)
-    return PromptBatch(coords, labels)
-
-
-def _join(before: PromptBatch, new: PromptBatch) -> PromptBatch:
-    """The points given so far, then the new ones."""
-    return PromptBatch(
-        torch.cat([before.coords, new.coords], 1), torch.cat([before.labels, new.labels], 1)
-    )
+def _clicked(prompt: RowPrompt, click: Click) -> RowPrompt:
+    """The prompt of a user with one more click; the masks of a batch are at model size."""
+    before = replace(prompt, source=Source.PROMPTED)
+    return before.with_points(np.array([[click.x, click.y]]), np.array([click.positive]))

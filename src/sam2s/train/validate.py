@@ -4,8 +4,9 @@ from there."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +19,13 @@ from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.bank import Bank, Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import center_click, to_points
-from sam2s.tracking.rows import recollect
-from sam2s.tracking.step import PRIOR_LIMIT, commit_rows
+from sam2s.tracking.core import Core
+from sam2s.tracking.hypotheses import TreeCore
+from sam2s.tracking.prompts import TRACKED, RowPrompt
+from sam2s.tracking.rows import Observation, Rows
+from sam2s.tracking.tracker import make_core
 from sam2s.train.config import ValidationConfig
-from sam2s.types import Decoded, Features, PromptBatch
+from sam2s.types import Decoded
 
 CLICKS = 3
 
@@ -77,63 +81,56 @@ def validate(
 ) -> Validation:
     """Track every sample with ``model`` (left in the mode it was in)."""
     was_training = model.training
-    model.eval()
-    scores = np.concatenate([_track(model, policy, sample, device) for sample in samples])
+    core = make_core(model.eval(), policy)
+    scores = np.concatenate([_track(core, sample, device) for sample in samples])
     model.train(was_training)
     return Validation(*(100 * scores.astype(np.float64).mean(axis=0)).round(2).tolist())
 
 
-def _track(model: SAM2S, policy: Policy, sample: ClipSample, device: torch.device) -> np.ndarray:
+def _track(core: Core | TreeCore, sample: ClipSample, device: torch.device) -> np.ndarray:
     """The figures of `Validation` for each object of one clip: (O, 6)."""
     masks = sample.masks.to(device)
-    frames, rows = masks.shape[:2]
-    banks = [Bank()] * rows
+    frames, count = masks.shape[:2]
+    banks: tuple[Bank, ...] = (Bank(),) * count
     jaccards, presence, gaps = [], [], []
     for t in range(frames):
-        features = model.encode(sample.images[t : t + 1].to(device)).expand(rows)
+        features = core.model.encode(sample.images[t : t + 1].to(device))
+        rows = Rows(features, banks, (t,) * count, (TRACKED,) * count)
         if t == 0:
-            decoded, first = _click(model, features, masks[0])
+            seen, first = _click(core, rows, masks[0])
         else:
-            decoded = model.decode(
-                model.recall(features, recollect(policy, banks, [t] * rows)),
-                PromptBatch.none(rows, device),
-            )
+            seen = core.observe(rows)
+            decoded = seen.decoded
             jaccards.append(_jaccard(_binary(decoded, masks), masks[t]))
             present = masks[t].flatten(1).any(1)
             presence.append(((decoded.object_logits > 0) == present).float())
             gaps.append((decoded.iou.float() - jaccards[-1]).abs() * present)
-        banks = commit_rows(
-            model, policy, banks, [t] * rows, features, decoded,
-            prompted=[t == 0] * rows, binarize=torch.full((rows,), t == 0, device=device),
-        )  # fmt: skip
+        banks = core.commit(seen)
     still = [_jaccard(masks[0], masks[t]) for t in range(1, frames)]
     later = [torch.stack(part).mean(0) for part in (jaccards, still, presence, gaps)]
     return torch.stack([*first, *later], dim=1).cpu().numpy()
 
 
-def _click(model: SAM2S, features: Features, masks: Tensor) -> tuple[Decoded, list[Tensor]]:
+def _click(core: Core | TreeCore, rows: Rows, masks: Tensor) -> tuple[Observation, list[Tensor]]:
     """Three clicks by the evaluation rule; the last answer, and the Jaccard indices after one and
     after three."""
-    rows = len(masks)
-    recalled = model.recall(features, None)
     truths = masks.cpu().numpy()
-    clicks: list[list] = [[] for _ in range(rows)]
-    binary, prior, scores = None, None, []
+    rows, binary, scores = replace(rows, prompts=(RowPrompt(),) * len(rows)), None, []
     for _ in range(CLICKS):
-        for row in range(rows):
-            clicks[row].append(
-                center_click(truths[row], None if binary is None else binary[row].cpu().numpy())
-            )
-        points = [to_points(c) for c in clicks]
-        coords = torch.from_numpy(np.stack([p.xy for p in points])).to(masks.device)
-        labels = torch.from_numpy(np.stack([p.labels for p in points])).to(masks.device)
-        decoded = model.decode(recalled, PromptBatch(coords, labels, prior))
-        binary, prior = (
-            _binary(decoded, masks),
-            decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT),
+        guesses: Any = [None] * len(rows) if binary is None else binary.cpu().numpy()
+        points = [
+            to_points([center_click(truth, guess)])
+            for truth, guess in zip(truths, guesses, strict=True)
+        ]
+        prompts = tuple(
+            prompt.with_points(click.xy, click.labels)
+            for prompt, click in zip(rows.prompts, points, strict=True)
         )
+        seen = core.observe(replace(rows, prompts=prompts))
+        binary = _binary(seen.decoded, masks)
         scores.append(_jaccard(binary, masks))
-    return decoded, [scores[0], scores[-1]]
+        rows = seen.rows.correcting(seen.decoded.mask_logits)
+    return seen, [scores[0], scores[-1]]
 
 
 def _binary(decoded: Decoded, masks: Tensor) -> Tensor:

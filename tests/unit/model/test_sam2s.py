@@ -301,7 +301,9 @@ def test_only_pointers_are_a_memory_as_well(model: SAM2S):
 def test_what_is_not_in_use_does_not_count(model: SAM2S):
     model.eval()
     features, full = frame(model, 1), memory(model, 1, maps=4, pointers=3)
-    part = MemoryBatch(*(getattr(full, spec.name)[:, :2] for spec in fields(MemoryBatch)))
+    tensors = {spec.name: getattr(full, spec.name) for spec in fields(MemoryBatch)}
+    part = replace(full, **{n: t[:, :2] for n, t in tensors.items() if isinstance(t, Tensor)})
+    part = replace(part, full=True)
     full.map_mask[:, 2:] = False
     full.pointer_mask[:, 2:] = False
     full.maps[:, 2:] = 1e6

@@ -10,7 +10,7 @@ import torch
 
 from sam2s.memory.bank import Bank, Capacity
 from sam2s.memory.recent import Recent
-from sam2s.tracking.choice import choose_rows, sight
+from sam2s.tracking.sightings import choose, sightings_of
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Features, Mask, Memory, Points, PromptBatch, Recollection, Sighting
 
@@ -71,13 +71,30 @@ def test_choosing_takes_mask_iou_and_pointer_along(model):
 
 def test_sightings_tell_what_was_decoded(model):
     decoded = decode(model)
-    seen = sight(decoded)[1]
+    seen = sightings_of(decoded)[1]
     assert seen.masks.shape == (3, 16, 16)
     assert seen.masks.dtype == bool
     np.testing.assert_array_equal(seen.mask, (decoded.mask_logits[1] > 0).numpy())
     assert seen.ious == tuple(decoded.candidate_ious[1].tolist())
     assert seen.object_logit == decoded.object_logits[1].item()
-    assert choose_rows(model, Stubborn(), [Bank(), Bank()], 0, decoded) is decoded
+    sightings = sightings_of(decoded)
+    same, untouched = choose(model, decoded, sightings, decoded.chosen.tolist())
+    assert same is decoded
+    assert untouched is sightings
+
+
+def test_what_is_seen_after_another_choice_is_what_is_decoded_then(model):
+    decoded = decode(model)
+    other = [(k + 1) % 3 for k in decoded.chosen.tolist()]
+    with torch.inference_mode():
+        chosen, seen = choose(model, decoded, sightings_of(decoded), other)
+    for mine, theirs in zip(seen, sightings_of(chosen), strict=True):
+        np.testing.assert_array_equal(mine.masks, theirs.masks)
+        assert (mine.ious, mine.object_logit, mine.chosen) == (
+            theirs.ious,
+            theirs.object_logit,
+            theirs.chosen,
+        )
 
 
 def test_a_rule_that_agrees_with_the_decoder_changes_nothing(model, video):

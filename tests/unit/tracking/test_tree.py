@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from sam2s.memory.bank import Bank
 from sam2s.memory.policy import RULES
 from sam2s.memory.tree import Tree
-from sam2s.tracking.state import Observation, TrackState
-from sam2s.tracking.tracker import Tracker
-from sam2s.tracking.tree import commit, observe, pathways_of, survivors
-from sam2s.types import Box, Decoded, Features, Mask, MemoryConfig, Points, PromptBatch
+from sam2s.tracking.hypotheses import Proposals, pathways_of, survivors
+from sam2s.tracking.prompts import TRACKED, RowPrompt
+from sam2s.tracking.rows import Observation, Rows
+from sam2s.tracking.tracker import Tracker, make_core
+from sam2s.types import Box, Decoded, Features, MemoryConfig, Points, PromptBatch
 
 OBJECT, LOOK_ALIKE, JUNK = 1, 2, 3
 
@@ -80,92 +82,87 @@ class Scripted:
         return (0 if given else 1) * decoded.mask_logits[:, None]
 
 
-GIVEN = {7: [Mask(np.ones((4, 4), bool))]}
+GIVEN = RowPrompt(mask=torch.ones(16, 16))
 FEATURES = Features(*(torch.zeros(1, 1, 1, 1) for _ in range(3)))
 
 
-def track(policy, frames: int) -> tuple[list[int], TrackState]:
-    """Who was shown on frames 1 to ``frames`` - 1, and the last state."""
-    state, shown, model = TrackState(size=(4, 4)), [], Scripted()
+def step(policy, bank: Bank, now: int, prompt: RowPrompt = TRACKED) -> tuple[Observation, Bank]:
+    """What one object shows at ``now``, and its bank after that."""
+    core = make_core(Scripted(), policy)
+    seen = core.observe(Rows(FEATURES, (bank,), (now,), (prompt,)))
+    (after,) = core.commit(seen)
+    return seen, after
+
+
+def track(policy, frames: int) -> tuple[list[int], Bank]:
+    """Who was shown on frames 1 to ``frames`` - 1, and the last bank."""
+    bank, shown = Bank(), []
     for now in range(frames):
-        seen = observe(model, policy, state, FEATURES, now, GIVEN if now == 0 else None)
-        state = commit(model, policy, state, FEATURES, now, seen)
-        assert seen.ids == (7,)
+        seen, bank = step(policy, bank, now, TRACKED if now else GIVEN)
+        assert len(seen.decoded.iou) == 1
         shown.append(int(seen.decoded.mask_logits[0, 0, 0]))
-    return shown[1:], state
+    return shown[1:], bank
 
 
 def test_the_tree_recovers_from_an_early_wrong_choice():
     greedy, _ = track(Tree(pathways=1), 6)
     assert greedy == [LOOK_ALIKE] * 5
-    shown, state = track(Tree(), 6)
+    shown, bank = track(Tree(), 6)
     assert shown == [LOOK_ALIKE] + [OBJECT] * 4
-    paths = pathways_of(state.banks[7])
+    paths = pathways_of(bank)
     assert len(paths) == 3
     assert paths[0].score == 0.0
     assert all(p.score <= q.score for p, q in zip(paths[1:], paths, strict=False))
     # The best pathway remembers its own past, not the answer that was shown on frame 1.
     assert [int(m.map) for m in paths[0].bank.long_term] == [OBJECT] * 5
-    assert [int(m.pointer) for m in state.banks[7].tracked] == [OBJECT] * 5
+    assert [int(m.pointer) for m in bank.tracked] == [OBJECT] * 5
 
 
 def test_a_prompt_leaves_one_pathway():
-    policy, model = Tree(), Scripted()
-    _, state = track(policy, 4)
-    seen = observe(model, policy, state, FEATURES, 4, GIVEN)
-    after = commit(model, policy, state, FEATURES, 4, seen)
-    (only,) = pathways_of(after.banks[7])
+    _, bank = track(Tree(), 4)
+    _, after = step(Tree(), bank, 4, GIVEN)
+    (only,) = pathways_of(after)
     assert [m.time for m in only.bank.prompted] == [0, 4]
     assert [int(m.map) for m in only.bank.long_term] == [OBJECT] * 3
 
 
-def rows(ious: list[list[float]], logits: list[float]) -> Observation:
-    n, m = len(ious), len(ious[0])
-    decoded = Decoded(
-        mask_logits=torch.zeros(n, 1, 1),
-        iou=torch.zeros(n),
-        object_logits=torch.tensor(logits),
-        pointer=torch.zeros(n, 1),
-        candidate_logits=torch.zeros(n, m, 1, 1),
-        candidate_ious=torch.tensor(ious),
-        chosen=torch.zeros(n, dtype=torch.long),
-        candidate_tokens=torch.zeros(n, m, 1),
-    )
-    return Observation(tuple(range(n)), decoded, (False,) * n, torch.zeros(n, dtype=torch.bool))
+def proposals(
+    ious: list[list[float]], logits: list[float], scores: list[float] | None = None
+) -> list[Proposals]:
+    scores = scores or [0.0] * len(ious)
+    return [
+        Proposals(row, scores[row], tuple(ious[row]), logits[row], 0) for row in range(len(ious))
+    ]
 
 
 def test_the_best_cumulative_scores_go_on():
-    seen = rows([[0.9, 0.8, 0.1], [0.95, 0.2, 0.1]], [5.0, 5.0])
-    kept = survivors(Tree(), seen, [0, 1], [0.0, -0.5])
+    ious, logits = [[0.9, 0.8, 0.1], [0.95, 0.2, 0.1]], [5.0, 5.0]
+    kept = survivors(Tree(), proposals(ious, logits, [0.0, -0.5]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 0), (0, 1), (1, 0)]
     assert kept[0].score == 0
     assert kept[2].score == pytest.approx(np.log(0.95 / 0.9) - 0.5, abs=1e-5)
-    assert [
-        (b.row, b.candidate) for b in survivors(Tree(pathways=1), seen, [0, 1], [-0.5, 0.0])
-    ] == [(1, 0)]
+    one = survivors(Tree(pathways=1), proposals(ious, logits, [-0.5, 0.0]))
+    assert [(b.row, b.candidate) for b in one] == [(1, 0)]
 
 
 def test_unsure_pathways_must_differ():
     ious = [[0.803, 0.801, 0.1], [0.799, 0.6, 0.5]]
-    sure = survivors(Tree(), rows(ious, [2.1, 0.5]), [0, 1], [0.0, 0.0])
+    sure = survivors(Tree(), proposals(ious, [2.1, 0.5]))
     assert [(b.row, b.candidate) for b in sure] == [(0, 0), (0, 1), (1, 0)]
-    unsure = survivors(Tree(), rows(ious, [1.9, 2.0]), [0, 1], [0.0, 0.0])
+    unsure = survivors(Tree(), proposals(ious, [1.9, 2.0]))
     assert [(b.row, b.candidate) for b in unsure] == [(0, 0), (1, 1), (1, 2)]
 
 
 def test_where_nothing_is_seen_there_is_nothing_to_choose():
-    kept = survivors(
-        Tree(), rows([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]), [0, 1], [0.0, 0.0]
-    )
+    kept = survivors(Tree(), proposals([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 1), (1, 0), (1, 1)]
     # A predicted IoU of zero is bad, not impossible.
-    assert np.isfinite(
-        [b.score for b in survivors(Tree(), rows([[0.0, 0.0, 0.0]], [5.0]), [0], [0.0])]
-    ).all()
+    nothing = survivors(Tree(), proposals([[0.0, 0.0, 0.0]], [5.0]))
+    assert np.isfinite([b.score for b in nothing]).all()
 
 
 def test_only_good_memories_are_kept_and_the_surest_weigh_most():
-    policy, bank = Tree(), pathways_of(track(Tree(), 3)[1].banks[7])[0].bank
+    policy, bank = Tree(), pathways_of(track(Tree(), 3)[1])[0].bank
     example = bank.tracked[-1]
     for time, iou, logit in [(3, 0.3, 5.0), (4, 0.9, 0.0), (5, 0.31, 0.1)]:
         bank = policy.admit(bank, replace(example, time=time, iou=iou, object_logit=logit))

@@ -102,8 +102,8 @@ def _visit(
         for i in parts
         if i not in absent and (given := _prompts(i, frame.index, i not in banks, known))
     }
-    tracker.state = replace(
-        tracker.state, banks={i: banks[i] for i in parts if i in banks and i not in absent}
+    tracker.state = tracker.state.with_banks(
+        {i: banks[i] for i in parts if i in banks and i not in absent}
     )
     corrected = {
         i: mask
@@ -158,7 +158,7 @@ def _remembered(
         shown = {i: mask for i, mask in masks.items() if mask is not None}
         if not shown:
             continue
-        tracker.state = replace(tracker.state, banks={i: banks[i] for i in shown if i in banks})
+        tracker.state = tracker.state.with_banks({i: banks[i] for i in shown if i in banks})
         prompted = frozenset(i for i in shown if on_frame[index][i])
         tracker.remember(next(frames(index)), shown, prompted)
         banks.update(tracker.state.banks)
@@ -187,7 +187,7 @@ def only(result: FrameResult, ids: Collection[int]) -> FrameResult:
         masks=some(result.masks),
         presence=some(result.presence),
         scores=some(result.scores),
-        logits=some(result.logits),
+        logits=result.logits.only(ids),
         classes=some(result.classes),
         class_probs=some(result.class_probs),
     )

@@ -1,0 +1,128 @@
+"""What happens to rows on a frame: two pure functions, no hidden state.
+
+``observe`` recalls and decodes and changes nothing, so a click preview is ``observe`` and nothing
+else. ``commit`` memorises what was observed and gives the banks after it. `Tracker`, the unrolling
+of training clips and validation are shells around these two: which rows there are, and what is done
+with the answer, is theirs to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sam2s.memory.bank import Bank, Chooser, Policy
+from sam2s.model.sam2s import SAM2S
+from sam2s.tracking.prompts import TRACKED, RowKind, prompt_batch
+from sam2s.tracking.recall import memory_batch
+from sam2s.tracking.rows import Observation, Rows, join_observations
+from sam2s.tracking.sightings import choose, sightings_of
+from sam2s.types import Decoded, Memory, Sighting
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Core:
+    """A network under a memory rule.
+
+    ``training``: several points get the single candidate however unstable it is, clicked masks are
+    remembered as soft as tracked ones, the decoder's choice of a candidate stands, and shapes
+    follow what is remembered instead of the rule's capacity.
+    """
+
+    model: SAM2S
+    policy: Policy
+    training: bool = False
+
+    def observe(self, rows: Rows) -> Observation:
+        """What the rows show. Rows with points and memories, but without a prior, are corrections
+        of what memory alone says of the frame, as in SAM 2.
+
+        Where all rows could be decoded together, the rows of the answer hold their recalled
+        features, so that asking again with other points costs the decoder alone.
+        """
+        parts = [(at, self._observe_alike(rows.take(at))) for at in rows.alike()]
+        return join_observations(rows, parts, self.model.image_size)
+
+    def commit(self, seen: Observation) -> tuple[Bank, ...]:
+        """The bank of every row after what was observed is remembered."""
+        rows, decoded = seen.rows, seen.decoded
+        features = rows.own_features()
+        maps = self.model.memorize(features, decoded, binarize=self._binarize(rows))
+        # One wait for the device, not two.
+        object_logits, ious = torch.stack([decoded.object_logits, decoded.iou]).tolist()
+        return tuple(
+            self.policy.admit(
+                bank,
+                Memory(
+                    time=rows.times[k],
+                    source=rows.prompts[k].source,
+                    map=maps[k],
+                    pointer=decoded.pointer[k],
+                    object_logit=object_logits[k],
+                    iou=ious[k],
+                    descriptor=features.stride16[k].detach(),
+                    sighting=None if seen.sightings is None else seen.sightings[k],
+                ),
+            )
+            for k, bank in enumerate(rows.banks)
+        )
+
+    def _observe_alike(self, rows: Rows) -> Observation:
+        """Rows that share every call (`Rows.alike`)."""
+        kind = rows.prompts[0].kind
+        if kind is RowKind.MASK:
+            return self._adopt(rows)
+        if rows.recalled is None:
+            rows = self._recall(rows)
+        if kind is RowKind.TRACKED:
+            return self._track(rows)
+        if rows.prompts[0].prior is None and len(rows.banks[0]):
+            tracked = self._track(replace(rows, prompts=(TRACKED,) * len(rows)))
+            rows = rows.correcting(tracked.decoded.mask_logits)
+        decoded = self._decode(rows)
+        return Observation(rows, decoded, self._sightings(decoded))
+
+    def _recall(self, rows: Rows) -> Rows:
+        # Fixed shapes are for devices that compile or replay graphs; a CPU would only compute what
+        # nobody remembers.
+        fixed = not self.training and rows.device.type != "cpu"
+        memory = memory_batch(self.policy, rows.banks, rows.times, fixed=fixed)
+        return replace(rows, recalled=self.model.recall(rows.own_features(), memory))
+
+    def _adopt(self, rows: Rows) -> Observation:
+        masks = [prompt.mask for prompt in rows.prompts if prompt.mask is not None]
+        decoded = self.model.adopt(rows.own_features(), torch.stack(masks).float())
+        return Observation(rows, decoded, self._sightings(decoded))
+
+    def _track(self, rows: Rows) -> Observation:
+        decoded = self._decode(rows)
+        sightings = self._sightings(decoded)
+        if sightings is None or not isinstance(self.policy, Chooser):
+            return Observation(rows, decoded)
+        choices = [
+            self.policy.choose(bank, sighting, time)
+            for bank, sighting, time in zip(rows.banks, sightings, rows.times, strict=True)
+        ]
+        return Observation(rows, *choose(self.model, decoded, sightings, choices))
+
+    def _decode(self, rows: Rows) -> Decoded:
+        assert rows.recalled is not None, "rows are recalled before they are decoded"
+        prompts = prompt_batch(rows.prompts, rows.device)
+        return self.model.decode(rows.recalled, prompts, fallback=not self.training)
+
+    def _sightings(self, decoded: Decoded) -> tuple[Sighting, ...] | None:
+        """Only for rules that judge masks. Made before parts are joined, since joining parts with
+        unequal candidates keeps the chosen ones only."""
+        if self.training or not isinstance(self.policy, Chooser):
+            return None
+        return sightings_of(decoded)
+
+    def _binarize(self, rows: Rows) -> Tensor:
+        """(N,) bool: masks that a user clicked or boxed, saw and accepted are made hard before they
+        are memorised, as SAM 2 does."""
+        clicked = [p.kind is RowKind.POINTS and not self.training for p in rows.prompts]
+        if not any(clicked):
+            return torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+        return torch.tensor(clicked, device=rows.device)
