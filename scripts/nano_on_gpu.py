@@ -30,7 +30,7 @@ from sam2s.train.loop import run_training
 from sam2s.train.pool import open_pool
 from sam2s.train.trainer import LOG
 
-PARTS = ("nano:tissue", "nano_next:doubles", "nano_next:repainted")
+PARTS = ("nano:tissue", "nano:doubles", "nano_next:repainted")
 PROBE = 12
 """Steps by which the speed is measured, before every part."""
 KEPT = 0.9
@@ -43,7 +43,7 @@ def main() -> None:
     scenes = given.scenes or given.out / "scenes"
     began, model = time.monotonic(), given.model
     for number, part in enumerate(parts):
-        config = replace(fitted(part, given), model=model)
+        config = replace(fitted(part, given), model=model, keep_start=0.0, keep_from=None)
         pool = open_pool(training_folders(config, scenes))
         steps = given.steps
         if steps is None:

@@ -1,5 +1,5 @@
-"""How the packaged ``nano`` was made: six parts, each from the weights of the one before, on one or
-two CPU cores.
+"""How the packaged ``nano`` was made: seven parts, each from the weights of the one before, on one
+or two CPU cores.
 
     sam2s train nano --out runs/nano --resume
 
@@ -21,8 +21,10 @@ What each part is for:
    what polyps do.
 5. **closer**: stills under a camera that comes close and jumps. The mean of its weights and those
    it started from is kept.
-6. **tissue**: real tissue of six hospitals and everyday videos, in pairs of far-apart views. The
-   mean of its weights and those it started from is kept, which forgets less of the instruments.
+6. **tissue**: real tissue of six hospitals and everyday videos, in pairs of far-apart views.
+7. **doubles**: an object's own cut-out elsewhere in the clip, twins among the instruments, so that
+   a click has a place and not only a colour. The mean of its weights and those of part 5 is kept,
+   which forgets less of the instruments.
 
 What comes next is in `sam2s.recipes.nano_next`.
 """
@@ -44,6 +46,7 @@ from sam2s.recipes.nano_stages import (
     CLOSER,
     COLOURS,
     CORRECTING,
+    DOUBLED,
     EIGHT,
     EVEN_LOSS,
     FULL,
@@ -53,6 +56,7 @@ from sam2s.recipes.nano_stages import (
     PAIR,
     PRESENT_LOSS,
     RESTING,
+    RIVAL_LOSS,
     SOFT_LOSS,
     THREE,
     THRICE,
@@ -89,7 +93,7 @@ DAVIS_HELD_OUT = tuple(
 
 def nano() -> tuple[TrainConfig, ...]:
     """All parts, in order; each goes on from what the one before left."""
-    return scratch(), further(), longer(), growths(), closer(), tissue()
+    return scratch(), further(), longer(), growths(), closer(), tissue(), doubles()
 
 
 def scratch() -> TrainConfig:
@@ -297,8 +301,7 @@ def closer() -> TrainConfig:
 
 
 def tissue() -> TrainConfig:
-    """Part 6: real tissue and everyday videos; half of the weights it started from are kept in the
-    mean (51 minutes of one shared core, bf16)."""
+    """Part 6: real tissue and everyday videos (51 minutes of one shared core, bf16)."""
     before = closer()
     pairs = Stage(
         name="pairs",
@@ -330,6 +333,39 @@ def tissue() -> TrainConfig:
         validation=None,
         optim=replace(before.optim, ema=0.99),
         run=RunConfig(precision="bf16", log_every=5, overlay_every=10_000),
-        keep_start=0.5,
+        keep_start=0.0,
         seed=12,
+    )
+
+
+def doubles() -> TrainConfig:
+    """Part 7: kinds of things are not things; half of part 5's weights are kept in the mean (35
+    minutes of one shared core, bf16)."""
+    before = tissue()
+    short = Stage(
+        name="doubled clips",
+        schedule=Schedule(steps=55, lr=3e-4, lr_end=1.9e-4, warmup=5),
+        clips=Clips(
+            size=FULL,
+            batch=4,
+            accumulate=5,
+            sampler=consecutive(4, 2, 8, 0.002, 0.6),
+            stills=0.35,
+            still=CLOSER,
+            mixed=True,
+            augment=DOUBLED,
+        ),
+        teaching=Teaching(user=CORRECTING, loss=RIVAL_LOSS, encoder_gradient=0.2),
+    )
+    return replace(
+        before,
+        name="doubles",
+        stages=(short,),
+        synthetic=(
+            *before.synthetic,
+            SyntheticSet(TRAINING, videos=16, frames=64, size=FULL, seed=13000, twins=True),
+        ),
+        keep_start=0.5,
+        keep_from="closer",
+        seed=13,
     )

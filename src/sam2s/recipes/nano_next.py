@@ -2,10 +2,8 @@
 
     sam2s train nano_next --model nano --out runs/next --resume
 
-1. **doubles**: an object's own cut-out elsewhere in the clip, twins among the instruments, so that
-   a click has a place and not only a colour.
-2. **repainted**: part of an object in another tone, so that a thing is more than one of its
-   colours; and whole clips with doubles.
+**repainted**: part of an object in another tone, so that a thing is more than one of its colours;
+and whole clips with doubles.
 """
 
 from __future__ import annotations
@@ -14,58 +12,25 @@ from dataclasses import replace
 from typing import Any
 
 from sam2s.clips.diverse_clips import DiverseSampler
-from sam2s.recipes.nano import tissue
+from sam2s.recipes.nano import doubles
 from sam2s.recipes.nano_stages import (
     CLOSER,
     CORRECTING,
-    DOUBLED,
     FULL,
     REPAINTED,
     RIVAL_LOSS,
     consecutive,
 )
-from sam2s.synthetic.procedures import TRAINING
-from sam2s.train.config import Clips, Schedule, Stage, SyntheticSet, Teaching, TrainConfig
+from sam2s.train.config import Clips, Schedule, Stage, Teaching, TrainConfig
 
 
 def nano_next() -> tuple[TrainConfig, ...]:
-    """Both parts, in order."""
-    return doubles(), repainted()
-
-
-def doubles() -> TrainConfig:
-    """Part 7: kinds of things are not things."""
-    before = tissue()
-    short = Stage(
-        name="doubled clips",
-        schedule=Schedule(steps=120, lr=3e-4, lr_end=3e-5, warmup=5),
-        clips=Clips(
-            size=FULL,
-            batch=4,
-            accumulate=5,
-            sampler=consecutive(4, 2, 8, 0.002, 0.6),
-            stills=0.35,
-            still=CLOSER,
-            mixed=True,
-            augment=DOUBLED,
-        ),
-        teaching=Teaching(user=CORRECTING, loss=RIVAL_LOSS, encoder_gradient=0.2),
-    )
-    return replace(
-        before,
-        name="doubles",
-        stages=(short,),
-        synthetic=(
-            *before.synthetic,
-            SyntheticSet(TRAINING, videos=16, frames=64, size=FULL, seed=13000, twins=True),
-        ),
-        keep_start=0.0,
-        seed=13,
-    )
+    """One part so far."""
+    return (repainted(),)
 
 
 def repainted() -> TrainConfig:
-    """Part 8: things of several colours, in pairs; then whole clips."""
+    """Things of several colours, in pairs; then whole clips."""
     seen: dict[str, Any] = {
         "size": FULL,
         "accumulate": 6,
@@ -94,4 +59,11 @@ def repainted() -> TrainConfig:
         ),
         teaching=Teaching(user=CORRECTING, loss=RIVAL_LOSS, encoder_gradient=0.2),
     )
-    return replace(doubles(), name="repainted", stages=(pairs, whole), seed=14)
+    return replace(
+        doubles(),
+        name="repainted",
+        stages=(pairs, whole),
+        keep_start=0.0,
+        keep_from=None,
+        seed=14,
+    )

@@ -56,21 +56,34 @@ def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
     if order.device != "auto":
         parts = tuple(replace(part, run=replace(part.run, device=order.device)) for part in parts)
     if len(parts) == 1:
+        _check_kept(parts[0], order.recipe)
         return _one(parts[0], order, tell)
     folders = [order.out / f"{number}_{part.name}" for number, part in enumerate(parts, start=1)]
     if not order.resume and any(folder.exists() for folder in folders):
         raise InputError(f"{order.out}: holds a run; resume it or choose another folder")
     model = parts[0].model
+    known = {part.name: str(folder / "model") for part, folder in zip(parts, folders, strict=True)}
     for part, folder in zip(parts, folders, strict=True):
         if not (folder / "model" / WEIGHTS_FILE).is_file():
             resume = (folder / CHECKPOINT).is_file()
             scenes = order.scenes or order.out / "data"
             own = replace(order, out=folder, resume=resume, scenes=scenes)
-            _one(replace(part, model=model), own, tell)
+            kept = part.keep_from and known.get(part.keep_from, part.keep_from)
+            _one(replace(part, model=model, keep_from=kept), own, tell)
             if order.dry_run:
                 return folder / "model"
         model = str(folder / "model")
     return Path(model)
+
+
+def _check_kept(part: TrainConfig, name: str) -> None:
+    """InputError for a part alone that keeps weights of another one, which nobody has named."""
+    siblings = [other.name for other in recipe(name.partition(":")[0])] if ":" in name else []
+    if part.keep_from in siblings:
+        raise InputError(
+            f"recipe {name}: keeps weights of the part {part.keep_from}; give them with --set"
+            " keep_from=FOLDER, or none with --set keep_start=0 --set keep_from=none"
+        )
 
 
 def _with_settings(

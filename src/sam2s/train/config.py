@@ -164,8 +164,9 @@ class TrainConfig:
     model; None leaves the model as it is. ``long_term``: give a model that has none DiveMem's
     temporal embedding, and DiveMem as its rule at inference. ``memory``: the rule during training.
     ``lora``: train low-rank adapters instead of all weights. ``keep_start``: share of the weights
-    it started from in the mean that is saved at the end (Wortsman et al. 2022, "Model soups");
-    validation and checkpoints are those of the training alone.
+    it started from in the mean that is saved at the end (Wortsman et al. 2022, "Model soups"), or
+    of the weights ``keep_from`` (anything that ``load_model`` takes; in a recipe of several parts
+    the name of an earlier one); validation and checkpoints are those of the training alone.
     """
 
     name: str
@@ -184,6 +185,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)
     keep_start: float = 0.0
+    keep_from: str | None = None
     seed: int = 0
 
     @property

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -250,7 +250,8 @@ class Trainer:
             model = self._averaged()
         if self.accelerator.is_main_process:
             if self.config.keep_start:
-                average_weights(model, starting_model(self.config), self.config.keep_start)
+                kept = replace(self.config, model=self.config.keep_from or self.config.model)
+                average_weights(model, starting_model(kept), self.config.keep_start)
             save_model(model, folder)
         self.accelerator.end_training()
         return folder

@@ -255,7 +255,7 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
     root = folder_of(tmp_path / "data", {"a": 3, "b": 3})
     quick = ("stages.0.schedule.epochs=none", "stages.0.schedule.steps=1", "run.precision=fp32")
     first = override(finetune([str(root)], str(start)), quick)
-    second = replace(first, name="second", keep_start=0.5, seed=1)
+    second = replace(first, name="second", keep_start=0.5, keep_from="finetune", seed=1)
     monkeypatch.setitem(RECIPES, "course", lambda: (first, second))
     order = Order(
         "course",
@@ -274,6 +274,7 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
         str(start),
         str(tmp_path / "run" / "1_finetune" / "model"),
     ]
+    assert configs[1].keep_from == configs[1].model
     assert [config.seed for config in configs] == [0, 4]
     assert [config.run.device for config in configs] == ["cpu", "cpu"]
     models = [load_model(tmp_path / "run" / f"{n}" / "model", device="cpu").state_dict() for n in
@@ -281,6 +282,9 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
     assert any(not torch.equal(models[0][name], models[1][name]) for name in models[0])
     with pytest.raises(InputError, match="holds a run; resume it"):
         carry_out(order)
+    alone = replace(order, recipe="course:second", out=tmp_path / "alone", settings=())
+    with pytest.raises(InputError, match="keeps weights of the part finetune; give them with"):
+        carry_out(alone)
     told.clear()
     assert carry_out(replace(order, resume=True), told.append) == folder
     assert told == []  # nothing was left to do
