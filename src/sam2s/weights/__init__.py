@@ -1,4 +1,4 @@
-"""Weights of the network: found, read safely and strictly, renamed from other codes' names, and saved.
+"""Weights of the network: found, read safely and strictly, renamed from other codes' names, saved.
 
 Start at ``load.load_model``. No file can run code here, and every tensor has to fit.
 """
