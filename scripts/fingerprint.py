@@ -36,7 +36,9 @@ from sam2s.cli import main as sam2s_command
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.memory.policy import RULES, make_policy
+from sam2s.memory.diverse import Diverse
+from sam2s.memory.recent import Recent
+from sam2s.memory.registry import RULES
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
@@ -46,7 +48,6 @@ from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.start import starting_model
 from sam2s.train.unroll import UserConfig, draw_script
-from sam2s.types import MemoryConfig
 
 FRAMES, HEIGHT, WIDTH = 24, 120, 160
 Digests = Iterator[tuple[str, str]]
@@ -110,9 +111,9 @@ def tracks(folder: Path) -> Digests:
         yield f"track {rule}", digest(list(_track(Tracker(model, rule, precision="fp32"))))
     options = {"precision": "fp32", "exclusive": True}
     yield "track exclusive", digest(list(_track(Tracker(model, "diverse", **options))))
-    constants = MemoryConfig(rule="diverse", stride=2, iou_threshold=0.3, long_term_pointers=True)
+    constants = Diverse(Recent(stride=2), iou_threshold=0.3, long_term_pointers=True)
     yield "track constants", digest(list(_track(Tracker(model, constants, precision="fp32"))))
-    forgetful = replace(model.config.memory, rule="recent", forget_on_correction=True)
+    forgetful = Recent(forget_on_correction=True)
     yield "track forgetting", digest(list(_track(Tracker(model, forgetful, precision="fp32"))))
 
 
@@ -176,7 +177,7 @@ def training(folder: Path) -> Digests:
     head = build_dense_head(start)
     examples = Examples(open_pool(config.folders, progress=False), config)
     for step, stage in enumerate(config.stages):
-        learner = ClipLearner(start, make_policy(config.memory), head).train()
+        learner = ClipLearner(start, config.memory, head).train()
         learner.zero_grad()
         batch = examples[step]
         script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
@@ -258,8 +259,10 @@ def _tree(folder: Path) -> dict[str, str]:
 
 
 def _without_speed(value: Any) -> Any:
-    """A report without what is no result: times, speeds, machine, versions, paths."""
+    """A report without what is no result: times, speeds, machine, versions, paths, and the form in
+    which the memory rule is described."""
     left_out = ("second", "fps", "per_s", "provenance", "version", "time", "machine", "commit")
+    left_out = (*left_out, "memory")
     if isinstance(value, dict):
         return {
             key: _without_speed(item)

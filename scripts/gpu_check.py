@@ -30,7 +30,7 @@ from torch import Tensor
 
 from sam2s.devices import describe, pick_device, wants_bf16
 from sam2s.geometry import image_to_model
-from sam2s.memory.policy import RULES, make_policy
+from sam2s.memory.registry import RULES
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.train.dense import build_dense_head
@@ -176,7 +176,7 @@ def training(device: torch.device, precision: str) -> Iterator[Row]:
             script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
             norms = []
             for place, kind in ((torch.device("cpu"), "fp32"), (device, precision)):
-                learner = ClipLearner(start, make_policy(config.memory), head)
+                learner = ClipLearner(start, config.memory, head)
                 learner = deepcopy(learner).to(place).train()
                 torch.manual_seed(step)
                 with _cast(place, kind):

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import torch
 
+from sam2s.memory.diverse import Diverse
 from sam2s.model.presets import ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
-from sam2s.types import MemoryConfig
 
 SMALL = preset(
     "nano",
@@ -20,7 +20,7 @@ SMALL = preset(
     iou_head_dim=16,
     memory_layers=1,
     memory_mlp_dim=32,
-    memory=MemoryConfig(rule="diverse", iou_threshold=0.8),
+    memory=Diverse(iou_threshold=0.8),
 )
 
 

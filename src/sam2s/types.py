@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch import Tensor
 
 from sam2s.arrays import to_array, to_mask
 from sam2s.errors import InputError
-from sam2s.typed_json import Bounds
 
 # ---------------------------------------- prompts, in source pixels, (x, y)
 
@@ -294,37 +293,6 @@ class MemoryBatch:
     ages: Tensor
     pointer_mask: Tensor
     full: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryConfig:
-    """Which memory rule a model runs under, and its constants; saved with the weights as their
-    default.
-
-    ``rule``: ``recent`` (SAM 2), ``diverse`` (DiveMem, paper section 3.2), or a rival's
-    (``pruned``, ``distractor``, ``samurai``, ``tree``; ``docs/rivals.md``). ``recent_maps`` and
-    ``pointers`` bound the recent memory, ``stride`` is the step in frames between recent maps older
-    than the last. DiveMem: a frame is a candidate when the object is present and its predicted IoU
-    exceeds ``iou_threshold`` (gamma_iou); ``candidates`` (Delta) in a row fill the buffer; the
-    queue holds ``long_term`` (N_l) memories, the first prompted frame among them; ``similarity``
-    compares image features ``flat`` (the whole map) or ``pooled`` (its mean over the grid);
-    ``long_term_pointers`` adds the object pointers of long-term memories. ``future_pointers``
-    admits pointers of prompted frames that lie ahead on the clock (training does; inference does
-    not). ``forget_on_correction`` drops what was tracked before a corrected frame, so that memories
-    of the mistake cannot outvote the correction.
-    """
-
-    rule: str = "recent"
-    recent_maps: Annotated[int, Bounds(1, RECENT_SLOTS)] = RECENT_SLOTS
-    pointers: Annotated[int, Bounds(1, 10_000)] = 16
-    stride: Annotated[int, Bounds(1, 10_000)] = 1
-    iou_threshold: Annotated[float, Bounds(0, 1)] = 0.95
-    candidates: Annotated[int, Bounds(1, 10_000)] = 5
-    long_term: Annotated[int, Bounds(1, 10_000)] = 4
-    similarity: str = "flat"
-    long_term_pointers: bool = False
-    future_pointers: bool = False
-    forget_on_correction: bool = False
 
 
 # --------------------------------------------------------------------------- results

@@ -32,7 +32,7 @@ import sam2s.tracking.result
 from sam2s.compat.image import SAM2ImagePredictor
 from sam2s.compat.video import SAM2VideoPredictor
 from sam2s.geometry import logits_to_source
-from sam2s.memory.policy import RULES, make_policy
+from sam2s.memory.registry import RULES
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, FrameResult, Mask, Points
 from sam2s.weights.load import load_model
@@ -168,7 +168,7 @@ def train() -> dict[str, Any]:
         batches = [examples[step] for step in range(len(config.stages))]
     losses: dict[str, list[float]] = {}
     for precision in ("fp32", "bf16"):
-        here = ClipLearner(deepcopy(start), make_policy(config.memory), deepcopy(head)).train()
+        here = ClipLearner(deepcopy(start), config.memory, deepcopy(head)).train()
         there = place(deepcopy(here))
         with Device():
             optimizer = build_optimizer(there.model, config.optim, there.dense_head)

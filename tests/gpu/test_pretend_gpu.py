@@ -22,12 +22,12 @@ that Python needs to prepare the next launches; lower them when the code allows 
 the picture and what is remembered of it go up, two numbers a row, the masks and the scores come
 down."""
 PROMPTED = {
-    "recent": 18,
-    "diverse": 18,
-    "pruned": 18,
-    "distractor": 28,
-    "samurai": 28,
-    "tree": 25,
+    "recent": 17,
+    "diverse": 17,
+    "pruned": 17,
+    "distractor": 27,
+    "samurai": 27,
+    "tree": 24,
 }
 """Those of a preview and the correction that follows it, together."""
 

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.memory.bank import Bank, Policy
+from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
+from sam2s.memory.policy import Policy
 from sam2s.memory.recent import Recent
 from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Memory, Source
 
@@ -77,7 +78,7 @@ def test_recent_selects_what_the_dict_of_every_frame_selects(
         seen[frame] = source
         bank = policy.admit(bank, memory(now, source))
         assert len(bank.tracked) <= 21
-        assert all(m.descriptor is None for m in bank.tracked)
+    assert not policy.needs.descriptors
 
 
 @settings(deadline=None, max_examples=50)
@@ -126,9 +127,10 @@ def test_diverse_keeps_its_rule(frames, size, delta, threshold, pooled):
                 queue = queue if size > 1 else []
         else:
             run = []
-        assert [m.time for m in bank.candidates] == [m.time for m in run]
-        assert [m.time for m in bank.long_term] == queue
-        assert len(bank.long_term) <= size - 1
+        assert all(m.descriptor is None for m in bank.tracked)
+        assert [m.time for m in bank.state.candidates] == [m.time for m in run]
+        assert [m.time for m in bank.state.long_term] == queue
+        assert len(bank.state.long_term) <= size - 1
         assert bank.prompted[0].time == 0
         if size == 1:
             newest = bank.prompted[-1]
@@ -151,7 +153,7 @@ def test_diverse_reads_recent_memory_like_sam2_and_adds_the_queue(good):
         short = [(m.time, slot) for m, slot in mine.maps if slot != LONG_TERM_SLOT]
         assert short == [(m.time, slot) for m, slot in base.maps]
         assert [m.time for m, slot in mine.maps if slot == LONG_TERM_SLOT] == [
-            m.time for m in ours.long_term
+            m.time for m in ours.state.long_term
         ]
         assert fits(diverse, mine)
 

@@ -25,11 +25,11 @@ from sam2s.devices import kind_of
 from sam2s.errors import InputError
 from sam2s.files import lock_folder
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
-from sam2s.memory.bank import Policy
+from sam2s.memory.policy import Policy
+from sam2s.memory.registry import describe_rule
 from sam2s.metrics import Score
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Precision, Tracker
-from sam2s.types import MemoryConfig
 from sam2s.weights.load import load_model, weights_hash
 
 FORMAT = "sam2s-benchmark-1"
@@ -136,7 +136,7 @@ class BenchmarkResult:
 def open_contestant(
     model: SAM2S | str | os.PathLike[str],
     *,
-    memory: str | MemoryConfig | Policy | None = None,
+    memory: str | Policy | None = None,
     device: str = "auto",
     precision: Precision = "auto",
     image_size: int | None = None,
@@ -157,7 +157,7 @@ def open_contestant(
             "name": name,
             "sha256": weights_hash(loaded),
             "image_size": loaded.image_size,
-            "memory": _describe(memory, loaded),
+            "memory": describe_rule(tracker.policy),
             "device": kind_of(tracker.device),
             "precision": precision,
             "exclusive": exclusive,
@@ -311,12 +311,3 @@ def _some(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(listed[:most]) + (
         f" and {len(listed) - most} more" if len(listed) > most else ""
     )
-
-
-def _describe(memory: str | MemoryConfig | Policy | None, model: SAM2S) -> Any:
-    """The memory rule as JSON: its name and constants, or the class of a policy of the caller's
-    own."""
-    config = model.config.memory if memory is None else memory
-    if isinstance(config, str):
-        return {**asdict(model.config.memory), "rule": config}
-    return asdict(config) if isinstance(config, MemoryConfig) else {"rule": type(config).__name__}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.media.random_access import RandomAccess
+from sam2s.memory.registry import describe_rule
 from sam2s.tracking.session.action_file import read_actions, rows_of
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.in_order import MakeTracker, results_in_order
@@ -179,11 +180,10 @@ def about(options: Track, tracker: Tracker, job: Job) -> dict[str, Any]:
     """What tracks.json says of the run; ``actions`` are what ``--update`` goes on from. Files are
     named without their folders, which are nobody else's business."""
     given = Path(options.model)
-    memory = tracker.model.config.memory
     return {
         "model": given.name if given.exists() else options.model,
         "sha256": weights_hash(tracker.model),
-        "memory": asdict(memory) | ({} if options.memory == "auto" else {"rule": options.memory}),
+        "memory": describe_rule(tracker.policy),
         "image_size": tracker.model.image_size,
         "precision": options.precision,
         "exclusive": tracker.exclusive,

@@ -17,10 +17,11 @@ from sam2s.devices import Precision
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
 from sam2s.media.frames import FrameSource, open_frames
+from sam2s.memory.policy import Policy
 from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S, check_model
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Box, Frame, FrameResult, Mask, MaskLogits, MemoryConfig, Points, Prompt
+from sam2s.types import Box, Frame, FrameResult, Mask, MaskLogits, Points, Prompt
 from sam2s.weights.load import load_model
 
 CHUNK = 32
@@ -102,7 +103,7 @@ class SAM2VideoPredictor:
     def __init__(
         self,
         model: SAM2S,
-        memory: str | MemoryConfig | None = None,
+        memory: str | Policy | None = None,
         precision: Precision = "auto",
     ) -> None:
         check_model(model)

@@ -4,14 +4,13 @@ the other.
 Source: arXiv 2411.17576, section 3.2. The memory has two halves of three places each.
 
 - Recent appearances (RAM): the latest frame that shows the object, and before it one every
-``interval`` frames. Frames
-  without the object are left out.
+  ``interval`` frames. Frames without the object are left out.
 - Distractor resolving (DRM): the prompted frame and, first in, first out, frames on which the
-decoder was tempted by
-  something else and yet right. Tempted: the box around the mask covers ``box_ratio`` or less of the
-  box around the mask and the largest piece that another candidate adds to it. Right: the predicted
-  IoU exceeds ``iou_threshold`` and the mask's area is within ``area_tolerance`` of the median over
-  the last ``history`` frames that show the object, this one among them.
+  decoder was tempted by something else and yet right. Tempted: the box around the mask covers
+  ``box_ratio`` or less of the box around the mask and the largest piece that another candidate adds
+  to it. Right: the predicted IoU exceeds ``iou_threshold`` and the mask's area is within
+  ``area_tolerance`` of the median over the last ``history`` frames that show the object, this one
+  among them.
 
 Frames of the second half have no place in time: they take the prompted frames' temporal slot.
 """
@@ -20,14 +19,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import ndimage
 
-from sam2s.memory.bank import Bank, Capacity, by_rank
+from sam2s.memory.bank import Bank, by_rank
 from sam2s.memory.motion import box_area, box_of
-from sam2s.memory.recent import Recent
+from sam2s.memory.policy import Capacity, Needs
+from sam2s.memory.recent import Count, Recent, Share
+from sam2s.typed_json import check_fields
 from sam2s.types import CONDITIONING_SLOT, Memory, Recollection, Sighting, Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistractorState:
+    """``appearances`` and ``anchors``: the two halves, oldest first, without the prompted frames;
+    ``areas``: of the masks on the last frames that showed the object, in cells."""
+
+    appearances: tuple[Memory, ...] = ()
+    anchors: tuple[Memory, ...] = ()
+    areas: tuple[int, ...] = ()
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """Those of both halves."""
+        return (*self.appearances, *self.anchors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +54,49 @@ class Distractor:
     (Delta): frames between appearances; an anchor comes later than that after the one before."""
 
     recent: Recent = field(default_factory=Recent)
-    appearances: int = 3
-    anchors: int = 3
-    interval: int = 5
-    box_ratio: float = 0.7
-    iou_threshold: float = 0.8
-    area_tolerance: float = 0.2
-    history: int = 10
+    appearances: Count = 3
+    anchors: Count = 3
+    interval: Count = 5
+    box_ratio: Share = 0.7
+    iou_threshold: Share = 0.8
+    area_tolerance: Share = 0.2
+    history: Count = 10
+    rule: Literal["distractor"] = field(default="distractor", kw_only=True)
+
+    needs: ClassVar = Needs(sightings=True)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "memory rule distractor")
 
     @property
     def capacity(self) -> Capacity:
+        """Both halves; the pointers of the recent memory."""
         return Capacity(self.appearances + self.anchors, self.recent.capacity.pointers)
 
-    def choose(self, bank: Bank, sighting: Sighting, now: int) -> int:
-        """The decoder's choice: this rule looks at the alternatives, but only to remember."""
-        return sighting.chosen
-
-    def admit(self, bank: Bank, new: Memory) -> Bank:
-        slim = replace(new, sighting=None, descriptor=None)
+    def admit(self, bank: Bank[DistractorState], new: Memory) -> Bank[DistractorState]:
+        """The bank with ``new``, in the halves where it belongs."""
+        state, slim = bank.state or DistractorState(), replace(new, sighting=None)
+        after = self.recent.admit(bank, slim)
         if new.source is Source.PROMPTED:
-            if self.recent.forget_on_correction and bank.prompted:
-                bank = Bank(prompted=bank.prompted)
-            return self._note_area(bank.with_prompted(slim), new)
-        anchored = self._resolves(bank, new)
-        bank = replace(bank, tracked=self.recent.keep((*bank.tracked, slim), new.time + 1))
+            state = DistractorState() if self.recent.forgets(bank) else state
+            return replace(after, state=self._with_area(state, new))
         if new.object_logit <= 0 or (new.sighting is not None and not new.sighting.mask.any()):
-            return bank
-        if anchored:
-            queue = (*bank.long_term, slim)
-            bank = replace(bank, long_term=queue[max(0, len(queue) - (self.anchors - 1)) :])
-        return self._note_area(
-            replace(bank, candidates=self._appearances(bank.candidates, slim)), new
+            return replace(after, state=state)
+        anchors = (*state.anchors, slim) if self._resolves(state, new) else state.anchors
+        halves = replace(
+            state,
+            appearances=self._appearances(state.appearances, slim),
+            anchors=anchors[max(0, len(anchors) - (self.anchors - 1)) :],
         )
+        return replace(after, state=self._with_area(halves, new))
 
-    def select(self, bank: Bank, now: int) -> Recollection:
-        anchors = tuple((m, CONDITIONING_SLOT) for m in bank.long_term)
+    def select(self, bank: Bank[DistractorState], now: int) -> Recollection:
+        """The appearances by rank, the anchors as if they were prompted; pointers as in SAM 2."""
+        state = bank.state or DistractorState()
+        anchors = tuple((m, CONDITIONING_SLOT) for m in state.anchors)
         return Recollection(
-            (*by_rank(bank, bank.candidates), *anchors), self.recent.select(bank, now).pointers
+            (*by_rank(bank.prompted, state.appearances), *anchors),
+            self.recent.select(bank, now).pointers,
         )
 
     def _appearances(self, kept: tuple[Memory, ...], new: Memory) -> tuple[Memory, ...]:
@@ -81,21 +104,23 @@ class Distractor:
         due = len(kept) < 2 or kept[-1].time - kept[-2].time >= self.interval
         return (*(kept if due else kept[:-1]), new)[-self.appearances :]
 
-    def _resolves(self, bank: Bank, new: Memory) -> bool:
-        seen, areas = new.sighting, _areas(bank)
-        if seen is None or not areas or new.object_logit <= 0 or new.iou <= self.iou_threshold:
+    def _resolves(self, state: DistractorState, new: Memory) -> bool:
+        """Whether a frame with the object tells it from a look-alike."""
+        seen = new.sighting
+        if seen is None or not state.areas or new.iou <= self.iou_threshold:
             return False
-        if bank.long_term and new.time - bank.long_term[-1].time <= self.interval:
+        if state.anchors and new.time - state.anchors[-1].time <= self.interval:
             return False
         area = int(seen.mask.sum())
-        usual = median((*areas, area)[-self.history :])
+        usual = median((*state.areas, area)[-self.history :])
         steady = abs(area - usual) <= self.area_tolerance * usual
         return steady and tempted(seen, self.box_ratio)
 
-    def _note_area(self, bank: Bank, new: Memory) -> Bank:
+    def _with_area(self, state: DistractorState, new: Memory) -> DistractorState:
         if new.sighting is None:
-            return bank
-        return replace(bank, own=(*_areas(bank), int(new.sighting.mask.sum()))[-self.history :])
+            return state
+        areas = (*state.areas, int(new.sighting.mask.sum()))[-self.history :]
+        return replace(state, areas=areas)
 
 
 def tempted(seen: Sighting, ratio: float) -> bool:
@@ -119,7 +144,3 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
     if count == 0:
         return mask
     return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
-
-
-def _areas(bank: Bank) -> tuple[int, ...]:
-    return bank.own if isinstance(bank.own, tuple) else ()

@@ -16,20 +16,39 @@ they carry the evidence of absence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.memory.bank import Bank, Capacity
-from sam2s.memory.recent import Recent
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Capacity, Needs
+from sam2s.memory.recent import Count, Recent, Share
+from sam2s.typed_json import check_fields
 from sam2s.types import LONG_TERM_SLOT, Memory, Recollection, Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiverseState:
+    """``long_term``: the queue but for l_0, oldest first; ``candidates``: the buffer B."""
+
+    long_term: tuple[Memory, ...] = ()
+    candidates: tuple[Memory, ...] = ()
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """The queue and the buffer."""
+        return (*self.long_term, *self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
 class Diverse:
-    """The rule ``diverse``. ``long_term`` is N_l, l_0 included; ``candidates`` is Delta; ``pooled``
-    compares mean features.
+    """The rule ``diverse``.
+
+    ``iou_threshold``: gamma_iou; ``candidates``: Delta; ``long_term``: N_l, l_0 included;
+    ``pooled`` compares the mean of a feature over the grid instead of the whole map;
+    ``long_term_pointers`` adds the object pointers of long-term memories.
 
     Corrections (later prompted frames) stay for ever as conditioning memories, as in SAM 2, and do
     not count against N_l; the newest of them is what the next candidates are compared with when it
@@ -37,57 +56,60 @@ class Diverse:
     """
 
     recent: Recent = field(default_factory=Recent)
-    iou_threshold: float = 0.95
-    candidates: int = 5
-    long_term: int = 4
+    iou_threshold: Share = 0.95
+    candidates: Count = 5
+    long_term: Count = 4
     pooled: bool = False
     long_term_pointers: bool = False
+    rule: Literal["diverse"] = field(default="diverse", kw_only=True)
+
+    needs: ClassVar = Needs(descriptors=True)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "memory rule diverse")
 
     @property
     def capacity(self) -> Capacity:
+        """The recent memory's, and the queue but for l_0."""
         base, extra = self.recent.capacity, self.long_term - 1
         return Capacity(
             base.maps + extra, base.pointers + (extra if self.long_term_pointers else 0)
         )
 
-    def admit(self, bank: Bank, new: Memory) -> Bank:
+    def admit(self, bank: Bank[DiverseState], new: Memory) -> Bank[DiverseState]:
+        """The bank with ``new``; a full buffer gives one frame to the queue."""
+        state = bank.state or DiverseState()
         if new.source is Source.PROMPTED:
-            return self._admit_prompted(bank, new)
-        slim = replace(new, descriptor=None)
-        bank = replace(bank, tracked=self.recent.keep((*bank.tracked, slim), new.time + 1))
+            # The run of good frames is over: what the user had to touch was no tracked candidate.
+            queue = () if self.recent.forgets(bank) else state.long_term
+            return replace(self.recent.admit(bank, new), state=DiverseState(queue))
+        after = self.recent.admit(bank, replace(new, descriptor=None))
         if new.object_logit <= 0 or new.iou <= self.iou_threshold:
-            return replace(bank, candidates=())
-        buffer = (*bank.candidates, new)
+            return replace(after, state=DiverseState(state.long_term))
+        buffer = (*state.candidates, new)
         if len(buffer) < self.candidates:
-            return replace(bank, candidates=buffer)
-        return self._promote(replace(bank, candidates=()), buffer)
+            return replace(after, state=DiverseState(state.long_term, buffer))
+        newest = max((*bank.prompted, *state.long_term), key=lambda m: m.time, default=buffer[0])
+        features = [self._descriptor(m) for m in buffer]
+        chosen = buffer[least_similar(features, self._descriptor(newest))]
+        queue = (*state.long_term, chosen)
+        queue = queue[max(0, len(queue) - (self.long_term - 1)) :]
+        return replace(after, state=DiverseState(queue))
 
-    def _admit_prompted(self, bank: Bank, new: Memory) -> Bank:
-        # The run of good frames is over: what the user had to touch was not a tracked candidate.
-        return replace(self.recent.prompt(bank, new), candidates=())
-
-    def _promote(self, bank: Bank, buffer: tuple[Memory, ...]) -> Bank:
-        newest = max((*bank.prompted, *bank.long_term), key=lambda m: m.time, default=buffer[0])
-        chosen = buffer[
-            least_similar([self._descriptor(m) for m in buffer], self._descriptor(newest))
-        ]
-        queue = (*bank.long_term, chosen)
-        return replace(bank, long_term=queue[max(0, len(queue) - (self.long_term - 1)) :])
-
-    def _descriptor(self, memory: Memory) -> Tensor:
-        assert memory.descriptor is not None, (
-            "DiveMem compares image features; commit stores them with every memory"
-        )
-        return memory.descriptor.mean((-2, -1)) if self.pooled else memory.descriptor.flatten()
-
-    def select(self, bank: Bank, now: int) -> Recollection:
+    def select(self, bank: Bank[DiverseState], now: int) -> Recollection:
+        """What SAM 2 recalls, then the queue."""
         base = self.recent.select(bank, now)
-        maps = (*base.maps, *((m, LONG_TERM_SLOT) for m in bank.long_term))
+        queue = (bank.state or DiverseState()).long_term
+        maps = (*base.maps, *((m, LONG_TERM_SLOT) for m in queue))
         if not self.long_term_pointers:
             return Recollection(maps, base.pointers)
         known = {age for _, age in base.pointers}
-        extra = tuple((m, now - m.time) for m in bank.long_term if now - m.time not in known)
+        extra = tuple((m, now - m.time) for m in queue if now - m.time not in known)
         return Recollection(maps, (*base.pointers, *extra))
+
+    def _descriptor(self, memory: Memory) -> Tensor:
+        assert memory.descriptor is not None, "the rule needs descriptors, and is given them"
+        return memory.descriptor.mean((-2, -1)) if self.pooled else memory.descriptor.flatten()
 
 
 def least_similar(candidates: list[Tensor], reference: Tensor) -> int:

@@ -1,65 +1,65 @@
-"""From a ``MemoryConfig`` (saved with the weights) to the rule it names."""
+"""What a memory rule is: pure functions over banks.
+
+``admit`` decides what to keep and what to forget, ``select`` what one frame gets to see. A rule
+says what it ``needs`` to know of a frame, and nothing else is computed or copied for it. A rule
+that judges masks as well is a `Chooser`: one more pure function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from sam2s.errors import InputError
-from sam2s.memory.bank import Policy
-from sam2s.memory.distractor import Distractor
-from sam2s.memory.diverse import Diverse
-from sam2s.memory.pruned import Pruned
-from sam2s.memory.recent import Recent
-from sam2s.memory.samurai import Samurai
-from sam2s.memory.tree import Tree
-from sam2s.types import MemoryConfig
+from sam2s.memory.bank import Bank, StateT
+from sam2s.types import Memory, Recollection, Sighting
 
 
-def _recent(config: MemoryConfig) -> Recent:
-    return Recent(
-        maps=config.recent_maps,
-        pointers=config.pointers,
-        stride=config.stride,
-        future_pointers=config.future_pointers,
-        forget_on_correction=config.forget_on_correction,
-    )
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many maps and pointers a rule selects at most while one frame is prompted; the fixed
+    shape of its tensors."""
+
+    maps: int
+    pointers: int
 
 
-def _diverse(config: MemoryConfig) -> Diverse:
-    return Diverse(
-        recent=_recent(config),
-        iou_threshold=config.iou_threshold,
-        candidates=config.candidates,
-        long_term=config.long_term,
-        pooled=config.similarity == "pooled",
-        long_term_pointers=config.long_term_pointers,
-    )
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a memory must carry beside its map and its pointer: ``descriptors``, the frame's
+    stride-16 features; ``sightings``, the decoder's candidates as masks on the host."""
+
+    descriptors: bool = False
+    sightings: bool = False
 
 
-RULES: dict[str, Callable[[MemoryConfig], Policy]] = {
-    "recent": _recent,
-    "diverse": _diverse,
-    "pruned": lambda config: Pruned(_recent(config)),
-    "distractor": lambda config: Distractor(_recent(config)),
-    "samurai": lambda config: Samurai(_recent(config)),
-    "tree": lambda config: Tree(_recent(config)),
-}
-"""Every memory rule by name; a new rule is one file and one line here."""
+class Policy(Protocol[StateT]):
+    """A memory rule. Its constants are the fields of a frozen dataclass, saved with the weights."""
+
+    @property
+    def capacity(self) -> Capacity:
+        """The fixed shape that recollections are padded to."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """What every admitted memory carries."""
+        ...
+
+    def admit(self, bank: Bank[StateT], new: Memory) -> Bank[StateT]:
+        """Write side: the bank after ``new`` was seen (what to keep, what to forget)."""
+        ...
+
+    def select(self, bank: Bank[StateT], now: int) -> Recollection:
+        """Read side: which maps in which temporal slot, and which pointers at which age, the frame
+        at ``now`` recalls."""
+        ...
 
 
-def make_policy(config: MemoryConfig) -> Policy:
-    """The rule named by ``config.rule`` with its constants; ``InputError`` for a name or constant
-    that makes no sense."""
-    if config.rule not in RULES:
-        raise InputError(
-            f"memory rule: unknown name {config.rule!r}; use one of {', '.join(sorted(RULES))}"
-        )
-    if config.similarity not in ("flat", "pooled"):
-        raise InputError(f"memory similarity: expected flat or pooled, got {config.similarity!r}")
-    low = {"recent_maps": 1, "pointers": 1, "stride": 1, "candidates": 1, "long_term": 1}
-    for name, least in low.items():
-        if getattr(config, name) < least:
-            raise InputError(
-                f"memory {name}: expected at least {least}, got {getattr(config, name)}"
-            )
-    return RULES[config.rule](config)
+@runtime_checkable
+class Chooser(Protocol):
+    """A rule that judges what the decoder proposes; it needs sightings."""
+
+    def choose(self, bank: Bank, sighting: Sighting, now: int) -> int:
+        """Which candidate is the answer on a tracked frame at ``now``; ``sighting.chosen`` is the
+        decoder's choice."""
+        ...

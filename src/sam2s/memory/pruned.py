@@ -10,11 +10,14 @@ are fewer than six, all are recalled.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
 
 import torch.nn.functional as F
 
-from sam2s.memory.bank import Bank, Capacity
+from sam2s.memory.bank import Bank, StateT
+from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent
+from sam2s.typed_json import Bounds, check_fields
 from sam2s.types import Memory, Recollection, Source
 
 
@@ -24,16 +27,25 @@ class Pruned:
     many of them are left out (m), at most all but the newest."""
 
     recent: Recent = field(default_factory=Recent)
-    dropped: int = 2
+    dropped: Annotated[int, Bounds(0, 10_000)] = 2
+    rule: Literal["pruned"] = field(default="pruned", kw_only=True)
+
+    needs: ClassVar = Needs()
+
+    def __post_init__(self) -> None:
+        check_fields(self, "memory rule pruned")
 
     @property
     def capacity(self) -> Capacity:
+        """The recent memory's, since nothing is left out as long as it is short."""
         return self.recent.capacity
 
-    def admit(self, bank: Bank, new: Memory) -> Bank:
+    def admit(self, bank: Bank[StateT], new: Memory) -> Bank[StateT]:
+        """What SAM 2 keeps."""
         return self.recent.admit(bank, new)
 
-    def select(self, bank: Bank, now: int) -> Recollection:
+    def select(self, bank: Bank[StateT], now: int) -> Recollection:
+        """What SAM 2 recalls, without the frames that tell least."""
         recalled = self.recent.select(bank, now)
         window = [m for m, _ in recalled.maps if m.source is Source.TRACKED]
         if len(window) < self.recent.maps or len(window) < 2:

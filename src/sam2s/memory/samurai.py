@@ -15,13 +15,30 @@ frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from sam2s.memory.bank import Bank, Capacity, by_rank
+from sam2s.memory.bank import Bank, by_rank
 from sam2s.memory.motion import Motion, box_iou, box_of, predict, start, update
-from sam2s.memory.recent import Recent
+from sam2s.memory.policy import Capacity, Needs
+from sam2s.memory.recent import Recent, Share
+from sam2s.typed_json import Bounds, check_fields
 from sam2s.types import Memory, Recollection, Sighting, Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SamuraiState:
+    """``good``: the latest tracked frames that passed, oldest first; ``motion``: the filter, None
+    where it has to start anew."""
+
+    good: tuple[Memory, ...] = ()
+    motion: Motion | None = None
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """The frames that passed."""
+        return self.good
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +52,66 @@ class Samurai:
     """
 
     recent: Recent = field(default_factory=Recent)
-    motion_weight: float = 0.15
-    settled: int = 15
-    steady_iou: float = 0.3
-    iou_threshold: float = 0.5
+    motion_weight: Share = 0.15
+    settled: Annotated[int, Bounds(0, 10_000)] = 15
+    steady_iou: Share = 0.3
+    iou_threshold: Share = 0.5
     object_threshold: float = 0.0
-    motion_threshold: float = 0.0
+    motion_threshold: Share = 0.0
+    rule: Literal["samurai"] = field(default="samurai", kw_only=True)
+
+    needs: ClassVar = Needs(sightings=True)
+
+    def __post_init__(self) -> None:
+        check_fields(self, "memory rule samurai")
 
     @property
     def capacity(self) -> Capacity:
+        """As many as SAM 2 recalls."""
         return self.recent.capacity
 
-    def choose(self, bank: Bank, sighting: Sighting, now: int) -> int:
-        expected = self._expected(bank, now)
+    def choose(self, bank: Bank[SamuraiState], sighting: Sighting, now: int) -> int:
+        """The candidate with the best mean of motion and predicted IoU, once the filter has a
+        say."""
+        expected = self._expected(bank.state or SamuraiState(), now)
         if expected is None or sighting.object_logit <= 0:
             return sighting.chosen
         motion = np.array([_agreement(expected, mask) for mask in sighting.masks])
         scores = self.motion_weight * motion + (1 - self.motion_weight) * np.array(sighting.ious)
         return int(scores.argmax())
 
-    def admit(self, bank: Bank, new: Memory) -> Bank:
-        slim, seen = replace(new, sighting=None, descriptor=None), new.sighting
-        box = None if seen is None else box_of(seen.mask)
+    def admit(self, bank: Bank[SamuraiState], new: Memory) -> Bank[SamuraiState]:
+        """The bank with ``new``, the filter moved on or restarted."""
+        state, slim = bank.state or SamuraiState(), replace(new, sighting=None)
+        box = None if new.sighting is None else box_of(new.sighting.mask)
+        after = self.recent.admit(bank, slim)
         if new.source is Source.PROMPTED:
-            return replace(
-                self.recent.prompt(bank, slim), own=None if box is None else start(box, new.time)
-            )
-        kept = (
-            (*bank.long_term, slim)[-self.recent.maps :]
-            if self._good(bank, new)
-            else bank.long_term
-        )
-        steady = new.iou > self.steady_iou
-        motion = _follow(bank, box, new.time) if steady and box is not None else None
-        tracked = self.recent.keep((*bank.tracked, slim), new.time + 1)
-        return replace(bank, tracked=tracked, long_term=kept, own=motion)
+            good = () if self.recent.forgets(bank) else state.good
+            motion = None if box is None else start(box, new.time)
+            return replace(after, state=SamuraiState(good, motion))
+        good = (*state.good, slim)[-self.recent.maps :] if self._good(state, new) else state.good
+        if box is None or new.iou <= self.steady_iou:
+            return replace(after, state=SamuraiState(good))
+        motion = start(box, new.time)
+        if state.motion is not None:
+            motion = update(predict(state.motion, new.time), box)
+        return replace(after, state=SamuraiState(good, motion))
 
-    def select(self, bank: Bank, now: int) -> Recollection:
-        return Recollection(by_rank(bank, bank.long_term), self.recent.select(bank, now).pointers)
+    def select(self, bank: Bank[SamuraiState], now: int) -> Recollection:
+        """The latest frames that passed, however old; pointers as in SAM 2."""
+        good = (bank.state or SamuraiState()).good
+        return Recollection(by_rank(bank.prompted, good), self.recent.select(bank, now).pointers)
 
-    def _expected(self, bank: Bank, now: int) -> Motion | None:
+    def _expected(self, state: SamuraiState, now: int) -> Motion | None:
         """The filter's prediction, where it has a say."""
-        motion = bank.own
-        return (
-            predict(motion, now)
-            if isinstance(motion, Motion) and motion.run >= self.settled
-            else None
-        )
+        if state.motion is None or state.motion.run < self.settled:
+            return None
+        return predict(state.motion, now)
 
-    def _good(self, bank: Bank, new: Memory) -> bool:
+    def _good(self, state: SamuraiState, new: Memory) -> bool:
         if new.iou <= self.iou_threshold or new.object_logit <= self.object_threshold:
             return False
-        expected = self._expected(bank, new.time)
+        expected = self._expected(state, new.time)
         if expected is None or new.sighting is None:
             return True
         return _agreement(expected, new.sighting.mask) > self.motion_threshold
@@ -95,8 +120,3 @@ class Samurai:
 def _agreement(expected: Motion, mask: np.ndarray) -> float:
     box = box_of(mask)
     return 0.0 if box is None else box_iou(expected.box, box)
-
-
-def _follow(bank: Bank, box: np.ndarray, now: int) -> Motion:
-    motion = bank.own
-    return update(predict(motion, now), box) if isinstance(motion, Motion) else start(box, now)

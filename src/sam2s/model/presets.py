@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.memory.diverse import Diverse
+from sam2s.memory.recent import Recent
+from sam2s.memory.registry import SavedRule
 from sam2s.typed_json import Bounds, OneLine, build, check_fields
-from sam2s.types import MemoryConfig
 
 Width = Annotated[int, Bounds(1, 65_536)]
 """Channels. Every number of a config has bounds: it may come from a stranger's file, and nothing is
@@ -107,7 +109,7 @@ class ModelConfig:
     pointer_horizon: Annotated[int, Bounds(1, 10_000)] = 15
     long_term_embedding: bool = False
     semantic: SemanticConfig | None = None
-    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    memory: SavedRule = field(default_factory=Recent)
 
     def __post_init__(self) -> None:
         check_fields(self, "model")
@@ -185,7 +187,7 @@ PRESETS: dict[str, ModelConfig] = {
         memory_mlp_dim=512,
         dropout=0.0,
         long_term_embedding=True,
-        memory=MemoryConfig(rule="diverse"),
+        memory=Diverse(),
     ),
     "tiny": ModelConfig(
         name="tiny",

@@ -8,12 +8,13 @@ with the answer, is theirs to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from sam2s.memory.bank import Bank, Chooser, Policy
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Chooser, Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.prompts import TRACKED, RowKind, prompt_batch
 from sam2s.tracking.recall import memory_batch
@@ -34,6 +35,11 @@ class Core:
     model: SAM2S
     policy: Policy
     training: bool = False
+    _chooser: Chooser | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        asked = isinstance(self.policy, Chooser) and not self.training
+        object.__setattr__(self, "_chooser", self.policy if asked else None)
 
     def observe(self, rows: Rows) -> Observation:
         """What the rows show. Rows with points and memories, but without a prior, are corrections
@@ -47,7 +53,7 @@ class Core:
 
     def commit(self, seen: Observation) -> tuple[Bank, ...]:
         """The bank of every row after what was observed is remembered."""
-        rows, decoded = seen.rows, seen.decoded
+        rows, decoded, needs = seen.rows, seen.decoded, self.policy.needs
         features = rows.own_features()
         maps = self.model.memorize(features, decoded, binarize=self._binarize(rows))
         # One wait for the device, not two.
@@ -62,7 +68,7 @@ class Core:
                     pointer=decoded.pointer[k],
                     object_logit=object_logits[k],
                     iou=ious[k],
-                    descriptor=features.stride16[k].detach(),
+                    descriptor=features.stride16[k].detach() if needs.descriptors else None,
                     sighting=None if seen.sightings is None else seen.sightings[k],
                 ),
             )
@@ -99,10 +105,10 @@ class Core:
     def _track(self, rows: Rows) -> Observation:
         decoded = self._decode(rows)
         sightings = self._sightings(decoded)
-        if sightings is None or not isinstance(self.policy, Chooser):
-            return Observation(rows, decoded)
+        if sightings is None or self._chooser is None:
+            return Observation(rows, decoded, sightings)
         choices = [
-            self.policy.choose(bank, sighting, time)
+            self._chooser.choose(bank, sighting, time)
             for bank, sighting, time in zip(rows.banks, sightings, rows.times, strict=True)
         ]
         return Observation(rows, *choose(self.model, decoded, sightings, choices))
@@ -115,9 +121,8 @@ class Core:
     def _sightings(self, decoded: Decoded) -> tuple[Sighting, ...] | None:
         """Only for rules that judge masks. Made before parts are joined, since joining parts with
         unequal candidates keeps the chosen ones only."""
-        if self.training or not isinstance(self.policy, Chooser):
-            return None
-        return sightings_of(decoded)
+        wanted = self.policy.needs.sightings and not self.training
+        return sightings_of(decoded) if wanted else None
 
     def _binarize(self, rows: Rows) -> Tensor:
         """(N,) bool: masks that a user clicked or boxed, saw and accepted are made hard before they

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sam2s.memory.bank import Bank, Capacity, Policy
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Capacity, Policy
 from sam2s.types import MemoryBatch
 
 Recalled = Sequence[tuple[Tensor, int]]

@@ -20,8 +20,9 @@ from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import normalise, resize_to_model
-from sam2s.memory.bank import Bank, Policy
-from sam2s.memory.policy import make_policy
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Policy
+from sam2s.memory.registry import pick_rule
 from sam2s.memory.tree import Tree
 from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.tracking.core import Core
@@ -30,14 +31,15 @@ from sam2s.tracking.prompts import TRACKED, Prompts, RowPrompt, by_object, row_p
 from sam2s.tracking.result import frame_result
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.state import TrackState
-from sam2s.types import Features, Frame, FrameResult, Mask, MemoryConfig, Prompt, Source
+from sam2s.types import Features, Frame, FrameResult, Mask, Prompt, Source
 
 
 class Tracker:
     """Prompt once, track throughout.
 
-    ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a full
-    ``MemoryConfig``, a ``Policy`` of your own, or None for the rule saved with the weights.
+    ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a rule
+    (``Diverse(iou_threshold=0.8)``), a ``Policy`` of your own, or None for the one saved with the
+    weights.
     ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where a CUDA device computes it,
     fp32 elsewhere.
     ``reverse``: frames arrive last to first. ``exclusive``: objects do not overlap, the more
@@ -49,7 +51,7 @@ class Tracker:
     def __init__(
         self,
         model: SAM2S,
-        memory: str | MemoryConfig | Policy | None = None,
+        memory: str | Policy | None = None,
         *,
         precision: Precision = "auto",
         reverse: bool = False,
@@ -57,7 +59,7 @@ class Tracker:
     ) -> None:
         check_model(model)
         self.model = model.eval()
-        self.core = make_core(model, _policy(model, memory))
+        self.core = make_core(model, pick_rule(memory, model.config.memory))
         self.reverse = reverse
         self.exclusive = exclusive
         self.state = TrackState()
@@ -282,15 +284,6 @@ def make_core(model: SAM2S, policy: Policy) -> Core | TreeCore:
     """What a tracker does on a frame under a memory rule; chosen here, once."""
     core = Core(model, policy)
     return TreeCore(core, policy) if isinstance(policy, Tree) else core
-
-
-def _policy(model: SAM2S, memory: str | MemoryConfig | Policy | None) -> Policy:
-    default = model.config.memory
-    if memory is None:
-        return make_policy(default)
-    if isinstance(memory, str):
-        return make_policy(replace(default, rule=memory))
-    return make_policy(memory) if isinstance(memory, MemoryConfig) else memory
 
 
 def _pixels(frame: Any) -> np.ndarray:

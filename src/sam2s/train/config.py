@@ -13,13 +13,14 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
+from sam2s.memory.recent import Recent
+from sam2s.memory.registry import SavedRule
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.lora import LoraConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
 from sam2s.typed_json import parse_json
-from sam2s.types import MemoryConfig
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,7 @@ class TrainConfig:
     folders: tuple[FolderSet, ...] = ()
     validation: ValidationConfig | None = None
     semantic: SemanticConfig | None = None
-    memory: MemoryConfig = field(
-        default_factory=lambda: MemoryConfig(rule="recent", future_pointers=True)
-    )
+    memory: SavedRule = field(default_factory=lambda: Recent(future_pointers=True))
     long_term: bool = False
     lora: LoraConfig | None = None
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sam2s.clips.batch import ClipBatch
-from sam2s.memory.bank import Policy
+from sam2s.memory.policy import Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import Stage
 from sam2s.train.dense import DenseHead, dense_loss

@@ -15,7 +15,6 @@ from accelerate.utils import patch_environment
 from sam2s.devices import describe, memory_errors, pick_device, trains_in_bf16
 from sam2s.errors import InputError
 from sam2s.files import lock_folder, replace_text
-from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint
 from sam2s.train.checks import check_config, check_data
 from sam2s.train.config import TrainConfig, to_json
@@ -140,7 +139,7 @@ def prepare(
         name for name, parameter in model.named_parameters() if not parameter.requires_grad
     )
     dense_head = build_dense_head(model) if config.dense else None
-    learner = ClipLearner(model, make_policy(config.memory), dense_head)
+    learner = ClipLearner(model, config.memory, dense_head)
     learner, optimizer = accelerator.prepare(
         learner, build_optimizer(model, config.optim, dense_head)
     )

@@ -16,7 +16,7 @@ import json
 import types
 import typing
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sam2s.errors import InputError
 from sam2s.typed_json import build, parse_json, shown
@@ -51,11 +51,14 @@ def _replaced(kind: Any, current: Any, path: list[str], text: str) -> Any:
     inner = _without_none(kind)
     if typing.get_origin(inner) is tuple:
         return _in_tuple(inner, current, path, text)
+    if len(_tables(kind)) > 1:  # of several kinds of table it is the one that is there
+        inner = type(current)
     if not dataclasses.is_dataclass(inner):
         raise InputError(f"{path[0]!r} leads nowhere: this is {_name(kind)}, which has no fields")
     hints = typing.get_type_hints(inner)
-    if path[0] not in hints:
-        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(hints)}")
+    names = [spec.name for spec in dataclasses.fields(inner)]
+    if path[0] not in names:
+        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(names)}")
     if current is None:
         current = _made(inner)
     value = _replaced(hints[path[0]], getattr(current, path[0]), path[1:], text)
@@ -108,6 +111,15 @@ def _parse(kind: Any, text: str) -> Any:
         return None
     if typing.get_origin(inner) is tuple:
         return _parse_tuple(inner, text)
+    if len(_tables(kind)) > 1:
+        return build(_json_of(kind, text), kind, "config", unknown="refuse")
+    if typing.get_origin(inner) is Literal and text not in typing.get_args(inner):
+        raise InputError(
+            f"expected {typing.get_args(inner)[0]!r}, got {shown(text)}; another kind of table is"
+            " given whole, as JSON"
+        )
+    if typing.get_origin(inner) is Literal:
+        return text
     if dataclasses.is_dataclass(inner):
         values = _json_of(inner, text)
         whole = typing.cast(type, inner)
@@ -155,9 +167,18 @@ def _without_none(kind: Any) -> Any:
     return kind
 
 
+def _tables(kind: Any) -> list[Any]:
+    """The dataclasses of a union."""
+    if typing.get_origin(kind) not in (types.UnionType, typing.Union):
+        return []
+    return [part for part in typing.get_args(kind) if dataclasses.is_dataclass(part)]
+
+
 def _name(kind: Any) -> str:
     """An annotation in words."""
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    if len(_tables(kind)) > 1:
+        return "one of " + ", ".join(_name(part) for part in _tables(kind))
     inner = _without_none(kind)
     if inner is not kind:
         return f"{_name(inner)} or none"

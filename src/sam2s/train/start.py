@@ -20,6 +20,7 @@ from dataclasses import replace
 import torch
 
 from sam2s.errors import InputError
+from sam2s.memory.registry import named_rule
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.config import TrainConfig
@@ -69,7 +70,7 @@ def with_long_term(model: SAM2S) -> SAM2S:
     """
     if model.config.long_term_embedding:
         return model
-    memory = replace(model.config.memory, rule="diverse")
+    memory = named_rule("diverse", like=model.config.memory)
     grown = build_model(replace(model.config, long_term_embedding=True, memory=memory)).train(
         model.training
     )

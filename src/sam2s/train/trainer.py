@@ -19,7 +19,6 @@ from tqdm import tqdm
 from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
 from sam2s.files import json_text
-from sam2s.memory.policy import make_policy
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.checkpoint import Running, save_checkpoint
 from sam2s.train.config import Stage, TrainConfig
@@ -227,7 +226,7 @@ class Trainer:
         model = self._averaged()
         if not self.accelerator.is_main_process:
             return {}
-        policy = make_policy(model.config.memory)
+        policy = model.config.memory
         with self.accelerator.autocast():
             return asdict(validate(model, policy, self.samples, self.accelerator.device))
 

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from sam2s.clips.batch import ClipBatch
 from sam2s.errors import InputError
-from sam2s.memory.bank import Bank, Policy
+from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
+from sam2s.memory.policy import Policy
 from sam2s.memory.recent import Recent
 from sam2s.memory.rehearsal import Rehearsal
 from sam2s.model.sam2s import SAM2S
@@ -134,7 +135,7 @@ def unroll(
     core = Core(model, _clip_policy(policy, batch, script), training=True)
     rollout = _Rollout(core, batch, features, config, rng)
     *earlier, last = script.order(batch.frames)
-    banks = (Bank(),) * batch.rows
+    banks: tuple[Bank, ...] = (Bank(),) * batch.rows
     for frame in earlier:
         banks = rollout.commit(frame, banks, rollout.observe(frame, banks, script))
     rollout.observe(last, banks, script)  # nobody recalls the last frame

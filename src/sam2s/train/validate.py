@@ -16,7 +16,8 @@ from torch import Tensor
 from sam2s.clips.batch import ClipSample, load_clip
 from sam2s.clips.clips import Clip, VideoIndex, index_video
 from sam2s.masklets.masklets import open_masklets
-from sam2s.memory.bank import Bank, Policy
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Policy
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import center_click, to_points
 from sam2s.tracking.core import Core

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypeVar
 
 from sam2s.errors import InputError, Sam2sError
-from sam2s.typed_json.rules import SURROGATE, AnyText, Bounds, Ids, shown, shown_key
+from sam2s.typed_json.rules import SURROGATE, AnyText, Bounds, Ids, Upgrade, shown, shown_key
 
 MAX_DEPTH = 20
 """Objects and lists inside one another in a value of no stated kind; none of the formats needs
@@ -84,13 +84,16 @@ class _Builder:
     def check(self, instance: Any, path: str) -> Any:
         """A dataclass made in Python, if its fields are of their annotations."""
         kind: Any = type(instance)
-        for name, hint in _hints(kind).items():
-            self.build(hint, getattr(instance, name), f"{path}.{name}".lstrip("."))
+        for spec in dataclasses.fields(kind):
+            value = getattr(instance, spec.name)
+            self.build(_hints(kind)[spec.name], value, f"{path}.{spec.name}".lstrip("."))
         return instance
 
     def _ruled(self, kind: Any, value: Any, path: str) -> Any:
         """A value under the rules of its ``Annotated``."""
         inner, *rules = typing.get_args(kind)
+        for rule in rules:
+            value = rule.current(value) if isinstance(rule, Upgrade) else value
         if not _fits(inner, value):
             raise _misfit(path, "must be", _words(kind), value)
         whole = not any(isinstance(rule, AnyText) for rule in rules)
@@ -101,9 +104,15 @@ class _Builder:
         return built
 
     def _union(self, kinds: Sequence[Any], value: Any, path: str) -> Any:
-        """The first of ``kinds`` that the value looks like."""
+        """The first of ``kinds`` that the value looks like; of several dataclasses the one that a
+        table names in their `Literal` field."""
         if value is None and type(None) in kinds:
             return None
+        if isinstance(value, Mapping) and (tagged := _tagged(kinds)):
+            tag, by_name = tagged
+            where = f"{path}.{tag}".lstrip(".")
+            name = _one_of(list(by_name), value.get(tag, next(iter(by_name))), where)
+            return self._dataclass(by_name[name], value, path)
         found = next((kind for kind in kinds if _fits(kind, value)), None)
         if found is None:
             raise _misfit(path, "must be", _or(map(_words, kinds)), value)
@@ -192,6 +201,24 @@ def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:
     if found is None:
         raise _misfit(path, "must be", _or(map(repr, values)), value)
     return found
+
+
+def _tagged(kinds: Sequence[Any]) -> tuple[str, dict[Any, Any]] | None:
+    """The name of the `Literal` field by which several dataclasses differ, and the dataclasses by
+    its values; None where there are not several."""
+    tables: list[Any] = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if len(tables) < 2:
+        return None
+    literals = [
+        {n: typing.get_args(h)[0] for n, h in _hints(kind).items() if _is_literal(h)}
+        for kind in tables
+    ]
+    tag = next(iter(literals[0]))
+    return tag, {names[tag]: kind for names, kind in zip(literals, tables, strict=True)}
+
+
+def _is_literal(kind: Any) -> bool:
+    return typing.get_origin(kind) is Literal
 
 
 def _fits(kind: Any, value: Any) -> bool:

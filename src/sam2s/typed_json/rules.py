@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,22 @@ class FolderName:
     def words(self, kind: str) -> str:
         """What is expected."""
         return "the name of a folder (no path, no leading dot, no control characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """Values of an older form, in ``Annotated``: ``current`` gives them in the form of today, and
+    leaves everything else as it is."""
+
+    current: Callable[[Any], Any]
+
+    def holds(self, value: Any) -> bool:
+        """Every value: what is wrong with one is said by its type."""
+        return True
+
+    def words(self, kind: str) -> str:
+        """What is expected."""
+        return kind
 
 
 @dataclass(frozen=True, slots=True)

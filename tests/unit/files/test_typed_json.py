@@ -18,6 +18,7 @@ from sam2s.typed_json import (
     FolderName,
     Ids,
     OneLine,
+    Upgrade,
     build,
     check_fields,
     is_folder_name,
@@ -219,3 +220,54 @@ def test_names_that_are_refused(name: str) -> None:
 )
 def test_names_that_are_taken(name: str) -> None:
     assert is_folder_name(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One of two kinds of table."""
+
+    x: int = 0
+    kind: Literal["click"] = field(default="click", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """The other kind."""
+
+    ends: tuple[Side, Side] = (1, 1)
+    kind: Literal["stroke"] = field(default="stroke", kw_only=True)
+
+
+def of_old(values: Any) -> Any:
+    return {"x": values["left"]} if isinstance(values, Mapping) and "left" in values else values
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A table that may be of either kind, and once was called otherwise."""
+
+    shape: Annotated[Click | Stroke, Upgrade(of_old)] = field(default_factory=Click)
+    other: Click | Stroke | None = None
+
+
+def test_of_several_kinds_of_table_it_is_the_one_that_the_table_names() -> None:
+    def read(values: Any) -> Drawn:
+        return build(values, Drawn, "d.json", unknown="refuse")
+
+    assert read({"shape": {"kind": "stroke", "ends": [2, 3]}}) == Drawn(Stroke((2, 3)))
+    assert read({"shape": {"x": 4}}) == Drawn(Click(4))  # the first, where it names none
+    assert read({"shape": {"left": 5}}) == Drawn(Click(5))
+    assert read({"other": None}) == Drawn()
+    assert read({"other": {"kind": "stroke"}}) == Drawn(other=Stroke())
+    check_fields(Drawn(Stroke((2, 3)), Click(1)), "drawn")
+    for values, message in [
+        ({"shape": {"kind": "circle"}}, "shape.kind must be 'click' or 'stroke', got 'circle'"),
+        ({"shape": {"kind": ["click"]}}, "shape.kind must be 'click' or 'stroke', got ['click']"),
+        ({"shape": {"kind": "stroke", "x": 1}}, "unknown entries shape.x"),
+        ({"shape": {"kind": "stroke", "ends": [1, 65]}}, "shape.ends[1] must be"),
+        ({"shape": {"left": "a"}}, "shape.x must be a whole number"),
+        ({"shape": 3}, "shape must be a table, got 3"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            read(values)
+        assert message in str(caught.value)

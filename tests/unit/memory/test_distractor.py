@@ -12,6 +12,7 @@ from sightings import boxed, remember, sighting
 
 from sam2s.memory.bank import Bank
 from sam2s.memory.distractor import Distractor, tempted
+from sam2s.memory.policy import Chooser
 from sam2s.memory.recent import Recent
 from sam2s.types import CONDITIONING_SLOT, Source
 
@@ -29,7 +30,7 @@ def tracked(frames: int, seen=CALM, rule: Distractor | None = None) -> Bank:
 
 
 def anchors(bank: Bank) -> list[int]:
-    return [m.time for m in bank.long_term]
+    return [m.time for m in bank.state.anchors]
 
 
 def test_a_frame_with_a_distractor_is_kept():
@@ -80,7 +81,7 @@ def test_anchors_are_spaced_and_the_oldest_leaves():
 
 
 def test_appearances_are_the_latest_frame_and_spaced_ones_before_it():
-    times = {n: [m.time for m in tracked(n).candidates] for n in (2, 3, 6, 8, 11, 13)}
+    times = {n: [m.time for m in tracked(n).state.appearances] for n in (2, 3, 6, 8, 11, 13)}
     assert times == {2: [1], 3: [1, 2], 6: [1, 5], 8: [1, 6, 7], 11: [1, 6, 10], 13: [6, 11, 12]}
     slots = [(m.time, slot) for m, slot in Distractor().select(tracked(13), 13).maps]
     assert slots == [(0, CONDITIONING_SLOT), (6, 2), (11, 1), (12, 0)]
@@ -91,8 +92,8 @@ def test_frames_without_the_object_are_no_appearances():
     empty = np.zeros_like(OBJECT)
     for gone in (remember(8, sighting(OBJECT, logit=-2.0)), remember(8, sighting(empty, FAR))):
         after = Distractor().admit(bank, gone)
-        assert after.candidates == bank.candidates
-        assert after.own == bank.own
+        assert after.state.appearances == bank.state.appearances
+        assert after.state.areas == bank.state.areas
         assert after.tracked[-1].time == 8  # its pointer tells of the absence
 
 
@@ -102,12 +103,12 @@ def test_a_correction_may_forget():
     assert anchors(Distractor().admit(bank, new)) == [19, 25]
     forgetful = Distractor(Recent(forget_on_correction=True)).admit(bank, new)
     assert [m.time for m in forgetful.prompted] == [0, 30]
-    assert forgetful.tracked == forgetful.candidates == forgetful.long_term == ()
-    assert forgetful.own == (121,)
+    assert forgetful.tracked == forgetful.state.appearances == forgetful.state.anchors == ()
+    assert forgetful.state.areas == (121,)
 
 
 def test_it_never_overrules_the_decoder():
-    assert Distractor().choose(Bank(), sighting(OBJECT, FAR, chosen=1), 3) == 1
+    assert not isinstance(Distractor(), Chooser)
 
 
 frame = st.tuples(st.floats(0, 1), st.floats(-1, 5), st.integers(6, 12), st.booleans())
@@ -123,11 +124,11 @@ def test_the_bank_stays_small(frames, appearances, places):
             boxed(10, 10, width, 10), FAR if lured else NEAR, ious=(iou, 0.3), logit=logit
         )
         bank = rule.admit(bank, remember(time, seen))
-        assert len(bank.candidates) <= appearances
-        assert len(bank.long_term) <= places - 1
+        assert len(bank.state.appearances) <= appearances
+        assert len(bank.state.anchors) <= places - 1
         assert len(bank.tracked) <= 21
-        assert len(bank.own) <= 10
-        assert all(m.sighting is None for m in (*bank.tracked, *bank.candidates, *bank.long_term))
+        assert len(bank.state.areas) <= 10
+        assert all(m.sighting is None for m in bank.memories)
         recalled = rule.select(bank, time + 1)
         assert len(recalled.maps) <= rule.capacity.maps
         assert len(recalled.pointers) <= rule.capacity.pointers

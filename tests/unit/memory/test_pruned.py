@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sightings import remember
 
 from sam2s.memory.bank import Bank
-from sam2s.memory.policy import make_policy
 from sam2s.memory.pruned import Pruned, likeness
 from sam2s.memory.recent import Recent
-from sam2s.types import CONDITIONING_SLOT, Memory, MemoryConfig, Source
+from sam2s.memory.registry import named_rule
+from sam2s.types import CONDITIONING_SLOT, Memory, Source
 
 
 def at(time: int, angle: float, **changes) -> Memory:
@@ -71,12 +71,12 @@ def test_likeness_is_the_mean_cosine_of_the_cells():
 
 
 def test_it_keeps_what_sam_2_keeps_and_may_forget():
-    assert make_policy(MemoryConfig(rule="pruned", recent_maps=4)) == Pruned(Recent(maps=4))
+    assert named_rule("pruned", Recent(maps=4)) == Pruned(Recent(maps=4))
     bank = fill(Pruned(), 10, 50)
     new = at(3, 0.0, source=Source.PROMPTED)
     assert [m.time for m in Pruned().admit(bank, new).tracked] == [1, 2]
     assert Pruned(Recent(forget_on_correction=True)).admit(bank, new).tracked == ()
-    assert all(m.descriptor is None for m in (*bank.tracked, *bank.prompted))
+    assert not Pruned().needs.descriptors
 
 
 @settings(deadline=None, max_examples=60)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sightings import boxed, remember, sighting
 
-from sam2s.memory.bank import Bank, Chooser
+from sam2s.memory.bank import Bank
 from sam2s.memory.motion import Motion
+from sam2s.memory.policy import Chooser
 from sam2s.memory.recent import Recent
 from sam2s.memory.samurai import Samurai
 from sam2s.types import CONDITIONING_SLOT, Source
@@ -57,22 +58,22 @@ def test_frames_that_fail_a_threshold_are_not_recalled_but_keep_their_pointers()
     ]
     for new in bad:
         after = rule.admit(bank, new)
-        assert [m.time for m in after.long_term] == list(range(14, 20))
-        assert after.own.run == 21  # good enough for the filter
+        assert [m.time for m in after.state.good] == list(range(14, 20))
+        assert after.state.motion.run == 21  # good enough for the filter
         recalled = rule.select(after, 21)
         assert [(m.time, age) for m, age in recalled.pointers][:2] == [(0, 21), (20, 1)]
     good = rule.admit(bank, remember(20, path))
-    assert [m.time for m in good.long_term] == list(range(15, 21))
-    assert isinstance(good.own, Motion)
-    assert good.own.run == 21
+    assert [m.time for m in good.state.good] == list(range(15, 21))
+    assert isinstance(good.state.motion, Motion)
+    assert good.state.motion.run == 21
 
 
 def test_a_frame_that_was_not_tracked_well_restarts_the_filter():
     bank, path = moving(20), sighting(ON_PATH)
     for lost in (remember(20, path, iou=0.3), remember(20, sighting(np.zeros_like(ON_PATH)))):
-        assert Samurai().admit(bank, lost).own is None
-    assert Samurai().admit(bank, remember(20, path, iou=0.31)).own.run == 21
-    assert Samurai(steady_iou=0.2).admit(bank, remember(20, path, iou=0.3)).own.run == 21
+        assert Samurai().admit(bank, lost).state.motion is None
+    assert Samurai().admit(bank, remember(20, path, iou=0.31)).state.motion.run == 21
+    assert Samurai(steady_iou=0.2).admit(bank, remember(20, path, iou=0.3)).state.motion.run == 21
 
 
 def test_recalled_maps_take_slots_by_rank_however_old():
@@ -86,18 +87,18 @@ def test_recalled_maps_take_slots_by_rank_however_old():
 def test_a_correction_restarts_the_filter_and_may_forget():
     bank = moving(20)
     new = remember(20, sighting(LOOK_ALIKE), source=Source.PROMPTED)
-    assert Samurai().admit(bank, new).own.run == 1
-    assert len(Samurai().admit(bank, new).long_term) == 6
+    assert Samurai().admit(bank, new).state.motion.run == 1
+    assert len(Samurai().admit(bank, new).state.good) == 6
     forgetful = Samurai(Recent(forget_on_correction=True)).admit(bank, new)
-    assert forgetful.tracked == forgetful.long_term == ()
+    assert forgetful.tracked == forgetful.state.good == ()
     assert [m.time for m in forgetful.prompted] == [0, 20]
 
 
 def test_without_sightings_it_is_a_rule_of_thresholds():
     bank = Samurai().admit(Bank(), remember(0, source=Source.PROMPTED))
     bank = Samurai().admit(bank, remember(1))
-    assert bank.own is None
-    assert [m.time for m in bank.long_term] == [1]
+    assert bank.state.motion is None
+    assert [m.time for m in bank.state.good] == [1]
 
 
 frame = st.tuples(st.floats(0, 1), st.floats(-3, 3), st.integers(0, 40), st.booleans())
@@ -113,9 +114,9 @@ def test_the_bank_stays_small(frames, maps, settled):
         seen = sighting(mask, boxed(20, 10, 4, 4), ious=(iou, 0.5), logit=logit)
         assert rule.choose(bank, seen, time) in (0, 1)
         bank = rule.admit(bank, remember(time, seen, source=source))
-        assert len(bank.long_term) <= maps
+        assert len(bank.state.good) <= maps
         assert len(bank.tracked) <= 21
-        assert all(m.sighting is None for m in (*bank.prompted, *bank.tracked, *bank.long_term))
-        assert all(m.iou > 0.5 and m.object_logit > 0 for m in bank.long_term)
+        assert all(m.sighting is None for m in bank.memories)
+        assert all(m.iou > 0.5 and m.object_logit > 0 for m in bank.state.good)
         recalled = rule.select(bank, time + 1)
         assert len(recalled.maps) <= rule.capacity.maps + len(bank.prompted) - 1

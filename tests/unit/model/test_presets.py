@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.memory.registry import RULES
 from sam2s.model.presets import PRESETS, ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
-from sam2s.types import MemoryConfig
 
 PUBLISHED_MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
 """Parameters of SAM 2.1, as its authors give them."""
@@ -74,13 +74,15 @@ def test_senseless_shapes(field: str, value: object):
 @given(
     name=st.sampled_from(sorted(PRESETS)),
     size=st.integers(1, 64),
-    rule=st.sampled_from(["recent", "diverse"]),
+    rule=st.sampled_from(sorted(RULES)),
     threshold=st.floats(0, 1),
     long_term=st.booleans(),
 )
 @settings(deadline=None, max_examples=30)
 def test_json_round_trip(name: str, size: int, rule: str, threshold: float, long_term: bool):
-    memory = MemoryConfig(rule=rule, iou_threshold=threshold)
+    memory = RULES[rule]()
+    if rule not in ("recent", "pruned"):
+        memory = replace(memory, iou_threshold=threshold)
     config = preset(name, image_size=32 * size, long_term_embedding=long_term, memory=memory)
     assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
@@ -94,9 +96,11 @@ def test_missing_entries_take_defaults():
     [
         ({"wdith": 3}, "unknown entries wdith"),
         ({"memory": {"rul": "recent"}}, "unknown entries memory.rul"),
+        ({"memory": {"rule": "elephant"}}, "memory.rule must be 'recent', 'diverse', "),
+        ({"memory": {"rule": "samurai", "recent": {"maps": 7}}}, "memory.recent.maps must be"),
         ({"image_size": 33}, "multiple of 32"),
         ({"image_size": "big"}, "model configuration: "),
-        ({"memory": "recent"}, "memory should be a table, got 'recent'"),
+        ({"memory": "recent"}, "memory must be a table, got 'recent'"),
     ],
 )
 def test_what_does_not_fit_is_an_error(values: dict[str, object], named: str):

@@ -4,11 +4,13 @@ previewed."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from sam2s.memory.bank import Bank, Capacity
+from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent
 from sam2s.tracking.sightings import choose, sightings_of
 from sam2s.tracking.tracker import Tracker
@@ -24,6 +26,7 @@ class Stubborn:
     index: int | None = None
     recent: Recent = field(default_factory=Recent)
     seen: list[Sighting] = field(default_factory=list)
+    needs: ClassVar = Needs(sightings=True)
 
     @property
     def capacity(self) -> Capacity:

@@ -3,7 +3,7 @@ once serves every further click."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,9 @@ import torch
 
 from sam2s.geometry import image_to_model
 from sam2s.memory.bank import Bank
+from sam2s.memory.policy import Needs
 from sam2s.memory.recent import Recent
+from sam2s.memory.registry import RULES
 from sam2s.tracking.core import Core
 from sam2s.tracking.prompts import PRIOR_LIMIT, TRACKED, RowKind, RowPrompt, prompt_batch
 from sam2s.tracking.rows import Rows
@@ -123,3 +125,42 @@ def test_kinds_of_rows_and_their_tensors():
     ).mask_logits
     assert corrected is not None
     assert corrected.unique().tolist() == [PRIOR_LIMIT]
+
+
+@dataclass(frozen=True)
+class Wanting:
+    """SAM 2's rule, with needs of one's choice."""
+
+    needs: Needs
+    recent: Recent = field(default_factory=Recent)
+
+    @property
+    def capacity(self):
+        return self.recent.capacity
+
+    def admit(self, bank, new):
+        return self.recent.admit(bank, new)
+
+    def select(self, bank, now):
+        return self.recent.select(bank, now)
+
+
+@pytest.mark.parametrize("needs", [Needs(), Needs(descriptors=True), Needs(sightings=True)])
+def test_memories_carry_what_the_rule_needs_and_nothing_else(model, frames, needs):
+    core = Core(model, Wanting(needs))
+    prompts = (CLICK, BOX, MASK)
+    with torch.inference_mode():
+        banks = core.commit(core.observe(Rows(frames[0], (Bank(),) * 3, (0,) * 3, prompts)))
+        banks = core.commit(core.observe(Rows(frames[1], banks, (1,) * 3, (TRACKED,) * 3)))
+    for memory in (m for bank in banks for m in bank.memories):
+        assert (memory.descriptor is not None) == needs.descriptors
+        assert (memory.sighting is not None) == needs.sightings
+        if memory.descriptor is not None:
+            frame = frames[memory.time].stride16[0]
+            assert torch.equal(memory.descriptor, frame)
+
+
+def test_every_rule_is_given_what_it_asks_for():
+    asked = {name: kind().needs for name, kind in RULES.items()}
+    assert {name for name, needs in asked.items() if needs.descriptors} == {"diverse"}
+    assert {name for name, needs in asked.items() if needs.sightings} == {"distractor", "samurai"}

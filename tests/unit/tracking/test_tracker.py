@@ -11,7 +11,7 @@ import torch
 from sam2s.errors import InputError
 from sam2s.memory.recent import Recent
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Box, Frame, Mask, MemoryConfig, Points
+from sam2s.types import Box, Frame, Mask, Points
 from tiny import build_tiny
 
 CLICK = Points([[10, 24]], [1])
@@ -235,7 +235,7 @@ def test_frames_that_do_not_fit_are_refused(model, video):
 def test_memory_rule_by_name_config_policy_or_default(model):
     assert Tracker(model).policy == Tracker(model, "diverse").policy
     assert isinstance(Tracker(model, "recent").policy, Recent)
-    assert Tracker(model, MemoryConfig(stride=3)).policy == Recent(stride=3)
+    assert Tracker(model, Recent(stride=3)).policy == Recent(stride=3)
     own = Recent(maps=2)
     assert Tracker(model, own).policy is own
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 
 from sam2s.memory.bank import Bank
-from sam2s.memory.policy import RULES
-from sam2s.memory.tree import Tree
-from sam2s.tracking.hypotheses import Proposals, pathways_of, survivors
+from sam2s.memory.recent import Recent
+from sam2s.memory.registry import RULES
+from sam2s.memory.tree import Proposals, Tree, pathways_of
 from sam2s.tracking.prompts import TRACKED, RowPrompt
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.tracker import Tracker, make_core
-from sam2s.types import Box, Decoded, Features, MemoryConfig, Points, PromptBatch
+from sam2s.types import Box, Decoded, Features, Memory, Points, PromptBatch
 
 OBJECT, LOOK_ALIKE, JUNK = 1, 2, 3
 
@@ -114,7 +114,7 @@ def test_the_tree_recovers_from_an_early_wrong_choice():
     assert paths[0].score == 0.0
     assert all(p.score <= q.score for p, q in zip(paths[1:], paths, strict=False))
     # The best pathway remembers its own past, not the answer that was shown on frame 1.
-    assert [int(m.map) for m in paths[0].bank.long_term] == [OBJECT] * 5
+    assert [int(m.map) for m in paths[0].bank.state.good] == [OBJECT] * 5
     assert [int(m.pointer) for m in bank.tracked] == [OBJECT] * 5
 
 
@@ -123,7 +123,7 @@ def test_a_prompt_leaves_one_pathway():
     _, after = step(Tree(), bank, 4, GIVEN)
     (only,) = pathways_of(after)
     assert [m.time for m in only.bank.prompted] == [0, 4]
-    assert [int(m.map) for m in only.bank.long_term] == [OBJECT] * 3
+    assert [int(m.map) for m in only.bank.state.good] == [OBJECT] * 3
 
 
 def proposals(
@@ -137,27 +137,27 @@ def proposals(
 
 def test_the_best_cumulative_scores_go_on():
     ious, logits = [[0.9, 0.8, 0.1], [0.95, 0.2, 0.1]], [5.0, 5.0]
-    kept = survivors(Tree(), proposals(ious, logits, [0.0, -0.5]))
+    kept = Tree().survivors(proposals(ious, logits, [0.0, -0.5]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 0), (0, 1), (1, 0)]
     assert kept[0].score == 0
     assert kept[2].score == pytest.approx(np.log(0.95 / 0.9) - 0.5, abs=1e-5)
-    one = survivors(Tree(pathways=1), proposals(ious, logits, [-0.5, 0.0]))
+    one = Tree(pathways=1).survivors(proposals(ious, logits, [-0.5, 0.0]))
     assert [(b.row, b.candidate) for b in one] == [(1, 0)]
 
 
 def test_unsure_pathways_must_differ():
     ious = [[0.803, 0.801, 0.1], [0.799, 0.6, 0.5]]
-    sure = survivors(Tree(), proposals(ious, [2.1, 0.5]))
+    sure = Tree().survivors(proposals(ious, [2.1, 0.5]))
     assert [(b.row, b.candidate) for b in sure] == [(0, 0), (0, 1), (1, 0)]
-    unsure = survivors(Tree(), proposals(ious, [1.9, 2.0]))
+    unsure = Tree().survivors(proposals(ious, [1.9, 2.0]))
     assert [(b.row, b.candidate) for b in unsure] == [(0, 0), (1, 1), (1, 2)]
 
 
 def test_where_nothing_is_seen_there_is_nothing_to_choose():
-    kept = survivors(Tree(), proposals([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]))
+    kept = Tree().survivors(proposals([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 1), (1, 0), (1, 1)]
     # A predicted IoU of zero is bad, not impossible.
-    nothing = survivors(Tree(), proposals([[0.0, 0.0, 0.0]], [5.0]))
+    nothing = Tree().survivors(proposals([[0.0, 0.0, 0.0]], [5.0]))
     assert np.isfinite([b.score for b in nothing]).all()
 
 
@@ -166,7 +166,7 @@ def test_only_good_memories_are_kept_and_the_surest_weigh_most():
     example = bank.tracked[-1]
     for time, iou, logit in [(3, 0.3, 5.0), (4, 0.9, 0.0), (5, 0.31, 0.1)]:
         bank = policy.admit(bank, replace(example, time=time, iou=iou, object_logit=logit))
-    assert [m.time for m in bank.long_term] == [1, 2, 5]
+    assert [m.time for m in bank.state.good] == [1, 2, 5]
     factors = {m.time: float(m.map / example.map) for m, _ in policy.select(bank, 6).maps if m.time}
     assert factors == pytest.approx({5: 0.95, 1: 0.95 + 0.1 / 3, 2: 0.95 + 0.2 / 3})
     assert len(policy.select(bank, 6).pointers) == 6
@@ -184,9 +184,15 @@ def test_every_rule_is_run():
     assert set(RIVALS) | {"recent", "diverse"} == set(RULES)
 
 
+def kept_by(state) -> list[tuple]:
+    """What a rule keeps for itself, as far as it is memories."""
+    values = [] if state is None else [getattr(state, spec.name) for spec in fields(state)]
+    return [v for v in values if isinstance(v, tuple) and all(isinstance(m, Memory) for m in v)]
+
+
 @pytest.mark.parametrize("rule", RIVALS)
 def test_a_rival_end_to_end(model, video, rule):
-    tracker = Tracker(model, MemoryConfig(rule=rule, recent_maps=3, pointers=4))
+    tracker = Tracker(model, RULES[rule](Recent(maps=3, pointers=4)))
     for i, frame in enumerate(video):
         kept, given = tracker.state, PROMPTS.get(i)
         preview, result = tracker.preview(frame, given), tracker.step(frame, given)
@@ -200,8 +206,7 @@ def test_a_rival_end_to_end(model, video, rule):
     for bank in tracker.state.banks.values():
         assert len(bank.prompted) <= 2
         assert len(bank.tracked) <= 4
-        assert len(bank.long_term) <= 3
-        assert len(bank.candidates) <= 3
+        assert all(len(memories) <= 3 for memories in kept_by(bank.state))
     tracker.remove(1)
     assert tracker.objects == (2,)
 
@@ -212,6 +217,6 @@ def test_pathways_end_to_end(model, video):
     for bank in tracker.state.banks.values():
         paths = pathways_of(bank)
         assert len(paths) == 3
-        assert all(path.bank.own is None for path in paths)
-    again = Tracker(model, MemoryConfig(rule="tree"), reverse=True)
+        assert all(path.bank.state.pathways == () for path in paths)
+    again = Tracker(model, Tree(), reverse=True)
     assert len(list(again.run(video[:1], {0: PROMPTS[0]}))) == 1

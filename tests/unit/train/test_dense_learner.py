@@ -13,7 +13,7 @@ import torch
 from sam2s.clips.batch import ClipBatch, collate, load_clip
 from sam2s.clips.clips import Clip, ConsecutiveSampler
 from sam2s.masklets.masklets import open_masklets
-from sam2s.memory.policy import make_policy
+from sam2s.memory.recent import Recent
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
@@ -22,7 +22,6 @@ from sam2s.train.learner import ClipLearner
 from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
 from sam2s.train.unroll import Script, UserConfig
-from sam2s.types import MemoryConfig
 from sam2s.weights.load import load_model
 
 SCRIPT = Script({0: "click"}, {0: 1})
@@ -44,7 +43,7 @@ def _gradients(batch: ClipBatch, stage: Stage) -> tuple[float, float]:
     """Norms of the gradients of the image encoder and of all else."""
     torch.manual_seed(0)
     model = build_model(preset("nano", image_size=64))
-    learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")), build_dense_head(model))
+    learner = ClipLearner(model, Recent(), build_dense_head(model))
     learner(batch, stage, SCRIPT, np.random.default_rng(0))[0].total.backward()
     squares = {True: 0.0, False: 0.0}
     for name, parameter in model.named_parameters():
@@ -83,7 +82,7 @@ def test_an_encoder_only_stage_teaches_the_encoder_alone(batch: ClipBatch) -> No
 def test_dense_loss_joins_the_total(batch: ClipBatch) -> None:
     torch.manual_seed(0)
     model = build_model(preset("nano", image_size=64))
-    learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")), build_dense_head(model))
+    learner = ClipLearner(model, Recent(), build_dense_head(model))
     stage = Stage(
         name="s",
         schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),

@@ -17,7 +17,6 @@ from PIL import Image
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError, OutOfMemory
 from sam2s.files import lock_folder
-from sam2s.memory.policy import make_policy
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import build_model
 from sam2s.train import trainer
@@ -349,7 +348,7 @@ def test_quick_validation(squares: Path) -> None:
     assert [len(sample.clip.objects) for sample in samples] == [2, 2]
     torch.manual_seed(0)
     model = build_model(preset("nano", image_size=64)).train()
-    policy = make_policy(model.config.memory)
+    policy = model.config.memory
     result = validate(model, policy, samples, torch.device("cpu"))
     assert model.training
     assert result == validate(model, policy, samples, torch.device("cpu"))

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.errors import InputError
+from sam2s.memory.recent import Recent
+from sam2s.memory.samurai import Samurai
 from sam2s.model.presets import SemanticConfig
 from sam2s.recipes.nano import scratch
 from sam2s.train.ambiguity import SoftLabel
@@ -114,3 +116,25 @@ def test_any_number_arrives(value: float, position: int) -> None:
     assert changed.stages[position].schedule.lr == float(value)
     others = [k for k in range(6) if k != position % 6]
     assert all(changed.stages[k] == scratch().stages[k] for k in others)
+
+
+def test_the_memory_rule_and_its_constants() -> None:
+    config = scratch()
+    assert config.memory == Recent(future_pointers=True)
+    assert override(config, ["memory.stride=2"]).memory == Recent(stride=2, future_pointers=True)
+    changed = override(
+        config,
+        [
+            'memory={"rule": "samurai", "settled": 3}',
+            "memory.motion_weight=0.3",
+            "memory.recent.maps=4",
+        ],
+    )
+    assert changed.memory == Samurai(Recent(maps=4), motion_weight=0.3, settled=3)
+    assert from_json(TrainConfig, to_json(changed)) == changed
+    with pytest.raises(InputError, match=r"Recent has no field 'settled'; it has maps, pointers,"):
+        override(config, ["memory.settled=3"])
+    with pytest.raises(InputError, match=r"another kind of table is given whole, as JSON"):
+        override(config, ["memory.rule=diverse"])
+    with pytest.raises(InputError, match=r"motion_weight must be a number of at least 0"):
+        override(changed, ["memory.motion_weight=7"])

@@ -14,14 +14,13 @@ from sam2s.clips.batch import ClipBatch
 from sam2s.clips.clips import Clip, ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.memory.policy import make_policy
+from sam2s.memory.recent import Recent
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import Examples
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig, Losses
 from sam2s.train.pool import open_pool
 from sam2s.train.unroll import Script, UserConfig
-from sam2s.types import MemoryConfig
 from small import small_model
 
 SIDE = 64
@@ -105,9 +104,7 @@ def test_clips_of_a_sparse_video_start_labelled_and_are_judged_again(mixed: Path
 
 
 def judge(batch: ClipBatch, script: Script, seed: int = 0) -> tuple[Losses, ClipLearner, list]:
-    learner = ClipLearner(
-        small_model(), make_policy(MemoryConfig(rule="recent", future_pointers=True))
-    ).train()
+    learner = ClipLearner(small_model(), Recent(future_pointers=True)).train()
     stage = replace(STAGE, teaching=replace(STAGE.teaching, user=UserConfig(clicks=1)))
     losses, answers = learner(batch, stage, script, np.random.default_rng(seed))
     return losses, learner, answers

@@ -14,7 +14,6 @@ from torch import Tensor
 from sam2s.clips.batch import ClipBatch
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
-from sam2s.memory.policy import make_policy
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import generator
@@ -104,9 +103,7 @@ def test_accumulated_gradients_are_those_of_one_batch_with_all_rows(
     large, model = joined(passes), starting_model(config).train()
     stage = config.stages[0]
     script = draw_script(stage.teaching.user, 3, generator(config.seed, step, purpose=SCRIPT))
-    losses, answers = ClipLearner(model, make_policy(config.memory))(
-        large, stage, script, generator(0, 0)
-    )
+    losses, answers = ClipLearner(model, config.memory)(large, stage, script, generator(0, 0))
     losses.total.backward()
     assert_same(gradients(trainer.running.model), gradients(model))
     assert figures["total"] == pytest.approx(float(losses.total.detach()) / len(answers), rel=1e-4)
@@ -221,9 +218,7 @@ def test_the_model_takes_the_size_it_was_trained_at(
 
 def test_a_model_without_long_term_embedding_grows_one(squares: Path, tmp_path: Path) -> None:
     plain = small_model(
-        config=replace(
-            SMALL, long_term_embedding=False, memory=replace(SMALL.memory, rule="recent")
-        )
+        config=replace(SMALL, long_term_embedding=False, memory=SMALL.memory.recent)
     )
     config = replace(config_for(squares, save_model(plain, tmp_path / "plain")), long_term=True)
     grown = starting_model(config)

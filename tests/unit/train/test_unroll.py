@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from sam2s.clips.batch import ClipBatch, collate, load_clip
 from sam2s.clips.clips import Clip
 from sam2s.masklets.masklets import open_masklets
-from sam2s.memory.policy import make_policy
+from sam2s.memory.recent import Recent
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.config import Clips, Schedule, Stage, Teaching
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.unroll import Script, UserConfig, draw_script, unroll
-from sam2s.types import MemoryConfig
 
 FRAMES = 4
 
@@ -45,7 +44,7 @@ def batch(squares: Path) -> ClipBatch:
 
 
 def play(model: SAM2S, batch: ClipBatch, script: Script, config: UserConfig | None = None) -> list:
-    policy = make_policy(MemoryConfig(rule="recent", future_pointers=True))
+    policy = Recent(future_pointers=True)
     features = model.encode(batch.images.flatten(0, 1))
     return unroll(
         model, policy, batch, features, script, config or UserConfig(), np.random.default_rng(0)
@@ -176,7 +175,7 @@ def test_rows_of_one_clip_do_not_depend_on_the_other(
 
 
 def test_learner_sums_answers_and_detaches_them(model: SAM2S, batch: ClipBatch) -> None:
-    learner = ClipLearner(model, make_policy(MemoryConfig(rule="recent")))
+    learner = ClipLearner(model, Recent())
     stage = Stage(
         name="s",
         schedule=Schedule(steps=1, lr=1e-3, lr_end=0.0),

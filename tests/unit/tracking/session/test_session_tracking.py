@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sam2s.errors import InputError
-from sam2s.memory.policy import RULES
+from sam2s.memory.registry import RULES
 from sam2s.tracking.session.actions import Discard, Give, Lock, MarkAbsent, Remove, Track
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.masks import MasksInMemory, found_masks, shown_mask, shown_version
