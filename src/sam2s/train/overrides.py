@@ -29,8 +29,11 @@ NOTHING = ("none", "null", "")
 def override(config: T, assignments: Sequence[str]) -> T:
     """``config`` after each of ``assignments`` (``path=value``), in their order.
 
-    Raises InputError that names the fields or positions there are, or the type that was expected.
+    What is set wins: a number of steps takes the place of epochs, from which it would follow.
+    Raises InputError that names the fields or positions there are, or the type that was expected,
+    and where steps and epochs of one stage are both set.
     """
+    _refuse_contradictions(assignments)
     for text in assignments:
         path, found, value = text.partition("=")
         if not found or not path:
@@ -38,10 +41,26 @@ def override(config: T, assignments: Sequence[str]) -> T:
                 f"--set {text}: expected PATH=VALUE, such as stages.0.schedule.steps=10"
             )
         try:
-            config = _replaced(type(config), config, path.strip().split("."), value.strip())
+            places = path.strip().split(".")
+            config = _replaced(type(config), config, places, value.strip())
+            if places[-1] == "steps" and len(places) > 1:
+                config = _replaced(type(config), config, [*places[:-1], "epochs"], "none")
         except InputError as error:
             raise InputError(f"--set {text}: {error}") from error
     return config
+
+
+def _refuse_contradictions(assignments: Sequence[str]) -> None:
+    """InputError where steps and epochs of one schedule are both given."""
+    paths = [text.partition("=")[0].strip().split(".") for text in assignments]
+    for steps in (path for path in paths if path[-1] == "steps"):
+        for epochs in (path for path in paths if path[-1] == "epochs"):
+            pairs = list(zip(steps[:-1], epochs[:-1], strict=False))
+            if len(steps) == len(epochs) and all(a == b or "*" in (a, b) for a, b in pairs):
+                raise InputError(
+                    f"--set {'.'.join(steps)} and {'.'.join(epochs)}: both say how long a stage is;"
+                    " give one of them"
+                )
 
 
 def _replaced(kind: Any, current: Any, path: list[str], text: str) -> Any:

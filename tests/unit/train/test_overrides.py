@@ -138,3 +138,22 @@ def test_the_memory_rule_and_its_constants() -> None:
         override(config, ["memory.rule=diverse"])
     with pytest.raises(InputError, match=r"motion_weight must be a number of at least 0"):
         override(changed, ["memory.motion_weight=7"])
+
+
+def test_steps_that_are_set_take_the_place_of_epochs():
+    stage = scratch().stages[0]
+    stage = replace(stage, schedule=replace(stage.schedule, epochs=30.0))
+    config = replace(scratch(), stages=(stage, stage))
+    one = override(config, ["stages.0.schedule.steps=4"])
+    assert [(s.schedule.steps, s.schedule.epochs) for s in one.stages] == [
+        (4, None),
+        (stage.schedule.steps, 30.0),
+    ]
+    every = override(config, ["stages.*.schedule.steps=4"])
+    assert all(s.schedule.epochs is None for s in every.stages)
+
+
+@pytest.mark.parametrize("place", ["0", "*"])
+def test_steps_and_epochs_of_one_stage_contradict_one_another(place: str):
+    with pytest.raises(InputError, match="both say how long a stage is; give one of them"):
+        override(scratch(), ["stages.0.schedule.steps=4", f"stages.{place}.schedule.epochs=2"])
