@@ -52,9 +52,10 @@ def override(config: T, assignments: Sequence[str]) -> T:
 
 def _refuse_contradictions(assignments: Sequence[str]) -> None:
     """InputError where steps and epochs of one schedule are both given."""
-    paths = [text.partition("=")[0].strip().split(".") for text in assignments]
-    for steps in (path for path in paths if path[-1] == "steps"):
-        for epochs in (path for path in paths if path[-1] == "epochs"):
+    given = [text.partition("=") for text in assignments]
+    paths = [(path.strip().split("."), value.strip()) for path, _, value in given]
+    for steps in (path for path, _ in paths if path[-1] == "steps"):
+        for epochs in (p for p, value in paths if p[-1] == "epochs" and value not in NOTHING):
             pairs = list(zip(steps[:-1], epochs[:-1], strict=False))
             if len(steps) == len(epochs) and all(a == b or "*" in (a, b) for a, b in pairs):
                 raise InputError(
