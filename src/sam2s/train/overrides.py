@@ -2,7 +2,8 @@
 dataclasses.
 
 A path goes through fields and, in tuples, positions: ``optim.clip=0.1``, ``seed=3``,
-``stages.-1.schedule.lr=1e-5``; ``*`` takes every position: ``stages.*.clips.size=512``. A field
+``stages.-1.schedule.lr=1e-5``; ``*`` takes every position: ``stages.*.clips.size=512``. A part
+that alone has the field may be left out: ``stages.*.size=512``, ``precision=fp32``. A field
 that is none and has a type with defaults is made on the way:
 ``stages.*.teaching.loss.soften.sigma=1``. Tuples of single values are written with commas
 (``optim.betas=0.9,0.98``); whole dataclasses and tuples of them as JSON; ``none`` where none is
@@ -79,10 +80,22 @@ def _replaced(kind: Any, current: Any, path: list[str], text: str) -> Any:
     names = [spec.name for spec in dataclasses.fields(inner)]
     if path[0] not in names:
         raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(names)}")
+
+
+    if path[0] not in hints:
+        parts = [name for name, part in hints.items() if path[0] in _fields_of(part)]
+        if len(parts) == 1:  # the one part that has it may go without saying
+            return _replaced(kind, current, [*parts, *path], text)
+        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(hints)}")
     if current is None:
         current = _made(inner)
     value = _replaced(hints[path[0]], getattr(current, path[0]), path[1:], text)
     return dataclasses.replace(current, **{path[0]: value})
+
+
+def _fields_of(kind: Any) -> dict[str, Any]:
+    inner = _without_none(kind)
+    return typing.get_type_hints(inner) if dataclasses.is_dataclass(inner) else {}
 
 
 def _in_tuple(kind: Any, current: tuple, path: list[str], text: str) -> tuple:

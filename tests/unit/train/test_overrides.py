@@ -157,3 +157,12 @@ def test_steps_that_are_set_take_the_place_of_epochs():
 def test_steps_and_epochs_of_one_stage_contradict_one_another(place: str):
     with pytest.raises(InputError, match="both say how long a stage is; give one of them"):
         override(scratch(), ["stages.0.schedule.steps=4", f"stages.{place}.schedule.epochs=2"])
+
+
+def test_the_one_part_that_has_a_field_may_be_left_out():
+    config = override(scratch(), ["stages.0.size=64", "stages.*.steps=3", "precision=fp32"])
+    assert config.stages[0].clips.size == 64
+    assert {stage.schedule.steps for stage in config.stages} == {3}
+    assert config.run.precision == "fp32"
+    with pytest.raises(InputError, match="has no field 'stepz'; it has name, schedule, clips"):
+        override(scratch(), ["stages.0.stepz=3"])
