@@ -79,23 +79,20 @@ def _replaced(kind: Any, current: Any, path: list[str], text: str) -> Any:
     hints = typing.get_type_hints(inner)
     names = [spec.name for spec in dataclasses.fields(inner)]
     if path[0] not in names:
-        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(names)}")
-
-
-    if path[0] not in hints:
-        parts = [name for name, part in hints.items() if path[0] in _fields_of(part)]
+        parts = [name for name in names if path[0] in _fields_of(hints[name])]
         if len(parts) == 1:  # the one part that has it may go without saying
             return _replaced(kind, current, [*parts, *path], text)
-        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(hints)}")
+        raise InputError(f"{_name(inner)} has no field {path[0]!r}; it has {', '.join(names)}")
     if current is None:
         current = _made(inner)
     value = _replaced(hints[path[0]], getattr(current, path[0]), path[1:], text)
     return dataclasses.replace(current, **{path[0]: value})
 
 
-def _fields_of(kind: Any) -> dict[str, Any]:
+def _fields_of(kind: Any) -> list[str]:
     inner = _without_none(kind)
-    return typing.get_type_hints(inner) if dataclasses.is_dataclass(inner) else {}
+    fields = dataclasses.fields(inner) if dataclasses.is_dataclass(inner) else ()
+    return [spec.name for spec in fields]
 
 
 def _in_tuple(kind: Any, current: tuple, path: list[str], text: str) -> tuple:
