@@ -88,7 +88,9 @@ def run(options: Demo) -> int:
     say(f"contact sheet: {sheet}")
     for i, score in scores.items():
         given = f"{len(clicks[i])} click{'s' * (len(clicks[i]) > 1)} on frame {start}"
-        say(f"object {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}")
+        say(
+            f"object {i} {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}"
+        )
     say(f"summary: {options.out / 'summary.json'}")
     return 0
 
@@ -133,7 +135,7 @@ def _choose(film: Footage) -> tuple[Footage, int]:
             )
             kept = [{new: every[old] for new, old in chosen.items()} for every in film.masks]
             return Footage(
-                film.images, kept, {new: f"{new} {film.names[old]}" for new, old in chosen.items()}
+                film.images, kept, {new: film.names[old] for new, old in chosen.items()}
             ), index
     raise InputError(
         f"--seed: this scene never shows {OBJECTS} instruments at once; try another number"
