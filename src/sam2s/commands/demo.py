@@ -89,7 +89,8 @@ def run(options: Demo) -> int:
     for i, score in scores.items():
         given = f"{len(clicks[i])} click{'s' * (len(clicks[i]) > 1)} on frame {start}"
         say(
-            f"object {i} {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks, {given}"
+            f"object {i} {footage.names[i]}: J&F {100 * score.jf:.1f} against its true masks,"
+            f" {given}"
         )
     say(f"summary: {options.out / 'summary.json'}")
     return 0
