@@ -36,9 +36,9 @@ from sam2s.cli import main as sam2s_command
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.memory.all_rules import RULES
 from sam2s.memory.diverse import Diverse
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import RULES
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from sam2s.devices import describe, pick_device, wants_bf16
 from sam2s.geometry import image_to_model
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.train.dense import build_dense_head

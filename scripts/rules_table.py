@@ -29,7 +29,7 @@ from sam2s.benchmark.run import (
 )
 from sam2s.errors import InputError
 from sam2s.files import replace_text, write_json
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 
 Entry = Mapping[str, Any]
 

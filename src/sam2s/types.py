@@ -1,9 +1,9 @@
 """The nouns of the project: prompts, frames, features, decoded masks, memories and results.
 
-Everything here is frozen data without behaviour beyond validation and trivial views. Names tell the
-kind of number: ``*_logits`` is an unbounded float, ``*_prob`` and ``score`` lie in [0, 1],
-``mask(s)`` is bool. ``N`` counts rows, one row per tracked object; ``S`` is the side of the square
-model input in pixels; ``h = w = S / 16``.
+Everything here is frozen data, with no behaviour beyond validation and trivial views. Names tell
+the kind of number: ``*_logits`` is an unbounded float, ``*_prob`` and ``score`` lie in [0, 1],
+``mask(s)`` is bool. ``N`` counts rows, one row per object on one frame; ``S`` is the side of the
+square model input in pixels; ``h = w = S / 16``.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Points:
         xy, labels = to_array(self.xy, "points"), to_array(self.labels, "labels of points")
         if xy.ndim != 2 or xy.shape[1] != 2 or labels.ndim != 1:
             raise InputError(
-                f"points: expected positions (P, 2), a row (x, y) a point, and labels (P,), got"
+                f"points: expected positions (P, 2), one row (x, y) per point, and labels (P,), got"
                 f" {xy.shape} and {labels.shape}"
             )
         if len(xy) != len(labels) or len(xy) == 0:
             raise InputError(
-                f"points: got {len(xy)} positions and {len(labels)} labels; give one label (1 or 0)"
-                " a point"
+                f"points: got {len(xy)} positions and {len(labels)} labels; give each point one"
+                " label (1 or 0)"
             )
         if not np.isin(labels, (0, 1)).all():
             raise InputError(
@@ -76,7 +76,7 @@ class Box:
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """A given mask of one object: the answer on its frame. ``mask``: (H, W) bool at source size,
-    not empty; numbers are taken where they are 0 and one other."""
+    not empty; an array of numbers is taken where it holds 0 and one other value."""
 
     mask: np.ndarray
 
@@ -184,15 +184,14 @@ class PromptBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What the mask decoder says of N rows on one frame; all M candidates (1 or 3) are kept for
-    training.
+    """What the mask decoder predicts for N rows; all M candidates (1 or 3) are kept for training.
 
     ``mask_logits`` (N, 4h, 4w), the chosen candidate; ``iou`` (N,) its predicted IoU;
     ``object_logits`` (N,): > 0 means present; ``pointer`` (N, C); ``candidate_logits`` (N, M, 4h,
-    4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64; ``candidate_tokens`` (N, M, C): what the
-    pointer of another candidate is made of; ``semantic`` (N, C) TSL's token x'_c, or None;
-    ``input_logits`` (N, S, S): a given mask at input size, or None where the memory encoder is to
-    upsample ``mask_logits``.
+    4w); ``candidate_ious`` (N, M); ``chosen`` (N,) int64, which of them; ``candidate_tokens`` (N,
+    M, C): what the pointer of another candidate would be made from; ``semantic`` (N, C): TSL's
+    token x'_c, or None; ``input_logits`` (N, S, S): a given mask at input size, or None where the
+    memory encoder is to upsample ``mask_logits``.
     """
 
     mask_logits: Tensor
@@ -218,7 +217,7 @@ LONG_TERM_SLOT = 7
 slot's."""
 
 
-class Source(Enum):
+class Origin(Enum):
     """Where a memory's mask came from."""
 
     PROMPTED = "prompted"
@@ -227,8 +226,8 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """What one frame showed of one object, for memory rules that judge masks; made only for rules
-    that ask for it.
+    """What one frame showed of one object, for memory rules that judge masks; made only where the
+    rule needs it.
 
     ``masks`` (M, 4h, 4w) bool NumPy: the decoder's candidates, all empty when the object is not in
     view; ``ious`` (M,): their predicted IoUs; ``object_logit``: > 0 means in view; ``chosen``:
@@ -243,7 +242,8 @@ class Sighting:
     @property
     def mask(self) -> np.ndarray:
         """(4h, 4w) bool: the candidate that is the answer."""
-        return self.masks[self.chosen]
+        mask: np.ndarray = self.masks[self.chosen]
+        return mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,13 +252,13 @@ class Memory:
 
     ``time``: position on the tracking clock (the negated frame index when tracking in reverse);
     ``map`` (C_m, h, w); ``pointer`` (C,); ``object_logit`` and ``iou``: the decoder's presence
-    logit and predicted IoU; ``descriptor`` (C, h, w): the frame's stride-16 image feature, kept for
-    the similarity rules; ``sighting``: what the rule chose from, for rules that ask. Rules drop
-    both from what they keep where they no longer need them.
+    logit and predicted IoU. Only for rules that need them (`sam2s.memory.policy.Needs`):
+    ``descriptor`` (C, h, w), the frame's stride-16 image feature, and ``sighting``, what the
+    decoder proposed. Rules drop both from what they keep once they no longer need them.
     """
 
     time: int
-    source: Source
+    origin: Origin
     map: Tensor
     pointer: Tensor
     object_logit: float

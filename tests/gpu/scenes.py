@@ -28,11 +28,11 @@ from pretend import COUNTS, DEVICE, Device, OnDevice, place
 torch.set_num_threads(1)
 
 import sam2s.model.mask_decoder
-import sam2s.tracking.result
+import sam2s.tracking.frame_result
 from sam2s.compat.image import SAM2ImagePredictor
 from sam2s.compat.video import SAM2VideoPredictor
 from sam2s.geometry import logits_to_source
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, FrameResult, Mask, Points
 from sam2s.weights.load import load_model
@@ -202,7 +202,7 @@ def _integer_resize() -> None:
         F.interpolate(coarse, size, mode="bilinear", antialias=True)
         return logits_to_source(values, size)
 
-    sam2s.tracking.result.logits_to_source = logits
+    sam2s.tracking.frame_result.logits_to_source = logits
 
 
 def _integer_product() -> None:
@@ -220,7 +220,7 @@ def _tensor_on_the_cpu() -> None:
     def logits(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         return logits_to_source(values, size) + torch.zeros(size)
 
-    sam2s.tracking.result.logits_to_source = logits
+    sam2s.tracking.frame_result.logits_to_source = logits
 
 
 def _numpy_without_cpu() -> None:
@@ -228,24 +228,24 @@ def _numpy_without_cpu() -> None:
         values.numpy()
         return logits_to_source(values, size)
 
-    sam2s.tracking.result.logits_to_source = logits
+    sam2s.tracking.frame_result.logits_to_source = logits
 
 
 def _item_in_the_decoder() -> None:
-    upscale = sam2s.model.mask_decoder.MaskDecoder._upscale
+    forward = sam2s.model.mask_decoder.MaskDecoder.forward
 
-    def looked_at(self: Any, image: torch.Tensor, features: Any) -> Any:
-        assert image.abs().max().item() < 1e9
-        return upscale(self, image, features)
+    def looked_at(self: Any, features: Any, *rest: torch.Tensor) -> Any:
+        assert features.stride16.abs().max().item() < 1e9
+        return forward(self, features, *rest)
 
-    sam2s.model.mask_decoder.MaskDecoder._upscale = looked_at
+    sam2s.model.mask_decoder.MaskDecoder.forward = looked_at
 
 
 def _upload_a_frame() -> None:
     def logits(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         return logits_to_source(values, size) + torch.tensor(0.0, device=values.device)
 
-    sam2s.tracking.result.logits_to_source = logits
+    sam2s.tracking.frame_result.logits_to_source = logits
 
 
 FAULTS: dict[str, Callable[[], None]] = {

@@ -24,7 +24,7 @@ from sam2_oracle import (
 )
 from sam2s.geometry import image_to_model, mask_to_model, points_to_model
 from sam2s.model.sam2s import GIVEN_LOGIT
-from sam2s.tracking.prompts import PRIOR_LIMIT
+from sam2s.tracking.row_prompts import PRIOR_LIMIT
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Frame, Mask, Points, Prompt
 

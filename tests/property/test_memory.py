@@ -12,12 +12,12 @@ from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
 from sam2s.memory.policy import Policy
 from sam2s.memory.recent import Recent
-from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Memory, Source
+from sam2s.types import CONDITIONING_SLOT, LONG_TERM_SLOT, Memory, Origin
 
 
 def memory(
     time: int,
-    source: Source = Source.TRACKED,
+    origin: Origin = Origin.TRACKED,
     *,
     iou: float = 0.99,
     logit: float = 5.0,
@@ -25,15 +25,15 @@ def memory(
 ):
     generator = torch.Generator().manual_seed(time if seed is None else seed)
     feature = torch.randn(4, 2, 2, generator=generator)
-    return Memory(time, source, torch.zeros(1), torch.zeros(1), logit, iou, feature)
+    return Memory(time, origin, torch.zeros(1), torch.zeros(1), logit, iou, feature)
 
 
-def brute_force(seen: dict[int, Source], now: int, sign: int, stride: int, horizon: int = 16):
+def brute_force(seen: dict[int, Origin], now: int, sign: int, stride: int, horizon: int = 16):
     """SAM 2's look-up over a dict of every frame so far, written by frame index with its own
     reverse formula."""
     frame = sign * now
     maps = [
-        (sign * t, CONDITIONING_SLOT) for t, source in seen.items() if source is Source.PROMPTED
+        (sign * t, CONDITIONING_SLOT) for t, origin in seen.items() if origin is Origin.PROMPTED
     ]
     for relative in range(1, 7):
         if relative == 1:
@@ -42,15 +42,15 @@ def brute_force(seen: dict[int, Source], now: int, sign: int, stride: int, horiz
             wanted = (frame - 2) // stride * stride - (relative - 2) * stride
         else:
             wanted = -(-(frame + 2) // stride) * stride + (relative - 2) * stride
-        if seen.get(wanted) is Source.TRACKED:
+        if seen.get(wanted) is Origin.TRACKED:
             maps.append((sign * wanted, relative - 1))
     pointers = [
         (sign * t, sign * (frame - t))
-        for t, source in seen.items()
-        if source is Source.PROMPTED and sign * (frame - t) >= 0
+        for t, origin in seen.items()
+        if origin is Origin.PROMPTED and sign * (frame - t) >= 0
     ]
     for age in range(1, horizon):
-        if seen.get(frame - sign * age) is Source.TRACKED:
+        if seen.get(frame - sign * age) is Origin.TRACKED:
             pointers.append((sign * (frame - sign * age), age))
     return sorted(maps), sorted(pointers)
 
@@ -74,9 +74,9 @@ def test_recent_selects_what_the_dict_of_every_frame_selects(
         maps, pointers = brute_force(seen, now, sign, stride)
         assert sorted((m.time, slot) for m, slot in recalled.maps) == maps
         assert sorted((m.time, age) for m, age in recalled.pointers) == pointers
-        source = Source.PROMPTED if position == 0 or position in prompted else Source.TRACKED
-        seen[frame] = source
-        bank = policy.admit(bank, memory(now, source))
+        origin = Origin.PROMPTED if position == 0 or position in prompted else Origin.TRACKED
+        seen[frame] = origin
+        bank = policy.admit(bank, memory(now, origin))
         assert len(bank.tracked) <= 21
     assert not policy.needs.descriptors
 
@@ -85,8 +85,8 @@ def test_recent_selects_what_the_dict_of_every_frame_selects(
 @given(correct=st.integers(3, 20), ahead=st.integers(21, 40))
 def test_prompted_memory_may_lie_in_the_future(correct, ahead):
     policy, bank = Recent(), Bank()
-    bank = policy.admit(bank, memory(ahead, Source.PROMPTED))
-    bank = policy.admit(bank, memory(0, Source.PROMPTED))
+    bank = policy.admit(bank, memory(ahead, Origin.PROMPTED))
+    bank = policy.admit(bank, memory(0, Origin.PROMPTED))
     recalled = policy.select(bank, correct)
     assert {m.time for m, _ in recalled.maps} == {0, ahead}
     assert [m.time for m, _ in recalled.pointers] == [0]
@@ -107,13 +107,18 @@ quality = st.tuples(st.floats(0, 1), st.floats(-3, 3), st.booleans())
 )
 def test_diverse_keeps_its_rule(frames, size, delta, threshold, pooled):
     policy = Diverse(iou_threshold=threshold, candidates=delta, long_term=size, pooled=pooled)
-    bank = policy.admit(Bank(), memory(0, Source.PROMPTED))
+    bank = policy.admit(Bank(), memory(0, Origin.PROMPTED))
     run: list[Memory] = []
     queue: list[int] = []
     newest = memory(0)
     for time, (iou, logit, correction) in enumerate(frames, start=1):
         correction = correction and time % 17 == 0
-        new = memory(time, Source.PROMPTED if correction else Source.TRACKED, iou=iou, logit=logit)
+        new = memory(
+            time,
+            Origin.PROMPTED if correction else Origin.TRACKED,
+            iou=iou,
+            logit=logit,
+        )
         bank = policy.admit(bank, new)
         # The rule once more, from its words: runs of passing frames, the least similar of each full
         # run.
@@ -145,7 +150,7 @@ def similarity(a: Memory, b: Memory, pooled: bool) -> float:
 @given(good=st.lists(st.booleans(), min_size=1, max_size=60))
 def test_diverse_reads_recent_memory_like_sam2_and_adds_the_queue(good):
     diverse, recent = Diverse(), Recent()
-    ours, theirs = (p.admit(Bank(), memory(0, Source.PROMPTED)) for p in (diverse, recent))
+    ours, theirs = (p.admit(Bank(), memory(0, Origin.PROMPTED)) for p in (diverse, recent))
     for time, passes in enumerate(good, start=1):
         new = memory(time, iou=0.99 if passes else 0.1, logit=5.0 if passes else -5.0)
         ours, theirs = diverse.admit(ours, new), recent.admit(theirs, new)

@@ -15,7 +15,7 @@ from sam2s import cli
 from sam2s.benchmark.rules import SA_V, Rules
 from sam2s.commands import options
 from sam2s.errors import DamagedSource, InputError, WeightsError
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 
 Seen = list[Any]
 

@@ -21,15 +21,15 @@ from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video import MODEL, VideoScores, run_video
-from sam2s.devices import kind_of
+from sam2s.devices import Precision, kind_of
 from sam2s.errors import InputError
 from sam2s.files import lock_folder
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
+from sam2s.memory.all_rules import describe_rule
 from sam2s.memory.policy import Policy
-from sam2s.memory.registry import describe_rule
 from sam2s.metrics import Score
 from sam2s.model.sam2s import SAM2S
-from sam2s.tracking.tracker import Precision, Tracker
+from sam2s.tracking.tracker import Tracker
 from sam2s.weights.load import load_model, weights_hash
 
 FORMAT = "sam2s-benchmark-1"

@@ -12,7 +12,7 @@ from sam2s.export.writer import TRACKS
 from sam2s.tracking.session.action_file import actions_of_rows
 from sam2s.tracking.session.actions import Action, Give, Track
 from sam2s.tracking.session.history import History
-from sam2s.tracking.session.masks import FoundMask, MasksInMemory
+from sam2s.tracking.session.mask_store import FoundMask, MasksInMemory
 from sam2s.tracking.session.plan import Direction, Part, Pass, from_frame, whole_range
 from sam2s.tracking.session.propagate import Known
 from sam2s.tracking.session.ranges import Stretch

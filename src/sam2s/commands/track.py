@@ -20,7 +20,7 @@ from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.media.random_access import RandomAccess
-from sam2s.memory.registry import describe_rule
+from sam2s.memory.all_rules import describe_rule
 from sam2s.tracking.session.action_file import read_actions, rows_of
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.in_order import MakeTracker, results_in_order

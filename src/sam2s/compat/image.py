@@ -17,7 +17,7 @@ from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source, points_to_model
 from sam2s.model.sam2s import SAM2S, check_model
-from sam2s.tracking.prompts import FIRST_CORNER, SECOND_CORNER, RowPrompt, prompt_batch
+from sam2s.tracking.row_prompts import FIRST_CORNER, SECOND_CORNER, RowPrompt, prompt_batch
 from sam2s.types import Features
 from sam2s.weights.load import load_model
 
@@ -58,6 +58,7 @@ class SAM2ImagePredictor:
 
     @property
     def device(self) -> torch.device:
+        """Where the model lies."""
         return next(self.model.parameters()).device
 
     def set_image(self, image: np.ndarray | Image.Image) -> None:
@@ -164,7 +165,11 @@ class SAM2ImagePredictor:
         masks = full if return_logits else full > self.mask_threshold
         results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
         many = rows > 1
-        masks_, ious, logits = (_numpy(r if many else r[0]) for r in results)
+        # On the host; NumPy knows no bfloat16.
+        masks_, ious, logits = (
+            (r.float() if r.is_floating_point() else r).cpu().numpy()
+            for r in (results if many else [r[0] for r in results])
+        )
         return masks_, ious, logits
 
     def _memory_errors(self, doing: str) -> AbstractContextManager[None]:
@@ -218,11 +223,6 @@ class SAM2ImagePredictor:
                 f" {side}), got shape {logits.shape}"
             )
         return logits.reshape(-1, side, side)
-
-
-def _numpy(values: Tensor) -> np.ndarray:
-    """On the host; NumPy knows no bfloat16."""
-    return (values.float() if values.is_floating_point() else values).cpu().numpy()
 
 
 def _boxes(box: Any) -> np.ndarray:

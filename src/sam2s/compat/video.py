@@ -121,6 +121,7 @@ class SAM2VideoPredictor:
 
     @property
     def device(self) -> torch.device:
+        """Where the model lies."""
         return next(self.model.parameters()).device
 
     def init_state(self, video_path: str | Path, **ignored: Any) -> InferenceState:

@@ -1,12 +1,11 @@
-"""DAM4SAM's rule: recent appearances on one side, frames that tell the object from a look-alike on
-the other.
+"""DAM4SAM's rule: recent appearances, and frames that tell the object from a look-alike.
 
 Source: arXiv 2411.17576, section 3.2. The memory has two halves of three places each.
 
 - Recent appearances (RAM): the latest frame that shows the object, and before it one every
   ``interval`` frames. Frames without the object are left out.
 - Distractor resolving (DRM): the prompted frame and, first in, first out, frames on which the
-  decoder was tempted by something else and yet right. Tempted: the box around the mask covers
+  decoder saw a distractor and was yet right. A distractor: the box around the mask covers
   ``box_ratio`` or less of the box around the mask and the largest piece that another candidate adds
   to it. Right: the predicted IoU exceeds ``iou_threshold`` and the mask's area is within
   ``area_tolerance`` of the median over the last ``history`` frames that show the object, this one
@@ -29,7 +28,7 @@ from sam2s.memory.motion import box_area, box_of
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Count, Recent, Share
 from sam2s.typed_json import check_fields
-from sam2s.types import CONDITIONING_SLOT, Memory, Recollection, Sighting, Source
+from sam2s.types import CONDITIONING_SLOT, Memory, Origin, Recollection, Sighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +76,7 @@ class Distractor:
         """The bank with ``new``, in the halves where it belongs."""
         state, slim = bank.state or DistractorState(), replace(new, sighting=None)
         after = self.recent.admit(bank, slim)
-        if new.source is Source.PROMPTED:
+        if new.origin is Origin.PROMPTED:
             state = DistractorState() if self.recent.forgets(bank) else state
             return replace(after, state=self._with_area(state, new))
         if new.object_logit <= 0 or (new.sighting is not None and not new.sighting.mask.any()):
@@ -105,7 +104,7 @@ class Distractor:
         return (*(kept if due else kept[:-1]), new)[-self.appearances :]
 
     def _resolves(self, state: DistractorState, new: Memory) -> bool:
-        """Whether a frame with the object tells it from a look-alike."""
+        """Whether a frame that shows the object also tells it from a look-alike."""
         seen = new.sighting
         if seen is None or not state.areas or new.iou <= self.iou_threshold:
             return False
@@ -114,7 +113,7 @@ class Distractor:
         area = int(seen.mask.sum())
         usual = median((*state.areas, area)[-self.history :])
         steady = abs(area - usual) <= self.area_tolerance * usual
-        return steady and tempted(seen, self.box_ratio)
+        return steady and shows_distractor(seen, self.box_ratio)
 
     def _with_area(self, state: DistractorState, new: Memory) -> DistractorState:
         if new.sighting is None:
@@ -123,13 +122,13 @@ class Distractor:
         return replace(state, areas=areas)
 
 
-def tempted(seen: Sighting, ratio: float) -> bool:
+def shows_distractor(seen: Sighting, ratio: float) -> bool:
     """Whether another candidate adds something far enough from the answer to be a distractor."""
     box = box_of(seen.mask)
     if box is None:
         return False
     for index, alternative in enumerate(seen.masks):
-        added = None if index == seen.chosen else box_of(_largest_piece(alternative & ~seen.mask))
+        added = None if index == seen.chosen else _largest_piece(alternative & ~seen.mask)
         if added is None:
             continue
         around = np.concatenate([np.minimum(box[:2], added[:2]), np.maximum(box[2:], added[2:])])
@@ -138,9 +137,10 @@ def tempted(seen: Sighting, ratio: float) -> bool:
     return False
 
 
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest 8-connected component of a bool mask; an empty mask stays empty."""
+def _largest_piece(mask: np.ndarray) -> np.ndarray | None:
+    """The box around the largest 8-connected component of a bool mask; None where it is empty."""
     labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count == 0:
-        return mask
-    return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+        return None
+    # Label 0 is the background; the components are numbered from 1.
+    return box_of(labels == 1 + np.bincount(labels.ravel())[1:].argmax())

@@ -26,7 +26,7 @@ from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Count, Recent, Share
 from sam2s.typed_json import check_fields
-from sam2s.types import LONG_TERM_SLOT, Memory, Recollection, Source
+from sam2s.types import LONG_TERM_SLOT, Memory, Origin, Recollection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ class Diverse:
     def admit(self, bank: Bank[DiverseState], new: Memory) -> Bank[DiverseState]:
         """The bank with ``new``; a full buffer gives one frame to the queue."""
         state = bank.state or DiverseState()
-        if new.source is Source.PROMPTED:
+        if new.origin is Origin.PROMPTED:
             # The run of good frames is over: what the user had to touch was no tracked candidate.
             queue = () if self.recent.forgets(bank) else state.long_term
             return replace(self.recent.admit(bank, new), state=DiverseState(queue))

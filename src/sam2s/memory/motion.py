@@ -1,4 +1,4 @@
-"""Where an object should be next: boxes of masks, and a Kalman filter of constant velocity over
+"""Where an object should be next: boxes around masks, and a constant-velocity Kalman filter over
 them.
 
 Boxes are (4,) float64 left, top, right, bottom in cells of the mask grid, right and bottom
@@ -16,13 +16,16 @@ import numpy as np
 
 POSITION_NOISE = 1 / 20
 VELOCITY_NOISE = 1 / 160
+"""Standard deviations per frame, as a share of the object's size."""
+"""Standard deviations per frame, as a share of the object's size."""
+"""Standard deviations per frame, as a share of the object's size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """A filter's belief at ``time``: ``mean`` (8,) centre x and y, width, height and their
-    velocities per frame; ``covariance`` (8, 8); ``run``: how many frames in a row it was
-    confirmed."""
+    """A filter's estimate at ``time``: ``mean`` (8,) float64, centre x and y, width, height and
+    their velocities per frame; ``covariance`` (8, 8); ``run``: how many frames in a row a box
+    confirmed it."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -31,7 +34,7 @@ class Motion:
 
     @property
     def box(self) -> np.ndarray:
-        """The believed box; never smaller than nothing."""
+        """The estimated box; its sides are never negative."""
         centre, size = self.mean[:2], self.mean[2:4].clip(min=0)
         return np.concatenate([centre - size / 2, centre + size / 2])
 
@@ -45,7 +48,7 @@ def box_of(mask: np.ndarray) -> np.ndarray | None:
 
 
 def box_area(box: np.ndarray) -> float:
-    """Cells in a box; 0 where it is turned inside out."""
+    """Area of a box in cells; 0 where right is left of left, or bottom above top."""
     width, height = (box[2:] - box[:2]).clip(min=0)
     return float(width * height)
 
@@ -58,8 +61,14 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def start(box: np.ndarray, time: int) -> Motion:
-    """A filter that saw one box: it rests, but may be moving."""
+    """A filter that has seen one box: velocity zero, but uncertain."""
     measured = _measure(box)
+    # The first box is measured once, and nothing is known of its velocity: both start wider than
+    # the noise of a frame.
+    # The first box is measured once, and nothing is known of its velocity: both start wider than
+    # the noise of a frame.
+    # The first box is measured once, and nothing is known of its velocity: both start wider than
+    # the noise of a frame.
     deviation = np.concatenate(
         [2 * POSITION_NOISE * _sizes(measured), 10 * VELOCITY_NOISE * _sizes(measured)]
     )
@@ -67,7 +76,7 @@ def start(box: np.ndarray, time: int) -> Motion:
 
 
 def predict(motion: Motion, now: int) -> Motion:
-    """The belief moved on to ``now``; an earlier time leaves it as it is."""
+    """The estimate moved on to ``now``; an earlier time leaves it as it is."""
     frames = max(0, now - motion.time)
     if frames == 0:
         return motion
@@ -79,7 +88,7 @@ def predict(motion: Motion, now: int) -> Motion:
 
 
 def update(predicted: Motion, box: np.ndarray) -> Motion:
-    """The belief corrected by the box that was seen, its run one longer."""
+    """The estimate corrected by the box that was seen, its run one longer."""
     surprise = _measure(box) - predicted.mean[:4]
     noise = np.diag((POSITION_NOISE * _sizes(predicted.mean)) ** 2)
     gain = np.linalg.solve(predicted.covariance[:4, :4] + noise, predicted.covariance[:4]).T
@@ -93,6 +102,6 @@ def _measure(box: np.ndarray) -> np.ndarray:
 
 
 def _sizes(measured: np.ndarray) -> np.ndarray:
-    """Width, height, width, height: what the noise is a share of; at least one cell, so that it
-    never vanishes."""
+    """(4,) width, height, width, height, of which the noise is a share; at least one cell, so that
+    the noise never vanishes."""
     return np.tile(measured[2:4].clip(min=1.0), 2)

@@ -8,7 +8,7 @@ that judges masks as well is a `Chooser`: one more pure function.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from sam2s.memory.bank import Bank, StateT
 from sam2s.types import Memory, Recollection, Sighting
@@ -59,7 +59,7 @@ class Policy(Protocol[StateT]):
 class Chooser(Protocol):
     """A rule that judges what the decoder proposes; it needs sightings."""
 
-    def choose(self, bank: Bank, sighting: Sighting, now: int) -> int:
+    def choose(self, bank: Bank[Any], sighting: Sighting, now: int) -> int:
         """Which candidate is the answer on a tracked frame at ``now``; ``sighting.chosen`` is the
         decoder's choice."""
         ...

@@ -1,4 +1,4 @@
-"""Surgical SAM 2's rule: of the latest frames, those that tell least are left out. Source: arXiv
+"""Surgical SAM 2's rule: of the latest frames, the redundant ones are left out. Source: arXiv
 2408.07931, section 3 (Efficient Frame Pruning), with its n = 5 and m = 2.
 
 SAM 2 recalls the six latest tracked frames, which in a calm stretch all show the same. Here, of the
@@ -18,7 +18,7 @@ from sam2s.memory.bank import Bank, StateT
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent
 from sam2s.typed_json import Bounds, check_fields
-from sam2s.types import Memory, Recollection, Source
+from sam2s.types import Memory, Origin, Recollection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,20 @@ class Pruned:
         return self.recent.admit(bank, new)
 
     def select(self, bank: Bank[StateT], now: int) -> Recollection:
-        """What SAM 2 recalls, without the frames that tell least."""
+        """What SAM 2 recalls, without the redundant frames."""
         recalled = self.recent.select(bank, now)
-        window = [m for m, _ in recalled.maps if m.source is Source.TRACKED]
+        window = [m for m, _ in recalled.maps if m.origin is Origin.TRACKED]
         if len(window) < self.recent.maps or len(window) < 2:
             return recalled
         newest = max(window, key=lambda m: m.time)
         older = sorted((m for m in window if m is not newest), key=lambda m: m.time)
-        # The order decides between equals: the oldest goes first.
+        # Python's sort is stable: of equally similar frames the oldest is dropped first.
         alike = sorted(older, key=lambda m: -likeness(m, newest))[: self.dropped]
-        gone = {m.time for m in alike}
+        dropped = {m.time for m in alike}
         maps = tuple(
             (m, slot)
             for m, slot in recalled.maps
-            if m.source is not Source.TRACKED or m.time not in gone
+            if m.origin is not Origin.TRACKED or m.time not in dropped
         )
         return Recollection(maps, recalled.pointers)
 

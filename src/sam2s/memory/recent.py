@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from sam2s.memory.bank import Bank, StateT
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.typed_json import Bounds, check_fields
-from sam2s.types import CONDITIONING_SLOT, RECENT_SLOTS, Memory, Recollection, Source
+from sam2s.types import CONDITIONING_SLOT, RECENT_SLOTS, Memory, Origin, Recollection
 
 Count = Annotated[int, Bounds(1, 10_000)]
 Share = Annotated[float, Bounds(0, 1)]
@@ -22,7 +22,7 @@ Share = Annotated[float, Bounds(0, 1)]
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The rule ``recent``, and the recent part of all others.
+    """The rule ``recent``, and the recent part of every other rule.
 
     ``maps``: tracked maps recalled (6); ``pointers``: the pointer horizon in frames (16: ages 1 to
     15 of tracked frames, and one prompted frame); ``stride``: frames between tracked maps older
@@ -51,7 +51,7 @@ class Recent:
     def admit(self, bank: Bank[StateT], new: Memory) -> Bank[StateT]:
         """The bank with a prompted frame, or with the tracked ones that may still be asked for; the
         rule's own state stays as it is."""
-        if new.source is Source.PROMPTED:
+        if new.origin is Origin.PROMPTED:
             kept = replace(bank, tracked=()) if self.forgets(bank) else bank
             return kept.with_prompted(new)
         return replace(bank, tracked=self.keep((*bank.tracked, new), new.time + 1))

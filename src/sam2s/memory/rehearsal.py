@@ -15,7 +15,7 @@ from typing import ClassVar
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent
-from sam2s.types import LONG_TERM_SLOT, Memory, Recollection, Source
+from sam2s.types import LONG_TERM_SLOT, Memory, Origin, Recollection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +53,10 @@ class Rehearsal:
     def admit(self, bank: Bank[RehearsalState], new: Memory) -> Bank[RehearsalState]:
         """The bank with ``new`` where the clip says it belongs."""
         state = bank.state or RehearsalState()
-        if new.source is Source.TRACKED and len(state.long_term) < self.long_term:
+        if new.origin is Origin.TRACKED and len(state.long_term) < self.long_term:
             return replace(bank, state=RehearsalState((*state.long_term, new)))
         after = self.recent.admit(bank, new)
-        forgets = new.source is Source.PROMPTED and self.recent.forgets(bank)
+        forgets = new.origin is Origin.PROMPTED and self.recent.forgets(bank)
         return replace(after, state=RehearsalState()) if forgets else after
 
     def select(self, bank: Bank[RehearsalState], now: int) -> Recollection:

@@ -7,7 +7,7 @@ the highest
     alpha * IoU(box the filter predicts, box of the candidate) + (1 - alpha) * predicted IoU,
 
 before and after that simply the highest predicted IoU. Choosing the memories: a tracked frame may
-be recalled when its predicted IoU, its object logit and (where the filter had a say) its motion
+be recalled when its predicted IoU, its object logit and (once the filter is settled) its motion
 score exceed their thresholds; the latest of them are recalled, however old, beside the prompted
 frames.
 """
@@ -24,7 +24,7 @@ from sam2s.memory.motion import Motion, box_iou, box_of, predict, start, update
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent, Share
 from sam2s.typed_json import Bounds, check_fields
-from sam2s.types import Memory, Recollection, Sighting, Source
+from sam2s.types import Memory, Origin, Recollection, Sighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +45,9 @@ class SamuraiState:
 class Samurai:
     """The rule ``samurai``; ``recent`` bounds maps and pointers.
 
-    ``motion_weight`` is alpha. ``settled``: frames in a row that must have been tracked well before
-    the filter has a say; tracked well is a predicted IoU above ``steady_iou``, and a frame that is
-    not restarts the filter. ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are
+    ``motion_weight`` is alpha. ``settled``: how many frames in a row must have been tracked well
+    before the filter is used. Tracked well means a predicted IoU above ``steady_iou``; any other
+    frame restarts the filter. ``iou_threshold``, ``object_threshold`` and ``motion_threshold`` are
     tau_mask, tau_obj and tau_kf of section 4.2, which decide what is recalled and nothing else.
     """
 
@@ -71,8 +71,8 @@ class Samurai:
         return self.recent.capacity
 
     def choose(self, bank: Bank[SamuraiState], sighting: Sighting, now: int) -> int:
-        """The candidate with the best mean of motion and predicted IoU, once the filter has a
-        say."""
+        """The candidate with the best weighted mean of motion and predicted IoU; the decoder's
+        choice until the filter is settled."""
         expected = self._expected(bank.state or SamuraiState(), now)
         if expected is None or sighting.object_logit <= 0:
             return sighting.chosen
@@ -85,7 +85,7 @@ class Samurai:
         state, slim = bank.state or SamuraiState(), replace(new, sighting=None)
         box = None if new.sighting is None else box_of(new.sighting.mask)
         after = self.recent.admit(bank, slim)
-        if new.source is Source.PROMPTED:
+        if new.origin is Origin.PROMPTED:
             good = () if self.recent.forgets(bank) else state.good
             motion = None if box is None else start(box, new.time)
             return replace(after, state=SamuraiState(good, motion))
@@ -103,7 +103,7 @@ class Samurai:
         return Recollection(by_rank(bank.prompted, good), self.recent.select(bank, now).pointers)
 
     def _expected(self, state: SamuraiState, now: int) -> Motion | None:
-        """The filter's prediction, where it has a say."""
+        """The filter's prediction, once it is settled."""
         if state.motion is None or state.motion.run < self.settled:
             return None
         return predict(state.motion, now)

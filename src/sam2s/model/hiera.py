@@ -18,6 +18,7 @@ from sam2s.nn.attend import attend
 from sam2s.nn.blocks import MLP, DropPath, from_windows, to_windows
 
 POOL = 2
+"""Each stage halves the grid of the one before."""
 
 
 def _pool(x: Tensor) -> Tensor:
@@ -40,9 +41,10 @@ class WindowAttention(nn.Module):
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         if self.pool:
             q = _pool(q)
+        # (B, H, W, out_dim) -> (B, heads, H * W, out_dim / heads); queries may be fewer than keys.
         heads = [t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)]
-        out = attend(*heads)
-        return self.proj(out.transpose(1, 2).reshape(q.shape))
+        merged: Tensor = self.proj(attend(*heads).transpose(1, 2).reshape(q.shape))
+        return merged
 
 
 class HieraBlock(nn.Module):
@@ -72,27 +74,29 @@ class HieraBlock(nn.Module):
         """(B, H, W, dim) -> (B, H', W', out_dim)."""
         normed = self.norm1(x)
         if self.shortcut is not None:
+            # As in Hiera, the shortcut of a block that widens starts from the normed input.
             x = self.shortcut(normed)
             x = _pool(x) if self.pool else x
-        x = x + self.drop_path(self._attend(normed, x.shape[1], x.shape[2]))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
-
-    def _attend(self, x: Tensor, height: int, width: int) -> Tensor:
         if self.window == 0:
-            return self.attn(x)
-        # Padding cells take part in attention as zeros, and pooled windows are half as wide: both
-        # as in SAM 2.
-        return from_windows(self.attn(to_windows(x, self.window)), len(x), height, width)
+            attended: Tensor = self.attn(normed)
+        else:
+            # Padding cells take part in attention as zeros, and pooled windows are half as wide:
+            # both as in SAM 2.
+            windows = self.attn(to_windows(normed, self.window))
+            attended = from_windows(windows, len(x), x.shape[1], x.shape[2])
+        x = x + self.drop_path(attended)
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out
 
 
 class Hiera(nn.Module):
     """The trunk. ``width`` and ``heads`` double from stage to stage; ``blocks`` and ``windows``
-    have one entry a stage.
+    have one entry per stage.
 
     The first block of a stage still works in the windows of the stage before. ``position_grid`` is
-    the side of the coarse learned position code, resized to the picture; a second one repeats in
-    every window of the first stage. ``drop_path`` grows from zero at the first block to its value
-    at the last.
+    the side of the coarse learnt position code, resized to the picture; a second code repeats in
+    every window of the first stage. ``drop_path`` grows linearly from zero at the first block to
+    its full value at the last.
     """
 
     def __init__(
@@ -144,8 +148,8 @@ class Hiera(nn.Module):
         return stages
 
     def _position(self, height: int, width: int) -> Tensor:
+        """(1, height, width, C)."""
         coarse = F.interpolate(self.pos_embed, (height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
-        return (coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)).permute(
-            0, 2, 3, 1
-        )
+        fine = self.pos_embed_window.tile(1, 1, height // side, width // side)
+        return (coarse + fine).permute(0, 2, 3, 1)

@@ -12,6 +12,7 @@ from sam2s.errors import InputError
 from sam2s.types import Features
 
 TOP_STRIDE = 32
+"""Of the trunk's last stage: the side of the input must be a multiple of it."""
 
 
 class ImageEncoder(nn.Module):
@@ -20,7 +21,7 @@ class ImageEncoder(nn.Module):
 
     Only the stride-16 level receives the coarser one (nearest neighbour, added); the two fine
     levels are lateral projections alone, as in SAM 2. Their second projection belongs to the mask
-    decoder there; done here, it runs once a frame however many objects and clicks follow.
+    decoder there; done here, it runs once per frame, however many objects and clicks follow.
     """
 
     def __init__(self, trunk: nn.Module, channels: Sequence[int], width: int) -> None:

@@ -1,4 +1,4 @@
-"""SAM's mask decoder: four candidate masks with a predicted IoU each, and a score for the object
+"""SAM's mask decoder: four candidate masks, each with a predicted IoU, and a score for the object
 being in view.
 
 Candidate 0 is meant for clear prompts, candidates 1 to 3 for ambiguous ones (one click, or
@@ -18,10 +18,11 @@ from sam2s.types import Features
 
 MASKS = 4
 STABILITY_DELTA = 0.05
+"""Logits by which the cut is moved up and down to see whether a mask is stable (SAM 2)."""
 STABILITY_THRESHOLD = 0.98
 """SAM 2's; a model's own is in its config."""
 PRESENT_BIAS = 2.0
-"""First bias of the presence head."""
+"""First bias of the presence head: a probability of about 0.88."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +60,8 @@ class Candidates:
 
 
 def stability(logits: Tensor) -> Tensor:
-    """(N, H, W) logits -> (N,): the IoU of the mask cut a little above and a little below zero; 1
-    for an empty mask."""
+    """(N, H, W) logits -> (N,): the IoU of the masks cut a little above and a little below zero; 1
+    where both are empty."""
     inner = (logits > STABILITY_DELTA).sum(dim=(1, 2))
     outer = (logits > -STABILITY_DELTA).sum(dim=(1, 2))
     return torch.where(outer > 0, inner / outer.clamp(min=1), 1.0)
@@ -84,8 +85,8 @@ class MaskDecoder(nn.Module):
         self.object_head = MLP(dim, dim, dim, 1)
 
     def init_presence(self) -> None:
-        """Let every object count as present until training says otherwise, so that its mask gets
-        gradients."""
+        """Let every object count as present until training says otherwise: the mask of an absent
+        one is overwritten and would get no gradient."""
         nn.init.constant_(self.object_head.last.bias, PRESENT_BIAS)
 
     def forward(
@@ -99,25 +100,23 @@ class MaskDecoder(nn.Module):
         so that it and the mask tokens see one another.
         """
         image = features.stride16 + dense
+        # Token order: object, IoU, four masks, then the prompts, then TSL's.
         own = torch.cat([self.object_token, self.iou_token, self.mask_tokens])
         tokens = torch.cat([own.expand(len(image), -1, -1), prompt_tokens], dim=1)
         if features.semantic is not None:
             tokens = torch.cat([tokens, features.semantic[:, None].to(tokens.dtype)], dim=1)
         tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), grid_code)
         object_out, iou_out, mask_out = tokens[:, 0], tokens[:, 1], tokens[:, 2 : 2 + MASKS]
-        pixels = self._upscale(cells.transpose(1, 2).unflatten(2, image.shape[2:]), features)
+        # (N, C, h, w) -> (N, C / 8, 4h, 4w), taking in the finer image features on the way.
+        grid = cells.transpose(1, 2).unflatten(2, image.shape[2:])
+        pixels = self.activation(self.upscale_norm(self.upscale8(grid) + features.stride8))
+        pixels = self.activation(self.upscale4(pixels) + features.stride4)
+        # A mask is the product of every pixel with a vector that its token turns into.
         weights = torch.stack(
             [head(mask_out[:, i]) for i, head in enumerate(self.mask_heads)], dim=1
         )
         logits = torch.einsum("nmc,nchw->nmhw", weights, pixels).float()
         ious = self.iou_head(iou_out).float().sigmoid()
         semantic = None if features.semantic is None else tokens[:, -1]
-        return Candidates(logits, ious, mask_out, semantic), self.object_head(object_out).float()[
-            :, 0
-        ]
-
-    def _upscale(self, image: Tensor, features: Features) -> Tensor:
-        """(N, C, h, w) -> (N, C/8, 4h, 4w), taking in the finer levels of the image features on the
-        way."""
-        image = self.activation(self.upscale_norm(self.upscale8(image) + features.stride8))
-        return self.activation(self.upscale4(image) + features.stride4)
+        object_logits = self.object_head(object_out).float()[:, 0]
+        return Candidates(logits, ious, mask_out, semantic), object_logits

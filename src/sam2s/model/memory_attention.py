@@ -1,5 +1,5 @@
-"""Conditioning a frame's features on what an object's memory holds: maps of remembered frames, then
-object pointers.
+"""Conditions a frame's features on an object's memory: maps of remembered frames, then object
+pointers.
 
 Shapes are fixed: every row has the same number of map slots and pointers, and a key mask says which
 are in use.
@@ -53,12 +53,13 @@ class MemoryAttentionLayer(nn.Module):
         x = x + self.dropout(
             self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask)
         )
-        return x + self.dropout(self.mlp(self.norm3(x)))
+        out: Tensor = x + self.dropout(self.mlp(self.norm3(x)))
+        return out
 
 
 class MemoryAttention(nn.Module):
     """``slots``: rows of the table of temporal codes; a slot beyond it takes the last row.
-    ``pointer_horizon``: the age in frames that counts as one in the time code of pointers."""
+    ``pointer_horizon``: pointer ages are divided by it, in frames, before they are coded."""
 
     def __init__(
         self,
@@ -96,7 +97,11 @@ class MemoryAttention(nn.Module):
         without = image + self.no_memory.view(1, -1, 1, 1)
         if memory is None:
             return without, token
-        used = self._used(memory, image.shape[2] * image.shape[3])
+        # A map becomes h * w tokens, a pointer as many as it is wider than a memory token.
+        cells = image.shape[2] * image.shape[3]
+        maps_used = memory.map_mask.repeat_interleave(cells, dim=1)
+        pointers_used = memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)
+        used = torch.cat([maps_used, pointers_used], dim=1)
         known = used.any(dim=1)
         conditioned, informed = self._attend(image, token, memory, used)
         if token is not None and informed is not None:
@@ -115,7 +120,8 @@ class MemoryAttention(nn.Module):
         keys = values + codes
         rope = axial_rope(dim, height, width, image.device)
         rope_keys = memory.maps.shape[1] * height * width
-        mask = None if memory.full else _open_empty_rows(used)[:, None, None]
+        # Empty rows are opened: a softmax over nothing is NaN, and their result is not used.
+        mask = None if memory.full else (used | ~used.any(dim=1, keepdim=True))[:, None, None]
         for layer in self.layers:
             x = layer(x, keys, values, mask, rope, rope_keys)
         x, cells = self.norm(x), height * width
@@ -126,7 +132,7 @@ class MemoryAttention(nn.Module):
         """Memory tokens and their codes, each (N, K * h * w + P * parts, memory_dim): maps first,
         pointers last."""
         channels, height, width = memory.maps.shape[2:]
-        maps = memory.maps.flatten(3).transpose(2, 3)
+        maps = memory.maps.flatten(3).transpose(2, 3)  # (N, K, h * w, memory_dim)
         place = sine_grid(channels, height, width, maps.device)
         time = self.slot_embed[memory.slots.clamp(max=len(self.slot_embed) - 1)]
         map_codes = place + time[:, :, None]
@@ -137,19 +143,7 @@ class MemoryAttention(nn.Module):
         tokens = torch.cat([maps.flatten(1, 2), pointers.to(maps.dtype)], dim=1)
         return tokens, torch.cat([map_codes.flatten(1, 2), age_codes], dim=1)
 
-    def _used(self, memory: MemoryBatch, cells: int) -> Tensor:
-        """(N, K * h * w + P * parts) bool, True where a memory token is in use."""
-        maps = memory.map_mask.repeat_interleave(cells, dim=1)
-        return torch.cat(
-            [maps, memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)], dim=1
-        )
-
     @staticmethod
     def _parts(memory: MemoryBatch) -> int:
+        """Memory tokens per pointer."""
         return memory.pointers.shape[-1] // memory.maps.shape[2]
-
-
-def _open_empty_rows(used: Tensor) -> Tensor:
-    """The mask with empty rows fully open: a softmax over nothing is NaN, and their result is not
-    used anyway."""
-    return used | ~used.any(dim=1, keepdim=True)

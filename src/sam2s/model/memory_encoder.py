@@ -1,4 +1,4 @@
-"""A frame's features and an object's mask -> the map by which the frame is remembered."""
+"""A frame's features and an object's mask -> the map that stands for the frame in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from sam2s.nn.blocks import ConvNeXtBlock, LayerNorm2d
 
 SHRINKS = 4
-"""Stride-2 convolutions from input size to stride 16."""
+"""Stride-2 convolutions that take a mask from input size to stride 16."""
 
 
 class MemoryEncoder(nn.Module):
@@ -24,7 +24,9 @@ class MemoryEncoder(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Features (N, dim, h, w), not conditioned on memory, and mask (N, 16h, 16w) -> map (N,
         out_dim, h, w)."""
-        return self.out_proj(self.blocks(self.image_proj(image) + self.mask_net(mask[:, None])))
+        mixed = self.blocks(self.image_proj(image) + self.mask_net(mask[:, None]))
+        remembered: Tensor = self.out_proj(mixed)
+        return remembered
 
 
 def _mask_net(dim: int) -> nn.Sequential:

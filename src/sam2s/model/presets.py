@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.memory.all_rules import SavedRule
 from sam2s.memory.diverse import Diverse
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import SavedRule
 from sam2s.typed_json import Bounds, OneLine, build, check_fields
 
 Width = Annotated[int, Bounds(1, 65_536)]
-"""Channels. Every number of a config has bounds: it may come from a stranger's file, and nothing is
-to be built or looped over without end."""
+"""Channels. Every number of a config has bounds: it may come from a stranger's file, which must not
+make us allocate or loop without end."""
 Heads = Annotated[int, Bounds(1, 256)]
 Layers = Annotated[int, Bounds(1, 256)]
 Share = Annotated[float, Bounds(low=0, below=1)]

@@ -11,7 +11,7 @@ from sam2s.nn.position import cell_centres, fourier
 from sam2s.types import PromptBatch
 
 PIXEL_CENTRE = 0.5
-"""A pixel's coordinate names its index; its centre lies half a pixel further."""
+"""A coordinate is a pixel's index; the pixel's centre lies half a pixel further."""
 LABELS = 4
 """Exclude, include, first and second corner of a box."""
 
@@ -39,12 +39,14 @@ class PromptEncoder(nn.Module):
         )
 
     def forward(self, prompts: PromptBatch, size: int) -> tuple[Tensor, Tensor]:
-        """Tokens (N, P + 1, dim), or (N, 2, dim) where P = 0, and the dense map (N or 1, dim, h, w)
-        or (1, dim, 1, 1).
+        """Tokens (N, P + 1, dim), or (N, 2, dim) where P = 0, and the dense map: (N, dim, h, w), or
+        (1, dim, 1, 1) where no mask is to be corrected.
 
         ``size``: side of the model's input in pixels, to which ``prompts.coords`` refer.
         """
-        return self._points(prompts, size), self._mask(prompts.mask_logits)
+        if prompts.mask_logits is None:
+            return self._points(prompts, size), self.no_mask.view(1, -1, 1, 1)
+        return self._points(prompts, size), self.mask_net(prompts.mask_logits[:, None])
 
     def grid_code(self, height: int, width: int) -> Tensor:
         """The position code of the image grid, in the same Fourier features as the points: (1,
@@ -53,8 +55,8 @@ class PromptEncoder(nn.Module):
 
     def _points(self, prompts: PromptBatch, size: int) -> Tensor:
         rows, count = prompts.labels.shape
-        # SAM ends every list of points with an empty one, and stands another one in for a missing
-        # list.
+        # SAM ends every list of points with a token that is no point, and puts one more in the
+        # place of an empty list.
         padding = self.not_a_point.expand(rows, 1 if count else 2, -1)
         if not count:
             return padding
@@ -63,6 +65,3 @@ class PromptEncoder(nn.Module):
             + self.label_embed[prompts.labels]
         )
         return torch.cat([code, padding], dim=1)
-
-    def _mask(self, logits: Tensor | None) -> Tensor:
-        return self.no_mask.view(1, -1, 1, 1) if logits is None else self.mask_net(logits[:, None])

@@ -36,13 +36,14 @@ from sam2s.types import (
 )
 
 STRIDE = 16
+"""From model pixels to the cells of the grid that memory and decoder work on."""
 ABSENT_LOGIT = -1024.0
-"""Every mask logit of an object that is not in view."""
+"""Every mask logit of an object that is not in view (SAM 2)."""
 GIVEN_LOGIT = 10.0
-"""Mask logits of a given mask are + and - this."""
+"""Mask logits of a given mask are plus and minus this (SAM 2)."""
 MEMORY_GAIN = 20.0
 MEMORY_OFFSET = -10.0
-"""The memory encoder sees a mask's probability times the gain plus the offset."""
+"""The memory encoder sees probability x gain + offset, so +-10 for a certain mask (SAM 2)."""
 
 
 class SAM2S(nn.Module):
@@ -86,14 +87,15 @@ class SAM2S(nn.Module):
         self.semantic_head = _semantic_head(config)
 
     def encode(self, image: Tensor) -> Features:
-        """Pictures (B, 3, S, S) float, ImageNet mean and std removed, S a multiple of 32 ->
-        features of B frames.
+        """Pictures (B, 3, S, S) float32, normalised by ImageNet's mean and standard deviation, S a
+        multiple of 32 -> features of B frames.
 
         Raises ``InputError`` for another shape, and where the weights are not float32.
         """
         if self.no_object_pointer.dtype != image.dtype:
             check_model(self)
-        return self.image_encoder(image)
+        features: Features = self.image_encoder(image)
+        return features
 
     def recall(self, features: Features, memory: MemoryBatch | None) -> Features:
         """Condition N rows on their memories; only ``stride16`` changes. Rows without memory (all
@@ -120,9 +122,9 @@ class SAM2S(nn.Module):
         if self.semantic_head is not None and features.semantic is None:
             # A given mask recalls nothing, so its features have no token yet.
             features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
-        return self.mask_decoder(
-            features, tokens, dense, self.prompt_encoder.grid_code(height, width)
-        )
+        code = self.prompt_encoder.grid_code(height, width)
+        candidates, object_logits = self.mask_decoder(features, tokens, dense, code)
+        return candidates, object_logits
 
     def decode(self, features: Features, prompts: PromptBatch, *, fallback: bool = True) -> Decoded:
         """Masks of N rows from recalled features and prompts in model pixels.
@@ -209,7 +211,7 @@ class SAM2S(nn.Module):
         """The maps (N, C_m, h, w) by which N rows are remembered. ``features``: the unconditioned
         ones of the frame.
 
-        ``binarize`` (N,) bool: the mask is made hard first, since a user saw and accepted it
+        ``binarize`` (N,) bool: the mask is cut at zero first, since a user saw and accepted it
         (inference only).
         """
         logits = decoded.input_logits
@@ -219,7 +221,9 @@ class SAM2S(nn.Module):
         prob = torch.where(binarize[:, None, None], (logits > 0).to(logits.dtype), logits.sigmoid())
         maps = self.memory_encoder(features.stride16, prob * MEMORY_GAIN + MEMORY_OFFSET)
         absent = decoded.object_logits <= 0
-        return maps + absent.to(maps.dtype).view(-1, 1, 1, 1) * self.no_object_map.view(1, -1, 1, 1)
+        absence = self.no_object_map.view(1, -1, 1, 1)
+        remembered: Tensor = maps + absent.to(maps.dtype).view(-1, 1, 1, 1) * absence
+        return remembered
 
     def _pointer(self, tokens: Tensor, present: Tensor) -> Tensor:
         return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)

@@ -79,9 +79,10 @@ class SemanticHead(nn.Module):
 
 def orthogonal_bank(classes: int, width: int, seed: int) -> Tensor:
     """(K, width) float32 orthonormal rows, a pure function of the arguments."""
-    # On the CPU even where a model is laid out without values; that also leaves torch's own
-    # randomness alone.
+    # On the CPU even where a model is built without values (the meta device); a generator of its
+    # own leaves torch's randomness alone.
     draw = torch.randn(
         width, classes, generator=torch.Generator("cpu").manual_seed(seed), device="cpu"
     )
-    return torch.linalg.qr(draw.double()).Q.T.float().contiguous()
+    columns: Tensor = torch.linalg.qr(draw.double()).Q  # (width, K)
+    return columns.T.float().contiguous()

@@ -12,12 +12,12 @@ def attend(
 ) -> Tensor:
     """(..., Q, d), (..., K, d), (..., K, e) -> (..., Q, e).
 
-    ``mask``: bool, broadcasts to (..., Q, K), True = may be attended to; every query must have such
-    a key. ``dropout`` acts on the attention weights.
+    ``mask``: bool, broadcasts to (..., Q, K), True = may be attended to; every query needs one such
+    key. ``dropout`` acts on the attention weights.
 
     torch's fused kernel, except where a CPU must also compute gradients: its backward pass there is
-    far slower than two matrix products and a softmax, all of which run on AMX in bfloat16 (a
-    decoding of 10 rows with its backward pass: 11.3 ms a row fused, 6 plain).
+    far slower than two matrix products and a softmax, all of which run on AMX in bfloat16 (decoding
+    10 rows with the backward pass: 11.3 ms per row fused, 6 plain).
     """
     if (
         q.device.type == "cpu"

@@ -46,10 +46,11 @@ class Attention(nn.Module):
         rope_keys: int = 0,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """(N, Q, dim). ``rope`` turns the leading grid of the queries and the first ``rope_keys``
-        keys; tokens behind them have no place in the picture. ``mask``: bool, broadcast to (N,
+        """(N, Q, dim). ``rope`` rotates the leading grid of the queries and the first ``rope_keys``
+        keys; tokens behind them have no place in the picture. ``mask``: bool, broadcasts to (N,
         heads, Q, K), True = may be attended to.
         """
+        # Each (N, heads, length, inner_dim / heads).
         q, k, v = (
             self._split(self.q_proj(query)),
             self._split(self.k_proj(key)),

@@ -1,5 +1,5 @@
-"""Small generic layers: perceptrons, channel-first layer norm, stochastic depth, ConvNeXt blocks,
-windows, weights."""
+"""Small generic layers: perceptrons, channel-first layer norm, stochastic depth, ConvNeXt blocks;
+cutting a grid into windows; first weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 LAYER_SCALE = 0.1
 """First value of a layer scale. SAM 2 starts at 1e-6, which a short training from scratch would
-never leave."""
+hardly leave."""
 
 
 class MLP(nn.Module):
@@ -25,13 +25,14 @@ class MLP(nn.Module):
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., input) -> (..., output)."""
         for layer in self.hidden:
             x = self.activation(layer(x))
         return self.last(x)
 
 
 class LayerNorm2d(nn.Module):
-    """Layer norm over the channels of (N, C, H, W), each pixel on its own."""
+    """Layer norm over the channels of (N, C, H, W), for each pixel separately."""
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
@@ -40,27 +41,27 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        last = x.permute(0, 2, 3, 1)
-        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps).permute(
-            0, 3, 1, 2
-        )
+        """(N, C, H, W) -> the same shape."""
+        last = x.permute(0, 2, 3, 1)  # torch normalises the last dimension
+        normed = F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps)
+        return normed.permute(0, 3, 1, 2)
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training mode drops the whole branch of a row with probability ``p``,
-    scaling the others."""
+    """Stochastic depth: in training mode drops the whole branch of a row with probability ``p`` and
+    scales the others by 1 / (1 - p)."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(p)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, ...) -> the same shape."""
         return x * self.dropout(x.new_ones((len(x),) + (1,) * (x.ndim - 1)))
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise 7 x 7 convolution and a perceptron per pixel, scaled and added to the input (N, C,
-    H, W)."""
+    """A depthwise 7 x 7 convolution and a perceptron per pixel, scaled and added to the input."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -70,17 +71,19 @@ class ConvNeXtBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((dim,), LAYER_SCALE))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
         branch = self.mlp(self.norm(self.depthwise(x).permute(0, 2, 3, 1)))
         return x + (self.scale * branch).permute(0, 3, 1, 2)
 
 
 def to_windows(x: Tensor, size: int) -> Tensor:
-    """(B, H, W, C) -> (B * windows, size, size, C), padding with zeros at the right and the bottom
-    where needed."""
+    """(B, H, W, C) -> (B * windows, size, size, C), padded with zeros at the right and the bottom
+    where needed; windows in reading order."""
     batch, height, width, channels = x.shape
     pad_y, pad_x = -height % size, -width % size
     if pad_y or pad_x:
         x = F.pad(x, (0, 0, 0, pad_x, 0, pad_y))
+    # Axes: picture, row of windows, y within it, column of windows, x within it, channels.
     x = x.view(batch, (height + pad_y) // size, size, (width + pad_x) // size, size, channels)
     return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, size, size, channels)
 
@@ -95,10 +98,10 @@ def from_windows(windows: Tensor, batch: int, height: int, width: int) -> Tensor
 
 
 def init_weights(module: nn.Module) -> None:
-    """Starting weights of one layer for training from scratch (use with ``Module.apply``).
+    """First weights of one layer for training from scratch (use with ``Module.apply``).
 
     Linear and convolution weights: truncated normal of variance 1 / fan-in, which keeps activations
-    near unit size at the narrow widths of small models; their biases: zero.
+    near unit size at the narrow widths of small models; biases: zero. Other layers are left alone.
     """
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         weight = module.weight

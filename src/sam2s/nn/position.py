@@ -1,7 +1,7 @@
 """Position codes: sines over a grid, sines over time, and random Fourier features of image
 coordinates.
 
-The codes of a grid depend on its size only, so they are computed for the size at hand and kept in a
+The codes of a grid depend on its size alone; they are computed for the size at hand and kept in a
 small cache.
 """
 
@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 TEMPERATURE = 10000.0
+"""Ratio of the longest wavelength to the shortest, as in the first transformer."""
 
 
 @lru_cache(maxsize=32)
 def sine_grid(dim: int, height: int, width: int, device: torch.device) -> Tensor:
-    """Sine code of a grid: (height * width, dim) float32, row by row; the first half codes y, the
-    second half x.
+    """Sine code of a grid: (height * width, dim) float32, row by row; the first half of the
+    channels codes y, the second half x.
 
     Positions run over (0, 2 pi], so the last row and column have the same code at any grid size.
     """

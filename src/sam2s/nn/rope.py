@@ -1,7 +1,7 @@
 """Rotary position codes on a grid (RoPE).
 
-Channels are taken in neighbouring pairs. The first half of the pairs turns with x, the second half
-with y.
+Channels are taken in neighbouring pairs. The first half of the pairs is rotated by x, the second
+half by y.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 THETA = 10000.0
+"""Ratio of the slowest turn's wavelength to the fastest's, as in RoFormer."""
 
 Rope = tuple[Tensor, Tensor]
 """Cosines and sines, each (cells, dim / 2) float32."""
@@ -19,8 +20,8 @@ Rope = tuple[Tensor, Tensor]
 
 @lru_cache(maxsize=32)
 def axial_rope(dim: int, height: int, width: int, device: torch.device) -> Rope:
-    """The turn of every channel pair at every cell of a grid, row by row. ``dim``: channels of one
-    head, / 4."""
+    """The rotation of every channel pair at every cell of a grid, row by row. ``dim``: channels of
+    one head, a multiple of 4."""
     with (
         torch.inference_mode(False),
         torch.no_grad(),
@@ -33,14 +34,15 @@ def axial_rope(dim: int, height: int, width: int, device: torch.device) -> Rope:
 
 
 def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
-    """Turn the first ``count`` tokens of (N, heads, L, dim) by their cell; the others pass
+    """Rotate the first ``count`` tokens of (N, heads, L, dim) by their cell; the others pass
     unchanged.
 
-    ``count`` is a whole number of grids: memory keys repeat the same cells once for every
-    remembered frame.
+    ``count`` is a whole number of grids: memory keys repeat the same cells for every remembered
+    frame.
     """
     cos, sin = rope
     spatial, rest = tokens[:, :, :count], tokens[:, :, count:]
+    # (N, heads, grids * cells, dim) -> (N, heads, grids, cells, dim / 2, 2)
     pairs = spatial.float().unflatten(-1, (-1, 2)).unflatten(2, (-1, len(cos)))
     turned = _turn(pairs, cos, sin).flatten(-2).flatten(2, 3).type_as(tokens)
     return turned if rest.shape[2] == 0 else torch.cat([turned, rest], dim=2)

@@ -5,7 +5,7 @@ segmentation): the first click lies at the centre of the object, each further on
 the largest error region; a missed region gets a positive click, a false one a negative click.
 *Centre* is the pixel with the largest Euclidean distance to the outside of its region, where
 everything beyond the picture's border counts as outside. Training also draws clicks uniformly and
-shakes boxes, with a random generator that the caller gives.
+jitters boxes, with a random generator that the caller passes.
 
 Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a
 pixel's index. Deterministic: of several equally good centres the first in reading order is taken.
@@ -85,10 +85,10 @@ def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.
 def box_around(
     mask: np.ndarray, rng: np.random.Generator | None = None, jitter: float = BOX_JITTER
 ) -> Box:
-    """The box from the first to the last row and column that the mask touches; with ``rng``, a
-    carelessly drawn one.
+    """The box from the first to the last row and column that the mask touches; with ``rng``, an
+    imprecise one.
 
-    Careless: each edge moves uniformly by at most ``jitter`` of the box's side and
+    Each edge of an imprecise box moves uniformly by at most ``jitter`` of the box's side and
     ``BOX_JITTER_LIMIT`` pixels, inside the picture. A side of one pixel is drawn one pixel long,
     since a box must not be empty. Raises InputError for an empty mask.
     """

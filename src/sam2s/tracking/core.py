@@ -9,17 +9,17 @@ with the answer, is theirs to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Chooser, Policy
 from sam2s.model.sam2s import SAM2S
-from sam2s.tracking.prompts import TRACKED, RowKind, prompt_batch
 from sam2s.tracking.recall import memory_batch
+from sam2s.tracking.row_prompts import TRACKED, RowKind, prompt_batch
 from sam2s.tracking.rows import Observation, Rows, join_observations
-from sam2s.tracking.sightings import choose, sightings_of
+from sam2s.tracking.sightings import sightings_of, with_choices
 from sam2s.types import Decoded, Memory, Sighting
 
 
@@ -28,12 +28,12 @@ class Core:
     """A network under a memory rule.
 
     ``training``: several points get the single candidate however unstable it is, clicked masks are
-    remembered as soft as tracked ones, the decoder's choice of a candidate stands, and shapes
-    follow what is remembered instead of the rule's capacity.
+    remembered as probabilities like tracked ones, the decoder's choice of a candidate stands, and
+    shapes follow what is remembered instead of the rule's capacity.
     """
 
     model: SAM2S
-    policy: Policy
+    policy: Policy[Any]
     training: bool = False
     _chooser: Chooser | None = field(init=False)
 
@@ -51,19 +51,25 @@ class Core:
         parts = [(at, self._observe_alike(rows.take(at))) for at in rows.alike()]
         return join_observations(rows, parts, self.model.image_size)
 
-    def commit(self, seen: Observation) -> tuple[Bank, ...]:
+    def commit(self, seen: Observation) -> tuple[Bank[Any], ...]:
         """The bank of every row after what was observed is remembered."""
         rows, decoded, needs = seen.rows, seen.decoded, self.policy.needs
         features = rows.own_features()
-        maps = self.model.memorize(features, decoded, binarize=self._binarize(rows))
-        # One wait for the device, not two.
+        # Masks that a user clicked or boxed, saw and accepted are binarised before they are
+        # memorised, as in SAM 2.
+        clicked = [p.kind is RowKind.POINTS and not self.training for p in rows.prompts]
+        binarize = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+        if any(clicked):  # else nothing has to be uploaded
+            binarize = torch.tensor(clicked, device=rows.device)
+        maps = self.model.memorize(features, decoded, binarize=binarize)
+        # Stacked, so that Python waits for the device once and not twice.
         object_logits, ious = torch.stack([decoded.object_logits, decoded.iou]).tolist()
         return tuple(
             self.policy.admit(
                 bank,
                 Memory(
                     time=rows.times[k],
-                    source=rows.prompts[k].source,
+                    origin=rows.prompts[k].origin,
                     map=maps[k],
                     pointer=decoded.pointer[k],
                     object_logit=object_logits[k],
@@ -79,27 +85,21 @@ class Core:
         """Rows that share every call (`Rows.alike`)."""
         kind = rows.prompts[0].kind
         if kind is RowKind.MASK:
-            return self._adopt(rows)
+            masks = [prompt.mask for prompt in rows.prompts if prompt.mask is not None]
+            decoded = self.model.adopt(rows.own_features(), torch.stack(masks).float())
+            return Observation(rows, decoded, self._sightings(decoded))
         if rows.recalled is None:
-            rows = self._recall(rows)
+            # Fixed shapes are for devices that compile or replay graphs; on a CPU padding only
+            # costs time.
+            fixed = not self.training and rows.device.type != "cpu"
+            memory = memory_batch(self.policy, rows.banks, rows.times, fixed=fixed)
+            rows = replace(rows, recalled=self.model.recall(rows.own_features(), memory))
         if kind is RowKind.TRACKED:
             return self._track(rows)
         if rows.prompts[0].prior is None and len(rows.banks[0]):
             tracked = self._track(replace(rows, prompts=(TRACKED,) * len(rows)))
             rows = rows.correcting(tracked.decoded.mask_logits)
         decoded = self._decode(rows)
-        return Observation(rows, decoded, self._sightings(decoded))
-
-    def _recall(self, rows: Rows) -> Rows:
-        # Fixed shapes are for devices that compile or replay graphs; a CPU would only compute what
-        # nobody remembers.
-        fixed = not self.training and rows.device.type != "cpu"
-        memory = memory_batch(self.policy, rows.banks, rows.times, fixed=fixed)
-        return replace(rows, recalled=self.model.recall(rows.own_features(), memory))
-
-    def _adopt(self, rows: Rows) -> Observation:
-        masks = [prompt.mask for prompt in rows.prompts if prompt.mask is not None]
-        decoded = self.model.adopt(rows.own_features(), torch.stack(masks).float())
         return Observation(rows, decoded, self._sightings(decoded))
 
     def _track(self, rows: Rows) -> Observation:
@@ -111,7 +111,7 @@ class Core:
             self._chooser.choose(bank, sighting, time)
             for bank, sighting, time in zip(rows.banks, sightings, rows.times, strict=True)
         ]
-        return Observation(rows, *choose(self.model, decoded, sightings, choices))
+        return Observation(rows, *with_choices(self.model, decoded, sightings, choices))
 
     def _decode(self, rows: Rows) -> Decoded:
         assert rows.recalled is not None, "rows are recalled before they are decoded"
@@ -119,15 +119,7 @@ class Core:
         return self.model.decode(rows.recalled, prompts, fallback=not self.training)
 
     def _sightings(self, decoded: Decoded) -> tuple[Sighting, ...] | None:
-        """Only for rules that judge masks. Made before parts are joined, since joining parts with
-        unequal candidates keeps the chosen ones only."""
+        """Only for rules that need them. Made before parts are joined, which may keep the chosen
+        candidates only."""
         wanted = self.policy.needs.sightings and not self.training
         return sightings_of(decoded) if wanted else None
-
-    def _binarize(self, rows: Rows) -> Tensor:
-        """(N,) bool: masks that a user clicked or boxed, saw and accepted are made hard before they
-        are memorised, as SAM 2 does."""
-        clicked = [p.kind is RowKind.POINTS and not self.training for p in rows.prompts]
-        if not any(clicked):
-            return torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
-        return torch.tensor(clicked, device=rows.device)

@@ -1,4 +1,4 @@
-"""Several hypotheses of one object side by side, under the rule ``tree`` (``sam2s.memory.tree``).
+"""Several hypotheses of one object side by side: the rule ``tree`` on frames.
 
 The answer of a frame is the best pathway's. (SAM2Long answers after the last frame, by the best
 pathway's past; a stream has no last frame.) A prompt is the truth: it leaves one pathway, the best
@@ -13,14 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from sam2s.memory.bank import Bank
-from sam2s.memory.tree import Branch, Pathway, Proposals, Tree, pathways_of, with_pathways
+from sam2s.memory.hypothesis_tree import (
+    Branch,
+    HypothesisTree,
+    Pathway,
+    Proposals,
+    pathways_of,
+    with_pathways,
+)
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.core import Core
-from sam2s.tracking.prompts import RowKind
+from sam2s.tracking.row_prompts import RowKind
 from sam2s.tracking.rows import Hypotheses, Observation, Rows
 from sam2s.types import Decoded, take_rows
 
@@ -30,7 +38,7 @@ class TreeCore:
     """A `Core` under the rule ``tree``: its rows are pathways, those asked for are objects."""
 
     core: Core
-    rule: Tree
+    rule: HypothesisTree
 
     @property
     def model(self) -> SAM2S:
@@ -38,7 +46,7 @@ class TreeCore:
         return self.core.model
 
     @property
-    def policy(self) -> Tree:
+    def policy(self) -> HypothesisTree:
         """The memory rule of every pathway."""
         return self.rule
 
@@ -56,12 +64,12 @@ class TreeCore:
         best = [grown.owners.index(owner) for owner in range(len(rows))]
         return Observation(rows, take_rows(grown.seen.decoded, best), hypotheses=grown)
 
-    def commit(self, seen: Observation) -> tuple[Bank, ...]:
+    def commit(self, seen: Observation) -> tuple[Bank[Any], ...]:
         """The bank of every object after each of its pathways has remembered its own."""
         grown = seen.hypotheses
         assert grown is not None, "rows must be observed under the rule that commits them"
         banks = self.core.commit(grown.seen)
-        after: list[Bank] = []
+        after: list[Bank[Any]] = []
         for k in range(len(seen.rows)):
             own = [p for p, owner in enumerate(grown.owners) if owner == k]
             after.append(with_pathways(tuple(Pathway(banks[p], grown.scores[p]) for p in own)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ Recalled = Sequence[tuple[Tensor, int]]
 
 
 def memory_batch(
-    policy: Policy, banks: Sequence[Bank], times: Sequence[int], *, fixed: bool = True
+    policy: Policy[Any], banks: Sequence[Bank[Any]], times: Sequence[int], *, fixed: bool = True
 ) -> MemoryBatch | None:
     """What each row's bank recalls at its own time, padded into one batch; None when no row
     remembers anything.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.memory.bank import Bank
-from sam2s.tracking.prompts import RowKind, RowPrompt
+from sam2s.tracking.row_prompts import RowKind, RowPrompt
 from sam2s.types import Decoded, Features, Sighting, take_rows
 
 
@@ -29,7 +30,7 @@ class Rows:
     """
 
     features: Features
-    banks: tuple[Bank, ...]
+    banks: tuple[Bank[Any], ...]
     times: tuple[int, ...]
     prompts: tuple[RowPrompt, ...]
     recalled: Features | None = None

@@ -23,7 +23,7 @@ def sightings_of(decoded: Decoded) -> tuple[Sighting, ...]:
     )
 
 
-def choose(
+def with_choices(
     model: SAM2S, decoded: Decoded, sightings: tuple[Sighting, ...], choices: Sequence[int]
 ) -> tuple[Decoded, tuple[Sighting, ...]]:
     """N rows, and what was seen of them, with other candidates as their answers; the very same

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank
@@ -22,7 +23,7 @@ class TrackState:
 
     clock: int | None = None
     size: tuple[int, int] | None = None
-    banks: Mapping[int, Bank] = field(default_factory=dict)
+    banks: Mapping[int, Bank[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "banks", MappingProxyType(dict(self.banks)))
@@ -40,6 +41,6 @@ class TrackState:
             )
         return self.with_banks({k: b for k, b in self.banks.items() if k != object_id})
 
-    def with_banks(self, banks: Mapping[int, Bank]) -> TrackState:
+    def with_banks(self, banks: Mapping[int, Bank[Any]]) -> TrackState:
         """The same clock and size with other memories."""
         return TrackState(self.clock, self.size, banks)

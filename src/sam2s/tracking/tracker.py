@@ -20,18 +20,18 @@ from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import normalise, resize_to_model
+from sam2s.memory.all_rules import pick_rule
 from sam2s.memory.bank import Bank
+from sam2s.memory.hypothesis_tree import HypothesisTree
 from sam2s.memory.policy import Policy
-from sam2s.memory.registry import pick_rule
-from sam2s.memory.tree import Tree
 from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.tracking.core import Core
+from sam2s.tracking.frame_result import frame_result
 from sam2s.tracking.hypotheses import TreeCore
-from sam2s.tracking.prompts import TRACKED, Prompts, RowPrompt, by_object, row_prompts
-from sam2s.tracking.result import frame_result
+from sam2s.tracking.row_prompts import TRACKED, Prompts, RowPrompt, by_object, row_prompts
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.state import TrackState
-from sam2s.types import Features, Frame, FrameResult, Mask, Prompt, Source
+from sam2s.types import Features, Frame, FrameResult, Mask, Origin, Prompt
 
 
 class Tracker:
@@ -39,11 +39,10 @@ class Tracker:
 
     ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a rule
     (``Diverse(iou_threshold=0.8)``), a ``Policy`` of your own, or None for the one saved with the
-    weights.
-    ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where a CUDA device computes it,
-    fp32 elsewhere.
-    ``reverse``: frames arrive last to first. ``exclusive``: objects do not overlap, the more
-    certain one has the pixel (SAM 2's ``non_overlap_masks``); what is remembered stays the same.
+    weights. ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a CUDA device that
+    computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
+    not overlap, and a pixel goes to the more certain one (SAM 2's ``non_overlap_masks``); what is
+    remembered stays the same.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
@@ -51,7 +50,7 @@ class Tracker:
     def __init__(
         self,
         model: SAM2S,
-        memory: str | Policy | None = None,
+        memory: str | Policy[Any] | None = None,
         *,
         precision: Precision = "auto",
         reverse: bool = False,
@@ -68,7 +67,7 @@ class Tracker:
         self.bf16 = wants_bf16(precision, self.device)
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> Policy[Any]:
         """The memory rule."""
         return self.core.policy
 
@@ -92,13 +91,14 @@ class Tracker:
         prompts: Prompts | None = None,
         prior: FrameResult | None = None,
     ) -> FrameResult:
-        """Advance one frame: segment every tracked object on it, obey ``prompts``, remember the
-        outcome.
+        """Advance one frame: segment every tracked object on it, follow ``prompts``, and remember
+        the outcome.
 
         ``frame``: a ``Frame``, an (H, W, 3) uint8 RGB array or tensor, or a Pillow picture (the
-        last three are numbered by arrival). Prompts may name new objects (they are added) or
+        last three are numbered as they arrive). Prompts may name new objects (they are added) or
         tracked ones (they are corrected). ``prior``: the result of ``preview`` on this frame whose
-        masks these prompts refine. Before any object is known the result is empty.
+        masks these prompts refine. Before the first prompt the result is empty. ``InputError`` for
+        a frame or prompt that cannot be used; the state is then unchanged.
         """
         frame, state = self._arrive(frame)
         given = by_object(prompts)
@@ -136,16 +136,16 @@ class Tracker:
         masks: Mapping[int, np.ndarray],
         prompted: Collection[int] = (),
     ) -> None:
-        """Advance one frame whose masks are known already: ``masks`` {object id: (H, W) bool, not
-        empty} are remembered as if they had been tracked, or, for the objects in ``prompted``, as
-        if a user had marked them. Other objects' memories stay as they are.
+        """Advance one frame whose masks are already known: ``masks`` {object id: (H, W) bool, not
+        empty} are remembered as if they had been tracked or, for the objects in ``prompted``, as if
+        a user had marked them. Other objects' memories stay as they are.
         """
         frame, state = self._arrive(frame)
         given = {i: (Mask(mask),) for i, mask in masks.items()}
         mine = {i: bank for i, bank in state.banks.items() if i in masks}
         with self._computing(frame, given):
             rows = {
-                i: prompt if i in prompted else replace(prompt, source=Source.TRACKED)
+                i: prompt if i in prompted else replace(prompt, origin=Origin.TRACKED)
                 for i, prompt in self._row_prompts(frame, given, None).items()
             }
             ids, seen = self._observe(frame, state.with_banks(mine), rows)
@@ -189,8 +189,10 @@ class Tracker:
     def _arrive(self, frame: Frame | np.ndarray) -> tuple[Frame, TrackState]:
         """The frame with its number, and the state that knows the source's size; errors leave
         ``self.state`` alone."""
+        clock = self.state.clock
         if not isinstance(frame, Frame):
-            frame = Frame(self._next_index(), None, _pixels(frame))
+            following = 0 if clock is None else abs(clock + 1)  # the clock is negated in reverse
+            frame = Frame(following, None, _pixels(frame))
         image = to_array(frame.image, f"frame {frame.index}")
         frame = replace(frame, image=image)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -203,17 +205,12 @@ class Tracker:
                 f"frame {frame.index}: its size changed from {self.state.size} to {frame.size}"
                 " (height, width)"
             )
-        if self.state.clock is not None and self._time(frame) <= self.state.clock:
+        if clock is not None and self._time(frame) <= clock:
             raise InputError(
                 f"frame {frame.index} was already passed; set tracker.state to an earlier one to go"
                 " back"
             )
         return frame, replace(self.state, size=frame.size)
-
-    def _next_index(self) -> int:
-        if self.state.clock is None:
-            return 0
-        return -self.state.clock - 1 if self.reverse else self.state.clock + 1
 
     def _time(self, frame: Frame) -> int:
         return -frame.index if self.reverse else frame.index
@@ -221,7 +218,7 @@ class Tracker:
     def _row_prompts(
         self, frame: Frame, given: Mapping[int, Sequence[Prompt]], prior: FrameResult | None
     ) -> dict[int, RowPrompt]:
-        """What is said of each object; corrections of the masks of ``prior`` where it has them."""
+        """One prompt per object; corrections of the masks in ``prior`` where it has them."""
         prompts = row_prompts(given, frame.size, self.model.image_size, self.device)
         if prior is None:
             return prompts
@@ -252,8 +249,8 @@ class Tracker:
         return TrackState(seen.rows.times[0], state.size, banks)
 
     def _encode(self, image: np.ndarray) -> Features:
-        """The picture's features; those of the picture before are kept, since a user clicks several
-        times on one. It is recognised by its content: a camera may write its next picture into the
+        """The picture's features. The last ones are kept, since a user clicks several times on one
+        picture; it is recognised by its content, since a camera may write its next picture into the
         same array."""
         pixels = resize_to_model(image, self.model.image_size)
         if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
@@ -280,12 +277,12 @@ class Tracker:
             yield
 
 
-def make_core(model: SAM2S, policy: Policy) -> Core | TreeCore:
+def make_core(model: SAM2S, policy: Policy[Any]) -> Core | TreeCore:
     """What a tracker does on a frame under a memory rule; chosen here, once."""
     core = Core(model, policy)
-    return TreeCore(core, policy) if isinstance(policy, Tree) else core
+    return TreeCore(core, policy) if isinstance(policy, HypothesisTree) else core
 
 
 def _pixels(frame: Any) -> np.ndarray:
-    """A picture in memory as an array; whether it is one of RGB is looked at on arrival."""
+    """A picture in memory as an array; `_arrive` checks that it is RGB."""
     return to_array(frame.convert("RGB") if isinstance(frame, Image.Image) else frame, "frame")

@@ -13,8 +13,8 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.errors import InputError
+from sam2s.memory.all_rules import SavedRule
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import SavedRule
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.lora import LoraConfig
 from sam2s.train.losses import LossConfig

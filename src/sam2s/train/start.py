@@ -20,7 +20,7 @@ from dataclasses import replace
 import torch
 
 from sam2s.errors import InputError
-from sam2s.memory.registry import named_rule
+from sam2s.memory.all_rules import named_rule
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.config import TrainConfig

@@ -29,9 +29,9 @@ from sam2s.memory.rehearsal import Rehearsal
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import Click, box_around, center_click, random_click
 from sam2s.tracking.core import Core
-from sam2s.tracking.prompts import FIRST_CORNER, SECOND_CORNER, TRACKED, RowPrompt
+from sam2s.tracking.row_prompts import FIRST_CORNER, SECOND_CORNER, TRACKED, RowPrompt
 from sam2s.tracking.rows import Observation, Rows
-from sam2s.types import Decoded, Features, Source, take_rows
+from sam2s.types import Decoded, Features, Origin, take_rows
 
 
 @dataclass(frozen=True)
@@ -243,5 +243,5 @@ class _Rollout:
 
 def _clicked(prompt: RowPrompt, click: Click) -> RowPrompt:
     """The prompt of a user with one more click; the masks of a batch are at model size."""
-    before = replace(prompt, source=Source.PROMPTED)
+    before = replace(prompt, origin=Origin.PROMPTED)
     return before.with_points(np.array([[click.x, click.y]]), np.array([click.positive]))

@@ -22,7 +22,7 @@ from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import center_click, to_points
 from sam2s.tracking.core import Core
 from sam2s.tracking.hypotheses import TreeCore
-from sam2s.tracking.prompts import TRACKED, RowPrompt
+from sam2s.tracking.row_prompts import TRACKED, RowPrompt
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.tracker import make_core
 from sam2s.train.config import ValidationConfig

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sam2s.types import Memory, Sighting, Source
+from sam2s.types import Memory, Origin, Sighting
 
 SIZE = 64
 
@@ -24,9 +24,13 @@ def sighting(
 
 
 def remember(
-    time: int, seen: Sighting | None = None, *, source: Source = Source.TRACKED, **changes
+    time: int,
+    seen: Sighting | None = None,
+    *,
+    origin: Origin = Origin.TRACKED,
+    **changes,
 ) -> Memory:
     iou = seen.ious[seen.chosen] if seen else 0.9
     logit = seen.object_logit if seen else 5.0
     kept = {"iou": iou, "object_logit": logit, "descriptor": torch.ones(2, 1, 1)} | changes
-    return Memory(time, source, torch.ones(1, 2, 2), torch.zeros(1), sighting=seen, **kept)
+    return Memory(time, origin, torch.ones(1, 2, 2), torch.zeros(1), sighting=seen, **kept)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sightings import boxed, remember, sighting
 
 from sam2s.memory.bank import Bank
-from sam2s.memory.distractor import Distractor, tempted
+from sam2s.memory.distractor import Distractor, shows_distractor
 from sam2s.memory.policy import Chooser
 from sam2s.memory.recent import Recent
-from sam2s.types import CONDITIONING_SLOT, Source
+from sam2s.types import CONDITIONING_SLOT, Origin
 
 OBJECT, FAR, NEAR = boxed(10, 10, 10, 10), boxed(40, 40, 10, 10), boxed(10, 10, 11, 11)
 CALM = sighting(OBJECT, NEAR, boxed(11, 10, 8, 10))
@@ -23,7 +23,7 @@ TEMPTED = sighting(OBJECT, OBJECT | FAR, NEAR)
 
 def tracked(frames: int, seen=CALM, rule: Distractor | None = None) -> Bank:
     rule = rule or Distractor()
-    bank = rule.admit(Bank(), remember(0, sighting(OBJECT), source=Source.PROMPTED))
+    bank = rule.admit(Bank(), remember(0, sighting(OBJECT), origin=Origin.PROMPTED))
     for time in range(1, frames):
         bank = rule.admit(bank, remember(time, seen))
     return bank
@@ -44,10 +44,10 @@ def test_temptation_is_measured_on_the_largest_added_piece():
     specks = OBJECT.copy()
     specks[60, 60] = True
     specks[10:20, 20:22] = True
-    assert not tempted(sighting(OBJECT, specks), 0.7)  # the speck is smaller than the rim
-    assert tempted(sighting(OBJECT, specks), 0.84)  # 10 of 12 columns
-    assert not tempted(sighting(OBJECT, OBJECT, np.zeros_like(OBJECT)), 0.99)
-    assert not tempted(sighting(np.zeros_like(OBJECT), FAR), 0.99)
+    assert not shows_distractor(sighting(OBJECT, specks), 0.7)  # the speck is smaller than the rim
+    assert shows_distractor(sighting(OBJECT, specks), 0.84)  # 10 of 12 columns
+    assert not shows_distractor(sighting(OBJECT, OBJECT, np.zeros_like(OBJECT)), 0.99)
+    assert not shows_distractor(sighting(np.zeros_like(OBJECT), FAR), 0.99)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_frames_without_the_object_are_no_appearances():
 
 def test_a_correction_may_forget():
     bank = tracked(30, TEMPTED)
-    new = remember(30, sighting(NEAR), source=Source.PROMPTED)
+    new = remember(30, sighting(NEAR), origin=Origin.PROMPTED)
     assert anchors(Distractor().admit(bank, new)) == [19, 25]
     forgetful = Distractor(Recent(forget_on_correction=True)).admit(bank, new)
     assert [m.time for m in forgetful.prompted] == [0, 30]
@@ -118,7 +118,7 @@ frame = st.tuples(st.floats(0, 1), st.floats(-1, 5), st.integers(6, 12), st.bool
 @given(frames=st.lists(frame, max_size=60), appearances=st.integers(1, 4), places=st.integers(1, 4))
 def test_the_bank_stays_small(frames, appearances, places):
     rule = Distractor(appearances=appearances, anchors=places)
-    bank = rule.admit(Bank(), remember(0, sighting(OBJECT), source=Source.PROMPTED))
+    bank = rule.admit(Bank(), remember(0, sighting(OBJECT), origin=Origin.PROMPTED))
     for time, (iou, logit, width, lured) in enumerate(frames, start=1):
         seen = sighting(
             boxed(10, 10, width, 10), FAR if lured else NEAR, ious=(iou, 0.3), logit=logit

@@ -9,22 +9,22 @@ import pytest
 import torch
 
 from sam2s.errors import InputError, WeightsError
+from sam2s.memory.all_rules import RULES, Rule, describe_rule, named_rule, pick_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.distractor import Distractor
 from sam2s.memory.diverse import Diverse, least_similar
+from sam2s.memory.hypothesis_tree import HypothesisTree
 from sam2s.memory.pruned import Pruned
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import RULES, Rule, describe_rule, named_rule, pick_rule
 from sam2s.memory.samurai import Samurai
-from sam2s.memory.tree import Tree
 from sam2s.model.presets import ModelConfig
-from sam2s.types import LONG_TERM_SLOT, Memory, Source
+from sam2s.types import LONG_TERM_SLOT, Memory, Origin
 
 
-def memory(time, feature, *, source=Source.TRACKED, iou=0.99, logit=1.0):
+def memory(time, feature, *, origin=Origin.TRACKED, iou=0.99, logit=1.0):
     return Memory(
         time,
-        source,
+        origin,
         torch.zeros(1),
         torch.zeros(1),
         logit,
@@ -41,7 +41,7 @@ def fill(policy, bank, start, features):
 
 def test_long_term_takes_the_frame_least_like_the_newest():
     policy = Diverse(candidates=3)
-    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
+    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], origin=Origin.PROMPTED))
     bank = fill(policy, bank, 1, [[1.0, 0.1], [0.0, 1.0], [1.0, 1.0]])
     assert [m.time for m in bank.state.long_term] == [2]
     # Compared with frame 2 now, not with the prompted frame.
@@ -56,7 +56,7 @@ def test_least_similar_breaks_ties_by_age():
 
 def test_absent_frames_stay_in_recent_memory():
     policy = Diverse()
-    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
+    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], origin=Origin.PROMPTED))
     bank = policy.admit(bank, memory(1, [1.0, 0.0], logit=-4.0))
     assert [m.time for m in bank.tracked] == [1]
     assert bank.state.candidates == ()
@@ -64,14 +64,14 @@ def test_absent_frames_stay_in_recent_memory():
 
 def test_threshold_is_strict():
     policy = Diverse(iou_threshold=0.95)
-    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
+    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], origin=Origin.PROMPTED))
     assert policy.admit(bank, memory(1, [1.0, 0.0], iou=0.95)).state.candidates == ()
     assert len(policy.admit(bank, memory(1, [1.0, 0.0], iou=0.951)).state.candidates) == 1
 
 
 def test_long_term_pointers_join_once():
     policy = Diverse(candidates=2, long_term_pointers=True)
-    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
+    bank = policy.admit(Bank(), memory(0, [1.0, 0.0], origin=Origin.PROMPTED))
     bank = fill(policy, bank, 1, [[1.0, 0.0]] * 40)
     recalled = policy.select(bank, 41)
     ages = [age for _, age in recalled.pointers]
@@ -87,17 +87,17 @@ def test_forget_on_correction_drops_what_was_tracked():
         Recent(forget_on_correction=True),
         Diverse(Recent(forget_on_correction=True), candidates=2),
     ):
-        bank = policy.admit(Bank(), memory(0, [1.0, 0.0], source=Source.PROMPTED))
+        bank = policy.admit(Bank(), memory(0, [1.0, 0.0], origin=Origin.PROMPTED))
         bank = fill(policy, bank, 1, [[1.0, 0.0]] * 9)
-        bank = policy.admit(bank, memory(10, [1.0, 0.0], source=Source.PROMPTED))
+        bank = policy.admit(bank, memory(10, [1.0, 0.0], origin=Origin.PROMPTED))
         assert [m.time for m in bank.prompted] == [0, 10]
         assert bank.tracked == ()
         assert len(bank) == 2
 
 
 def test_a_second_prompt_on_a_frame_replaces_the_first():
-    bank = Recent().admit(Bank(), memory(3, [1.0, 0.0], source=Source.PROMPTED))
-    newer = memory(3, [0.0, 1.0], source=Source.PROMPTED)
+    bank = Recent().admit(Bank(), memory(3, [1.0, 0.0], origin=Origin.PROMPTED))
+    newer = memory(3, [0.0, 1.0], origin=Origin.PROMPTED)
     bank = Recent().admit(bank, newer)
     assert len(bank.prompted) == 1
     assert bank.prompted[0].iou == newer.iou
@@ -162,7 +162,7 @@ def test_a_rule_by_name_shares_the_recent_memory():
     assert named_rule("diverse", tuned) is tuned
     assert named_rule("recent", tuned) is tuned.recent
     assert named_rule("pruned", tuned) == Pruned(Recent(maps=3))
-    assert named_rule("tree", Recent(stride=2)) == Tree(Recent(stride=2))
+    assert named_rule("tree", Recent(stride=2)) == HypothesisTree(Recent(stride=2))
     assert pick_rule(None, tuned) is tuned
     with pytest.raises(
         InputError,
@@ -181,8 +181,8 @@ def test_a_rule_by_name_shares_the_recent_memory():
         (lambda: Pruned(dropped=-1), "dropped must be a whole number of at least 0"),
         (lambda: Distractor(history=0), "history must be a whole number of at least 1"),
         (lambda: Samurai(motion_weight="x"), "motion_weight must be a number"),
-        (lambda: Tree(weights=(1.0,)), "weights must be a list of 2 values"),
-        (lambda: Tree(recent=Diverse()), "recent should be a table"),
+        (lambda: HypothesisTree(weights=(1.0,)), "weights must be a list of 2 values"),
+        (lambda: HypothesisTree(recent=Diverse()), "recent should be a table"),
     ],
 )
 def test_constants_that_make_no_sense_are_refused(make, says):

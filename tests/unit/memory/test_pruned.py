@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sightings import remember
 
+from sam2s.memory.all_rules import named_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.pruned import Pruned, likeness
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import named_rule
-from sam2s.types import CONDITIONING_SLOT, Memory, Source
+from sam2s.types import CONDITIONING_SLOT, Memory, Origin
 
 
 def at(time: int, angle: float, **changes) -> Memory:
@@ -24,7 +24,7 @@ def at(time: int, angle: float, **changes) -> Memory:
 
 
 def fill(rule: Pruned, *angles: float) -> Bank:
-    bank = rule.admit(Bank(), at(0, 0.0, source=Source.PROMPTED))
+    bank = rule.admit(Bank(), at(0, 0.0, origin=Origin.PROMPTED))
     for time, angle in enumerate(angles, start=1):
         bank = rule.admit(bank, at(time, angle))
     return bank
@@ -73,7 +73,7 @@ def test_likeness_is_the_mean_cosine_of_the_cells():
 def test_it_keeps_what_sam_2_keeps_and_may_forget():
     assert named_rule("pruned", Recent(maps=4)) == Pruned(Recent(maps=4))
     bank = fill(Pruned(), 10, 50)
-    new = at(3, 0.0, source=Source.PROMPTED)
+    new = at(3, 0.0, origin=Origin.PROMPTED)
     assert [m.time for m in Pruned().admit(bank, new).tracked] == [1, 2]
     assert Pruned(Recent(forget_on_correction=True)).admit(bank, new).tracked == ()
     assert not Pruned().needs.descriptors

@@ -14,14 +14,14 @@ from sam2s.memory.motion import Motion
 from sam2s.memory.policy import Chooser
 from sam2s.memory.recent import Recent
 from sam2s.memory.samurai import Samurai
-from sam2s.types import CONDITIONING_SLOT, Source
+from sam2s.types import CONDITIONING_SLOT, Origin
 
 
 def moving(frames: int, rule: Samurai | None = None) -> Bank:
     """A box that moves right by 2 cells a frame, prompted on frame 0, tracked well on all later
     ones."""
     rule = rule or Samurai()
-    bank = rule.admit(Bank(), remember(0, sighting(boxed(0, 20, 8, 8)), source=Source.PROMPTED))
+    bank = rule.admit(Bank(), remember(0, sighting(boxed(0, 20, 8, 8)), origin=Origin.PROMPTED))
     for time in range(1, frames):
         bank = rule.admit(bank, remember(time, sighting(boxed(2 * time, 20, 8, 8))))
     return bank
@@ -86,7 +86,7 @@ def test_recalled_maps_take_slots_by_rank_however_old():
 
 def test_a_correction_restarts_the_filter_and_may_forget():
     bank = moving(20)
-    new = remember(20, sighting(LOOK_ALIKE), source=Source.PROMPTED)
+    new = remember(20, sighting(LOOK_ALIKE), origin=Origin.PROMPTED)
     assert Samurai().admit(bank, new).state.motion.run == 1
     assert len(Samurai().admit(bank, new).state.good) == 6
     forgetful = Samurai(Recent(forget_on_correction=True)).admit(bank, new)
@@ -95,7 +95,7 @@ def test_a_correction_restarts_the_filter_and_may_forget():
 
 
 def test_without_sightings_it_is_a_rule_of_thresholds():
-    bank = Samurai().admit(Bank(), remember(0, source=Source.PROMPTED))
+    bank = Samurai().admit(Bank(), remember(0, origin=Origin.PROMPTED))
     bank = Samurai().admit(bank, remember(1))
     assert bank.state.motion is None
     assert [m.time for m in bank.state.good] == [1]
@@ -110,10 +110,10 @@ def test_the_bank_stays_small(frames, maps, settled):
     rule, bank = Samurai(Recent(maps=maps), settled=settled), Bank()
     for time, (iou, logit, left, prompted) in enumerate(frames):
         mask = boxed(left, 10, 8, 8) if logit > 0 else np.zeros((64, 64), bool)
-        source = Source.PROMPTED if time == 0 or (prompted and time % 20 == 0) else Source.TRACKED
+        origin = Origin.PROMPTED if time == 0 or (prompted and time % 20 == 0) else Origin.TRACKED
         seen = sighting(mask, boxed(20, 10, 4, 4), ious=(iou, 0.5), logit=logit)
         assert rule.choose(bank, seen, time) in (0, 1)
-        bank = rule.admit(bank, remember(time, seen, source=source))
+        bank = rule.admit(bank, remember(time, seen, origin=origin))
         assert len(bank.state.good) <= maps
         assert len(bank.tracked) <= 21
         assert all(m.sighting is None for m in bank.memories)

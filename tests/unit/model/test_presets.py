@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.errors import InputError, WeightsError
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 from sam2s.model.presets import PRESETS, ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
 

@@ -12,7 +12,7 @@ import torch
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Recent
-from sam2s.tracking.sightings import choose, sightings_of
+from sam2s.tracking.sightings import sightings_of, with_choices
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Features, Mask, Memory, Points, PromptBatch, Recollection, Sighting
 
@@ -81,7 +81,7 @@ def test_sightings_tell_what_was_decoded(model):
     assert seen.ious == tuple(decoded.candidate_ious[1].tolist())
     assert seen.object_logit == decoded.object_logits[1].item()
     sightings = sightings_of(decoded)
-    same, untouched = choose(model, decoded, sightings, decoded.chosen.tolist())
+    same, untouched = with_choices(model, decoded, sightings, decoded.chosen.tolist())
     assert same is decoded
     assert untouched is sightings
 
@@ -90,7 +90,7 @@ def test_what_is_seen_after_another_choice_is_what_is_decoded_then(model):
     decoded = decode(model)
     other = [(k + 1) % 3 for k in decoded.chosen.tolist()]
     with torch.inference_mode():
-        chosen, seen = choose(model, decoded, sightings_of(decoded), other)
+        chosen, seen = with_choices(model, decoded, sightings_of(decoded), other)
     for mine, theirs in zip(seen, sightings_of(chosen), strict=True):
         np.testing.assert_array_equal(mine.masks, theirs.masks)
         assert (mine.ious, mine.object_logit, mine.chosen) == (

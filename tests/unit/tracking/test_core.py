@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from sam2s.geometry import image_to_model
+from sam2s.memory.all_rules import RULES
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Needs
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import RULES
 from sam2s.tracking.core import Core
-from sam2s.tracking.prompts import PRIOR_LIMIT, TRACKED, RowKind, RowPrompt, prompt_batch
+from sam2s.tracking.row_prompts import PRIOR_LIMIT, TRACKED, RowKind, RowPrompt, prompt_batch
 from sam2s.tracking.rows import Rows
-from sam2s.types import Source
+from sam2s.types import Origin
 
 CLICK = RowPrompt().with_points(np.array([[8, 32]]), np.array([1]))
 BOX = RowPrompt().with_points(np.array([[4, 20], [16, 44]]), np.array([2, 3]))
@@ -49,8 +49,8 @@ def test_observing_and_committing_leave_what_they_are_given(known, frames):
     assert rows.recalled is None
     assert [len(bank) for bank in banks] == [1, 1, 1]
     assert [len(bank) for bank in after] == [2, 2, 2]
-    assert [m.source for m in after[0].prompted] == [Source.PROMPTED]
-    assert [m.source for m in after[0].tracked] == [Source.TRACKED]
+    assert [m.origin for m in after[0].prompted] == [Origin.PROMPTED]
+    assert [m.origin for m in after[0].tracked] == [Origin.TRACKED]
 
 
 def test_rows_of_every_kind_come_back_in_their_order(known, frames):

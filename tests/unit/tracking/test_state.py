@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import FrameResult, MaskLogits, Points

@@ -16,7 +16,7 @@ import numpy as np
 
 from sam2s.masklets.masks import encode_rle
 from sam2s.media.random_access import RandomAccess
-from sam2s.tracking.session.masks import FoundMask, as_result, found_masks, shown_mask
+from sam2s.tracking.session.mask_store import FoundMask, as_result, found_masks, shown_mask
 from sam2s.tracking.session.plan import Pass
 from sam2s.tracking.session.propagate import Known, carry_out
 from sam2s.tracking.session.ranges import Stretch

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank
 from sam2s.tracking.session.history import History
-from sam2s.tracking.session.masks import MaskStore, shown_mask
+from sam2s.tracking.session.mask_store import MaskStore, shown_mask
 from sam2s.tracking.session.notes import ObjectNotes
 from sam2s.tracking.session.plan import Part, Pass
 from sam2s.tracking.state import TrackState
@@ -92,7 +92,7 @@ def _visit(
     parts: Mapping[int, Part],
     known: Known,
     tracker: Tracker,
-    banks: dict[int, Bank],
+    banks: dict[int, Bank[Any]],
 ) -> FrameResult:
     """Track the objects in ``parts`` on one frame; ``banks`` are replaced by those after it."""
     notes = known.history.notes
@@ -144,7 +144,7 @@ def _mask_that_clicks_correct(mine: ObjectNotes, frame: int) -> Mask | None:
 
 def _remembered(
     plan: Pass, known: Known, tracker: Tracker, frames: FramesFrom
-) -> Mapping[int, Bank]:
+) -> Mapping[int, Bank[Any]]:
     """The memories with which objects enter that have masks from before."""
     sign = -1 if plan.reverse else 1
     on_frame: dict[int, dict[int, bool]] = {}
@@ -152,7 +152,7 @@ def _remembered(
         given = known.history.notes.objects[object_id].given
         for frame in _worth_remembering(object_id, part.enters, known, sign):
             on_frame.setdefault(frame, {})[object_id] = frame in given
-    banks: dict[int, Bank] = {}
+    banks: dict[int, Bank[Any]] = {}
     for index in sorted(on_frame, key=lambda frame: sign * frame):
         masks = {i: known.mask(i, index) for i in on_frame[index]}
         shown = {i: mask for i, mask in masks.items() if mask is not None}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sam2s.errors import InputError
-from sam2s.memory.registry import RULES
+from sam2s.memory.all_rules import RULES
 from sam2s.tracking.session.actions import Discard, Give, Lock, MarkAbsent, Remove, Track
 from sam2s.tracking.session.history import History
-from sam2s.tracking.session.masks import MasksInMemory, found_masks, shown_mask, shown_version
+from sam2s.tracking.session.mask_store import MasksInMemory, found_masks, shown_mask, shown_version
 from sam2s.tracking.session.plan import Part, Pass, from_frame, whole_range
 from sam2s.tracking.session.propagate import Known, carry_out
 from sam2s.tracking.session.ranges import Stretch

@@ -9,14 +9,14 @@ from typing import Annotated, Any, get_args
 from sam2s.errors import InputError
 from sam2s.memory.distractor import Distractor
 from sam2s.memory.diverse import Diverse
+from sam2s.memory.hypothesis_tree import HypothesisTree
 from sam2s.memory.policy import Policy
 from sam2s.memory.pruned import Pruned
 from sam2s.memory.recent import Recent
 from sam2s.memory.samurai import Samurai
-from sam2s.memory.tree import Tree
 from sam2s.typed_json import Upgrade
 
-Rule = Recent | Diverse | Pruned | Distractor | Samurai | Tree
+Rule = Recent | Diverse | Pruned | Distractor | Samurai | HypothesisTree
 """A memory rule with its constants. A new rule is one file, and its class here."""
 
 RULES: dict[str, type[Rule]] = {kind().rule: kind for kind in get_args(Rule)}
@@ -36,7 +36,7 @@ def named_rule(name: str, like: Rule) -> Rule:
     return recent if name == recent.rule else RULES[name](recent)  # type: ignore[arg-type]
 
 
-def pick_rule(wanted: str | Policy | None, default: Rule) -> Policy:
+def pick_rule(wanted: str | Policy[Any] | None, default: Rule) -> Policy[Any]:
     """The rule that was asked for: a name, a policy as it is, or None for the ``default``."""
     if wanted is None:
         return default
@@ -48,7 +48,7 @@ def recent_part(rule: Rule) -> Recent:
     return rule if isinstance(rule, Recent) else rule.recent
 
 
-def describe_rule(rule: Policy) -> dict[str, Any]:
+def describe_rule(rule: Policy[Any]) -> dict[str, Any]:
     """A rule as JSON: its name and constants, or the class of a policy of the caller's own."""
     known = type(rule) in RULES.values()
     return asdict(rule) if known else {"rule": type(rule).__name__}  # type: ignore[call-overload]

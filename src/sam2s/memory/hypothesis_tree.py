@@ -25,7 +25,7 @@ from sam2s.memory.bank import Bank, by_rank
 from sam2s.memory.policy import Capacity, Needs
 from sam2s.memory.recent import Count, Recent, Share
 from sam2s.typed_json import check_fields
-from sam2s.types import Memory, Recollection, Source
+from sam2s.types import Memory, Origin, Recollection
 
 EPSILON = 1e-6
 """Keeps the logarithm of a predicted IoU of zero finite."""
@@ -75,7 +75,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class HypothesisTree:
     """The rule ``tree``; ``recent`` bounds maps and pointers.
 
     ``pathways`` (P): hypotheses of one object kept at most; ``iou_threshold`` (delta_IoU): of
@@ -104,7 +104,7 @@ class Tree:
         """The bank of a pathway with ``new``."""
         good = (bank.state or TreeState()).good
         after = self.recent.admit(bank, new)
-        if new.source is Source.PROMPTED:
+        if new.origin is Origin.PROMPTED:
             return replace(after, state=TreeState(() if self.recent.forgets(bank) else good))
         if new.object_logit > 0 and new.iou > self.iou_threshold:
             good = (*good, new)[-self.recent.maps :]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sam2s.errors import InputError
 from sam2s.geometry import mask_to_model, points_to_model
-from sam2s.types import Box, Mask, Points, Prompt, PromptBatch, Source
+from sam2s.types import Box, Mask, Origin, Points, Prompt, PromptBatch
 
 Prompts = Mapping[int, Prompt | Sequence[Prompt]]
 """{object id: prompt, or several that belong together, such as a box and clicks}, in source
@@ -47,7 +47,7 @@ class RowPrompt:
     2 and 3 the corners of a box, which come before any click; P may be 0. ``mask`` (S, S) tensor,
     bool or {0, 1}: the answer itself. ``prior`` (4h, 4w) tensor: logits of the mask that the points
     correct. ``given`` (H, W) bool NumPy: a user's mask at source size, given back as it came.
-    ``source``: how the frame is remembered.
+    ``origin``: how the frame is remembered.
     """
 
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
@@ -55,7 +55,7 @@ class RowPrompt:
     mask: Tensor | None = None
     prior: Tensor | None = None
     given: np.ndarray | None = None
-    source: Source = Source.PROMPTED
+    origin: Origin = Origin.PROMPTED
 
     @property
     def kind(self) -> RowKind:
@@ -77,7 +77,7 @@ class RowPrompt:
         return replace(self, prior=logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT))
 
 
-TRACKED = RowPrompt(source=Source.TRACKED)
+TRACKED = RowPrompt(origin=Origin.TRACKED)
 """Nothing is said: memory alone tells where the object is."""
 
 

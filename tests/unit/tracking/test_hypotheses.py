@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from sam2s.memory.all_rules import RULES
 from sam2s.memory.bank import Bank
+from sam2s.memory.hypothesis_tree import HypothesisTree, Proposals, pathways_of
 from sam2s.memory.recent import Recent
-from sam2s.memory.registry import RULES
-from sam2s.memory.tree import Proposals, Tree, pathways_of
-from sam2s.tracking.prompts import TRACKED, RowPrompt
+from sam2s.tracking.row_prompts import TRACKED, RowPrompt
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.tracker import Tracker, make_core
 from sam2s.types import Box, Decoded, Features, Memory, Points, PromptBatch
@@ -105,9 +105,9 @@ def track(policy, frames: int) -> tuple[list[int], Bank]:
 
 
 def test_the_tree_recovers_from_an_early_wrong_choice():
-    greedy, _ = track(Tree(pathways=1), 6)
+    greedy, _ = track(HypothesisTree(pathways=1), 6)
     assert greedy == [LOOK_ALIKE] * 5
-    shown, bank = track(Tree(), 6)
+    shown, bank = track(HypothesisTree(), 6)
     assert shown == [LOOK_ALIKE] + [OBJECT] * 4
     paths = pathways_of(bank)
     assert len(paths) == 3
@@ -119,8 +119,8 @@ def test_the_tree_recovers_from_an_early_wrong_choice():
 
 
 def test_a_prompt_leaves_one_pathway():
-    _, bank = track(Tree(), 4)
-    _, after = step(Tree(), bank, 4, GIVEN)
+    _, bank = track(HypothesisTree(), 4)
+    _, after = step(HypothesisTree(), bank, 4, GIVEN)
     (only,) = pathways_of(after)
     assert [m.time for m in only.bank.prompted] == [0, 4]
     assert [int(m.map) for m in only.bank.state.good] == [OBJECT] * 3
@@ -137,32 +137,32 @@ def proposals(
 
 def test_the_best_cumulative_scores_go_on():
     ious, logits = [[0.9, 0.8, 0.1], [0.95, 0.2, 0.1]], [5.0, 5.0]
-    kept = Tree().survivors(proposals(ious, logits, [0.0, -0.5]))
+    kept = HypothesisTree().survivors(proposals(ious, logits, [0.0, -0.5]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 0), (0, 1), (1, 0)]
     assert kept[0].score == 0
     assert kept[2].score == pytest.approx(np.log(0.95 / 0.9) - 0.5, abs=1e-5)
-    one = Tree(pathways=1).survivors(proposals(ious, logits, [-0.5, 0.0]))
+    one = HypothesisTree(pathways=1).survivors(proposals(ious, logits, [-0.5, 0.0]))
     assert [(b.row, b.candidate) for b in one] == [(1, 0)]
 
 
 def test_unsure_pathways_must_differ():
     ious = [[0.803, 0.801, 0.1], [0.799, 0.6, 0.5]]
-    sure = Tree().survivors(proposals(ious, [2.1, 0.5]))
+    sure = HypothesisTree().survivors(proposals(ious, [2.1, 0.5]))
     assert [(b.row, b.candidate) for b in sure] == [(0, 0), (0, 1), (1, 0)]
-    unsure = Tree().survivors(proposals(ious, [1.9, 2.0]))
+    unsure = HypothesisTree().survivors(proposals(ious, [1.9, 2.0]))
     assert [(b.row, b.candidate) for b in unsure] == [(0, 0), (1, 1), (1, 2)]
 
 
 def test_where_nothing_is_seen_there_is_nothing_to_choose():
-    kept = Tree().survivors(proposals([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]))
+    kept = HypothesisTree().survivors(proposals([[0.1, 0.9, 0.8], [0.9, 0.7, 0.6]], [-5.0, 5.0]))
     assert [(b.row, b.candidate) for b in kept] == [(0, 1), (1, 0), (1, 1)]
     # A predicted IoU of zero is bad, not impossible.
-    nothing = Tree().survivors(proposals([[0.0, 0.0, 0.0]], [5.0]))
+    nothing = HypothesisTree().survivors(proposals([[0.0, 0.0, 0.0]], [5.0]))
     assert np.isfinite([b.score for b in nothing]).all()
 
 
 def test_only_good_memories_are_kept_and_the_surest_weigh_most():
-    policy, bank = Tree(), pathways_of(track(Tree(), 3)[1])[0].bank
+    policy, bank = HypothesisTree(), pathways_of(track(HypothesisTree(), 3)[1])[0].bank
     example = bank.tracked[-1]
     for time, iou, logit in [(3, 0.3, 5.0), (4, 0.9, 0.0), (5, 0.31, 0.1)]:
         bank = policy.admit(bank, replace(example, time=time, iou=iou, object_logit=logit))
@@ -218,5 +218,5 @@ def test_pathways_end_to_end(model, video):
         paths = pathways_of(bank)
         assert len(paths) == 3
         assert all(path.bank.state.pathways == () for path in paths)
-    again = Tracker(model, Tree(), reverse=True)
+    again = Tracker(model, HypothesisTree(), reverse=True)
     assert len(list(again.run(video[:1], {0: PROMPTS[0]}))) == 1

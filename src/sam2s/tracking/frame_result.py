@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sam2s.geometry import logits_to_source
 from sam2s.model.semantic_head import SemanticHead
 from sam2s.tracking.rows import Observation
-from sam2s.types import Decoded, Frame, FrameResult, MaskLogits
+from sam2s.types import Frame, FrameResult, MaskLogits
 
 
 def frame_result(
@@ -37,21 +36,25 @@ def frame_result(
     raised = logits_to_source(decoded.mask_logits, frame.size)
     masks = (raised > 0).cpu().numpy()
     presence = decoded.object_logits.float().sigmoid()
-    quality = presence * decoded.iou.float().clamp(0, 1)
-    present, scores, *named = torch.stack(
-        [presence, quality, *_names(decoded, semantic_head)]
-    ).tolist()
-    given = [prompt.given for prompt in seen.rows.prompts]
-    if exclusive and len(ids) > 1:
-        masks &= _winners(raised) & ~_taken(given, frame.size)
-    answers = [
-        mask if answer is None else answer for mask, answer in zip(masks, given, strict=True)
-    ]
+    columns = [presence, presence * decoded.iou.float().clamp(0, 1)]
+    if semantic_head is not None:
+        probs, best = semantic_head.classify(decoded).max(dim=-1)
+        columns += [best.float(), probs]
+    # Stacked, so that Python waits for the device once; an index is exact as a float.
+    present, scores, *named = torch.stack(columns).tolist()
     classes, class_probs = {}, {}
     if semantic_head is not None:
-        best, probs = named
-        classes = {i: semantic_head.classes[int(k)] for i, k in zip(ids, best, strict=True)}
-        class_probs = dict(zip(ids, probs, strict=True))
+        names, certain = named
+        classes = {i: semantic_head.classes[int(k)] for i, k in zip(ids, names, strict=True)}
+        class_probs = dict(zip(ids, certain, strict=True))
+    given = [prompt.given for prompt in seen.rows.prompts]
+    if exclusive and len(ids) > 1:
+        winner = raised.argmax(
+            dim=0
+        )  # (H, W): which row has the highest logit, the first of equals
+        rows = torch.arange(len(raised), device=winner.device).view(-1, 1, 1)
+        masks &= (winner == rows).cpu().numpy() & ~_taken(given, frame.size)
+    answers = [masks[k] if mask is None else mask for k, mask in enumerate(given)]
     return FrameResult(
         index=frame.index,
         time=frame.time,
@@ -62,22 +65,6 @@ def frame_result(
         classes=classes,
         class_probs=class_probs,
     )
-
-
-def _names(decoded: Decoded, head: SemanticHead | None) -> tuple[Tensor, ...]:
-    """Index of the most probable class name of every row, as a float beside other floats, and its
-    probability; nothing without a head."""
-    if head is None:
-        return ()
-    probs, best = head.classify(decoded).max(dim=-1)
-    return best.float(), probs
-
-
-def _winners(logits: Tensor) -> np.ndarray:
-    """(N, H, W) logits -> (N, H, W) bool, True where the object has the highest; of equals the
-    first."""
-    best = logits.argmax(dim=0)
-    return (best == torch.arange(len(logits), device=best.device).view(-1, 1, 1)).cpu().numpy()
 
 
 def _taken(given: Iterable[np.ndarray | None], size: tuple[int, int]) -> np.ndarray:
