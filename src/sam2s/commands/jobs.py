@@ -10,10 +10,10 @@ from sam2s.errors import InputError
 from sam2s.export.tracks import TrackedObject, Tracks, read_tracks
 from sam2s.export.writer import TRACKS
 from sam2s.tracking.session.action_file import actions_of_rows
-from sam2s.tracking.session.actions import Action, Give, Track
+from sam2s.tracking.session.actions import Action, Give, Propagate
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.mask_store import FoundMask, MasksInMemory
-from sam2s.tracking.session.plan import Direction, Part, Pass, from_frame, whole_range
+from sam2s.tracking.session.plan import Direction, ObjectSpan, Pass, from_frame, whole_range
 from sam2s.tracking.session.propagate import Known
 from sam2s.tracking.session.ranges import Stretch
 
@@ -74,8 +74,8 @@ def updated_job(result: Path, actions: Sequence[Action], direction: Direction) -
         if isinstance(action, Give):
             frame = min(action.frame, first.get(action.object_id, action.frame))
             first[action.object_id] = frame
-    forward: dict[int, Part] = {}
-    back: dict[int, Part] = {}
+    forward: dict[int, ObjectSpan] = {}
+    back: dict[int, ObjectSpan] = {}
     for object_id, frame in first.items():
         if frame not in limits:
             raise InputError(
@@ -83,7 +83,7 @@ def updated_job(result: Path, actions: Sequence[Action], direction: Direction) -
                 f" {limits.first} to {limits.last}"
             )
         for one in from_frame(history.notes, [object_id], frame, limits, direction):
-            (back if one.reverse else forward).update(one.parts)
+            (back if one.reverse else forward).update(one.spans)
     passes = [Pass(reverse, parts) for reverse, parts in ((True, back), (False, forward)) if parts]
     return Job(Known(history, known.store), passes, limits)
 
@@ -101,7 +101,7 @@ def _earlier(result: Path) -> tuple[Known, Stretch]:
     history = History.of(actions_of_rows(rows, str(path)))
     ids = tuple(sorted({i for frame in tracks.frames for i in frame.objects}))
     known_ids = tuple(i for i in ids if i in history.notes.objects)
-    history = history.do(Track(known_ids, limits))
+    history = history.do(Propagate(known_ids, limits))
     return Known(history, _masks_of(tracks, history.used)), limits
 
 

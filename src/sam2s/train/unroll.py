@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.clips.batch import ClipBatch
 from sam2s.errors import InputError
+from sam2s.geometry import logits_to_source
 from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
 from sam2s.memory.policy import Policy
@@ -216,13 +216,9 @@ class _Rollout:
         """The rows of ``seen`` with one more click each, where their masks differ from the true
         ``masks`` (N, S, S); what they recall stays as it is."""
         with torch.no_grad():
-            raised = F.interpolate(
-                seen.decoded.mask_logits[:, None].float(),
-                masks.shape[-2:],
-                mode="bilinear",
-                align_corners=False,
-            )
-            predicted = (raised[:, 0] > 0).cpu().numpy()
+            size = self.batch.images.shape[-1]
+            raised = logits_to_source(seen.decoded.mask_logits, (size, size))
+            predicted = (raised > 0).cpu().numpy()
         prompts = tuple(
             _clicked(prompt, self._click(truth, guess))
             for prompt, truth, guess in zip(

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.clips.batch import ClipSample, load_clip
 from sam2s.clips.clips import Clip, VideoIndex, index_video
+from sam2s.geometry import logits_to_source
 from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Policy
@@ -135,10 +135,8 @@ def _click(core: Core | TreeCore, rows: Rows, masks: Tensor) -> tuple[Observatio
 
 
 def _binary(decoded: Decoded, masks: Tensor) -> Tensor:
-    full = F.interpolate(
-        decoded.mask_logits[:, None].float(), masks.shape[-2:], mode="bilinear", align_corners=False
-    )
-    return full[:, 0] > 0
+    height, width = masks.shape[-2:]
+    return logits_to_source(decoded.mask_logits, (height, width)) > 0
 
 
 def _jaccard(predicted: Tensor, truth: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ from sam2s.tracking.session.actions import (
     MarkOutOfBody,
     MarkPresent,
     Name,
+    Propagate,
     Remove,
-    Track,
     Unlock,
 )
 from sam2s.tracking.session.ranges import Stretch
@@ -288,7 +288,7 @@ def _track(fields: _Fields) -> Action:
     ids = fields.row.get("objects")
     if not isinstance(ids, list) or not all(type(i) is int and i >= 1 for i in ids):
         raise fields.error("objects: expected a list of object numbers")
-    return Track(tuple(ids), fields.stretch())
+    return Propagate(tuple(ids), fields.stretch())
 
 
 _READERS: Mapping[str, Callable[[_Fields], Action]] = {
@@ -321,7 +321,7 @@ def rows_of(action: Action) -> list[dict[str, Any]]:
             return [{"action": "name", "object": object_id, "name": name}]
         case Remove(object_id):
             return [{"action": "remove", "object": object_id}]
-        case Track(ids, frames):
+        case Propagate(ids, frames):
             return [{"action": "track", "objects": list(ids), **_ends(frames)}]
         case Accept(version) | Discard(version):
             return [{"action": _KIND[type(action)], "version": version}]

@@ -92,7 +92,7 @@ class MarkInBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class Propagate:
     """A tracking run. Its masks are stored under the action's own number, so that it can be undone,
     compared with what it replaced, accepted or discarded."""
 
@@ -125,7 +125,7 @@ Action = (
     | Unlock
     | MarkOutOfBody
     | MarkInBody
-    | Track
+    | Propagate
     | Accept
     | Discard
 )

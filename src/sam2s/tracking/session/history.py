@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sam2s.errors import InputError
 from sam2s.tracking.session.actions import Action
-from sam2s.tracking.session.notes import Notes, after
+from sam2s.tracking.session.notes import SessionNotes, after
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +17,7 @@ class Entry:
 
     number: int
     action: Action
-    notes: Notes
+    notes: SessionNotes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +38,9 @@ class History:
         return history
 
     @property
-    def notes(self) -> Notes:
+    def notes(self) -> SessionNotes:
         """What the actions in force say."""
-        return self.done[-1].notes if self.done else Notes()
+        return self.done[-1].notes if self.done else SessionNotes()
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -18,7 +18,7 @@ from sam2s.masklets.masks import encode_rle
 from sam2s.media.random_access import RandomAccess
 from sam2s.tracking.session.mask_store import FoundMask, as_result, found_masks, shown_mask
 from sam2s.tracking.session.plan import Pass
-from sam2s.tracking.session.propagate import Known, carry_out
+from sam2s.tracking.session.propagate import Known, propagate
 from sam2s.tracking.session.ranges import Stretch
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Frame, FrameResult
@@ -69,7 +69,7 @@ def results_in_order(
         for one in passes:
             if one.reverse:
                 tracker = make_tracker(True)
-                for frame, result in carry_out(one, known, tracker, access.backward):
+                for frame, result in propagate(one, known, tracker, access.backward):
                     spool.write(frame.index, found_masks(result))
                     on_frame()
         forward = next((one for one in passes if not one.reverse), None)
@@ -97,7 +97,7 @@ def _ascending(
         yield frame, FrameResult(frame.index, frame.time)
     if forward is None:
         return
-    for frame, result in carry_out(forward, known, make_tracker(False), access.frames):
+    for frame, result in propagate(forward, known, make_tracker(False), access.frames):
         end = frame.index
         yield frame, result
     if end < frames.last and forward.frames.last < frames.last:

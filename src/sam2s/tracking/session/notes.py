@@ -26,8 +26,8 @@ from sam2s.tracking.session.actions import (
     MarkOutOfBody,
     MarkPresent,
     Name,
+    Propagate,
     Remove,
-    Track,
     Unlock,
 )
 from sam2s.tracking.session.ranges import NO_FRAMES, Stretch, Stretches
@@ -89,7 +89,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Notes:
+class SessionNotes:
     """What a log says. ``objects`` by id; ``runs`` by version, the number of their action."""
 
     objects: Mapping[int, ObjectNotes] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Notes:
         return self.objects[object_id]
 
 
-def after(notes: Notes, action: Action, number: int) -> Notes:
+def after(notes: SessionNotes, action: Action, number: int) -> SessionNotes:
     """The notes after ``action``, which is number ``number`` of the log (counted from 1).
 
     Raises ``InputError`` when the action makes no sense there: an object or a run that does not
@@ -114,12 +114,12 @@ def after(notes: Notes, action: Action, number: int) -> Notes:
 
 
 @singledispatch
-def _after(action: Action, notes: Notes, number: int) -> Notes:
+def _after(action: Action, notes: SessionNotes, number: int) -> SessionNotes:
     raise TypeError(f"no such action: {type(action).__name__}")
 
 
 @_after.register
-def _give(action: Give, notes: Notes, number: int) -> Notes:
+def _give(action: Give, notes: SessionNotes, number: int) -> SessionNotes:
     if action.object_id < 1 or action.frame < 0:
         raise InputError(
             f"object {action.object_id} on frame {action.frame}: objects are numbered from 1,"
@@ -139,7 +139,7 @@ def _give(action: Give, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _clear(action: Clear, notes: Notes, number: int) -> Notes:
+def _clear(action: Clear, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     _refuse_locked(action.object_id, mine, Stretch(action.frame, action.frame))
     return _with_object(
@@ -148,20 +148,20 @@ def _clear(action: Clear, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _name(action: Name, notes: Notes, number: int) -> Notes:
+def _name(action: Name, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.objects.get(action.object_id, ObjectNotes(since=number))
     return _with_object(notes, action.object_id, replace(mine, name=action.name or None))
 
 
 @_after.register
-def _remove(action: Remove, notes: Notes, number: int) -> Notes:
+def _remove(action: Remove, notes: SessionNotes, number: int) -> SessionNotes:
     for part in notes.object(action.object_id).locked.parts:
         _refuse_locked(action.object_id, notes.object(action.object_id), part)
     return replace(notes, objects=_without(notes.objects, action.object_id))
 
 
 @_after.register
-def _absent(action: MarkAbsent, notes: Notes, number: int) -> Notes:
+def _absent(action: MarkAbsent, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     _refuse_locked(action.object_id, mine, action.frames)
     given = {f: g for f, g in mine.given.items() if f not in action.frames}
@@ -170,7 +170,7 @@ def _absent(action: MarkAbsent, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _present(action: MarkPresent, notes: Notes, number: int) -> Notes:
+def _present(action: MarkPresent, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     return _with_object(
         notes, action.object_id, replace(mine, absent=mine.absent.minus(action.frames))
@@ -178,7 +178,7 @@ def _present(action: MarkPresent, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _lock(action: Lock, notes: Notes, number: int) -> Notes:
+def _lock(action: Lock, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     return _with_object(
         notes, action.object_id, replace(mine, locked=mine.locked.plus(action.frames))
@@ -186,7 +186,7 @@ def _lock(action: Lock, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _unlock(action: Unlock, notes: Notes, number: int) -> Notes:
+def _unlock(action: Unlock, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     return _with_object(
         notes, action.object_id, replace(mine, locked=mine.locked.minus(action.frames))
@@ -194,17 +194,17 @@ def _unlock(action: Unlock, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _out_of_body(action: MarkOutOfBody, notes: Notes, number: int) -> Notes:
+def _out_of_body(action: MarkOutOfBody, notes: SessionNotes, number: int) -> SessionNotes:
     return replace(notes, out_of_body=notes.out_of_body.plus(action.frames))
 
 
 @_after.register
-def _in_body(action: MarkInBody, notes: Notes, number: int) -> Notes:
+def _in_body(action: MarkInBody, notes: SessionNotes, number: int) -> SessionNotes:
     return replace(notes, out_of_body=notes.out_of_body.minus(action.frames))
 
 
 @_after.register
-def _track(action: Track, notes: Notes, number: int) -> Notes:
+def _track(action: Propagate, notes: SessionNotes, number: int) -> SessionNotes:
     for object_id in action.object_ids:
         notes.object(object_id)
     run = Run(number, action.object_ids, action.frames)
@@ -212,13 +212,13 @@ def _track(action: Track, notes: Notes, number: int) -> Notes:
 
 
 @_after.register
-def _accept(action: Accept, notes: Notes, number: int) -> Notes:
+def _accept(action: Accept, notes: SessionNotes, number: int) -> SessionNotes:
     run = replace(_run(notes, action.version), accepted=True)
     return replace(notes, runs=_with(notes.runs, action.version, run))
 
 
 @_after.register
-def _discard(action: Discard, notes: Notes, number: int) -> Notes:
+def _discard(action: Discard, notes: SessionNotes, number: int) -> SessionNotes:
     run = replace(_run(notes, action.version), accepted=False)
     for object_id in run.object_ids:
         if object_id in notes.objects:
@@ -226,7 +226,7 @@ def _discard(action: Discard, notes: Notes, number: int) -> Notes:
     return replace(notes, runs=_with(notes.runs, action.version, run))
 
 
-def _run(notes: Notes, version: int) -> Run:
+def _run(notes: SessionNotes, version: int) -> Run:
     if version not in notes.runs:
         known = ", ".join(map(str, notes.runs)) or "none"
         raise InputError(f"run {version}: there is none of that number; runs: {known}")
@@ -242,7 +242,7 @@ def _refuse_locked(object_id: int, mine: ObjectNotes, frames: Stretch) -> None:
         )
 
 
-def _with_object(notes: Notes, object_id: int, mine: ObjectNotes) -> Notes:
+def _with_object(notes: SessionNotes, object_id: int, mine: ObjectNotes) -> SessionNotes:
     return replace(notes, objects=_with(notes.objects, object_id, mine))
 
 

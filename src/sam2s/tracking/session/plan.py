@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sam2s.errors import InputError
-from sam2s.tracking.session.notes import Notes, ObjectNotes
+from sam2s.tracking.session.notes import ObjectNotes, SessionNotes
 from sam2s.tracking.session.ranges import Stretch
 
 Direction = Literal["forward", "backward", "both"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ObjectSpan:
     """One object's part in a pass: it enters on frame ``enters``, and its masks are wanted on the
     frames of ``wanted``."""
 
@@ -28,20 +28,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One walk over the frames, last to first where ``reverse``. ``parts`` by object id."""
+    """One walk over the frames, last to first where ``reverse``. ``spans`` by object id."""
 
     reverse: bool
-    parts: Mapping[int, Part]
+    spans: Mapping[int, ObjectSpan]
 
     @property
     def frames(self) -> Stretch:
         """Every frame that is visited."""
-        first = min(min(part.enters, part.wanted.first) for part in self.parts.values())
-        last = max(max(part.enters, part.wanted.last) for part in self.parts.values())
+        first = min(min(part.enters, part.wanted.first) for part in self.spans.values())
+        last = max(max(part.enters, part.wanted.last) for part in self.spans.values())
         return Stretch(first, last)
 
 
-def whole_range(notes: Notes, frames: Stretch, direction: Direction) -> tuple[Pass, ...]:
+def whole_range(notes: SessionNotes, frames: Stretch, direction: Direction) -> tuple[Pass, ...]:
     """Passes that find every prompted object on ``frames``, each frame once.
 
     ``forward``: from each object's first prompt on. ``backward``: from its last prompt back.
@@ -58,14 +58,14 @@ def whole_range(notes: Notes, frames: Stretch, direction: Direction) -> tuple[Pa
             f"nothing to track from frame {frames.first} to {frames.last}: no object has a prompt"
             " there"
         )
-    forward = {i: Part(on[0], Stretch(on[0], frames.last)) for i, on in prompted.items()}
+    forward = {i: ObjectSpan(on[0], Stretch(on[0], frames.last)) for i, on in prompted.items()}
     if direction == "forward":
         return (Pass(False, forward),)
     if direction == "backward":
-        back = {i: Part(on[-1], Stretch(frames.first, on[-1])) for i, on in prompted.items()}
+        back = {i: ObjectSpan(on[-1], Stretch(frames.first, on[-1])) for i, on in prompted.items()}
         return (Pass(True, back),)
     back = {
-        i: Part(on[0], Stretch(frames.first, on[0] - 1))
+        i: ObjectSpan(on[0], Stretch(frames.first, on[0] - 1))
         for i, on in prompted.items()
         if on[0] > frames.first
     }
@@ -73,7 +73,7 @@ def whole_range(notes: Notes, frames: Stretch, direction: Direction) -> tuple[Pa
 
 
 def from_frame(
-    notes: Notes,
+    notes: SessionNotes,
     object_ids: Iterable[int],
     frame: int,
     limits: Stretch,
@@ -90,12 +90,12 @@ def from_frame(
         first = _first_free(mine, frame - here, limits.first)
         last = _last_free(mine, frame + here, limits.last)
         if direction != "backward" and last >= frame + here:
-            forward[object_id] = Part(frame, Stretch(frame + here, last))
+            forward[object_id] = ObjectSpan(frame, Stretch(frame + here, last))
         start = frame - (1 if direction == "both" else here)
         if direction != "forward" and first <= start:
-            back[object_id] = Part(frame, Stretch(first, start))
+            back[object_id] = ObjectSpan(frame, Stretch(first, start))
     passes = (Pass(True, back), Pass(False, forward))
-    return tuple(one for one in passes if one.parts)
+    return tuple(one for one in passes if one.spans)
 
 
 def _last_free(mine: ObjectNotes, frame: int, limit: int) -> int:

@@ -18,7 +18,7 @@ from sam2s.memory.bank import Bank
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.mask_store import MaskStore, shown_mask
 from sam2s.tracking.session.notes import ObjectNotes
-from sam2s.tracking.session.plan import Part, Pass
+from sam2s.tracking.session.plan import ObjectSpan, Pass
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Frame, FrameResult, Mask, Prompt
@@ -51,7 +51,7 @@ FramesFrom = Callable[[int], Iterator[Frame]]
 """Frames from an index on, in the order of the pass."""
 
 
-def carry_out(
+def propagate(
     plan: Pass, known: Known, tracker: Tracker, frames: FramesFrom
 ) -> Iterator[tuple[Frame, FrameResult]]:
     """Every visited frame with the masks wanted there, in the order of the pass.
@@ -72,24 +72,24 @@ def carry_out(
             break
         reached = frame.index
         yield frame, _visit(frame, _present(plan, frame.index), known, tracker, banks)
-    missing = [i for i, part in plan.parts.items() if sign * (part.enters - reached) > 0]
+    missing = [i for i, part in plan.spans.items() if sign * (part.enters - reached) > 0]
     if missing and reached != start - sign:
         raise InputError(
-            f"object {missing[0]} starts on frame {plan.parts[missing[0]].enters}: the source ends"
+            f"object {missing[0]} starts on frame {plan.spans[missing[0]].enters}: the source ends"
             f" at frame {reached}; prompt the object on a frame that is there"
         )
 
 
-def _present(plan: Pass, frame: int) -> dict[int, Part]:
+def _present(plan: Pass, frame: int) -> dict[int, ObjectSpan]:
     """The parts of objects that have entered the pass and not left it."""
     if plan.reverse:
-        return {i: p for i, p in plan.parts.items() if p.wanted.first <= frame <= p.enters}
-    return {i: p for i, p in plan.parts.items() if p.enters <= frame <= p.wanted.last}
+        return {i: p for i, p in plan.spans.items() if p.wanted.first <= frame <= p.enters}
+    return {i: p for i, p in plan.spans.items() if p.enters <= frame <= p.wanted.last}
 
 
 def _visit(
     frame: Frame,
-    parts: Mapping[int, Part],
+    parts: Mapping[int, ObjectSpan],
     known: Known,
     tracker: Tracker,
     banks: dict[int, Bank[Any]],
@@ -148,7 +148,7 @@ def _remembered(
     """The memories with which objects enter that have masks from before."""
     sign = -1 if plan.reverse else 1
     on_frame: dict[int, dict[int, bool]] = {}
-    for object_id, part in plan.parts.items():
+    for object_id, part in plan.spans.items():
         given = known.history.notes.objects[object_id].given
         for frame in _worth_remembering(object_id, part.enters, known, sign):
             on_frame.setdefault(frame, {})[object_id] = frame in given

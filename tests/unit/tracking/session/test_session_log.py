@@ -23,8 +23,8 @@ from sam2s.tracking.session.actions import (
     MarkOutOfBody,
     MarkPresent,
     Name,
+    Propagate,
     Remove,
-    Track,
     Unlock,
 )
 from sam2s.tracking.session.history import History
@@ -90,7 +90,7 @@ def test_numbers_are_never_used_twice():
     assert sorted(history.in_force) == [1, 3]
 
 
-LOCKED = [click(), Track((1,), Stretch(0, 9)), Lock(1, Stretch(2, 3))]
+LOCKED = [click(), Propagate((1,), Stretch(0, 9)), Lock(1, Stretch(2, 3))]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_absence_takes_prompts_with_it_and_refuses_new_ones():
     ("action", "words"),
     [
         (Clear(2, 0), "object 2: there is none of that number; objects: 1"),
-        (Track((1, 3), Stretch(0, 1)), "object 3"),
+        (Propagate((1, 3), Stretch(0, 1)), "object 3"),
         (Accept(9), "run 9: there is none"),
         (click(object_id=0), "numbered from 1"),
     ],
@@ -146,7 +146,7 @@ EVERY_KIND = [
     Unlock(2, Stretch(0, 0)),
     MarkOutOfBody(Stretch(20, 30)),
     MarkInBody(Stretch(25, 25)),
-    Track((1, 2), Stretch(0, 50)),
+    Propagate((1, 2), Stretch(0, 50)),
     Accept(3),
     Discard(3),
     Remove(2),

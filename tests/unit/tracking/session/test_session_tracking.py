@@ -9,11 +9,11 @@ import pytest
 
 from sam2s.errors import InputError
 from sam2s.memory.all_rules import RULES
-from sam2s.tracking.session.actions import Discard, Give, Lock, MarkAbsent, Remove, Track
+from sam2s.tracking.session.actions import Discard, Give, Lock, MarkAbsent, Propagate, Remove
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.mask_store import MasksInMemory, found_masks, shown_mask, shown_version
-from sam2s.tracking.session.plan import Part, Pass, from_frame, whole_range
-from sam2s.tracking.session.propagate import Known, carry_out
+from sam2s.tracking.session.plan import ObjectSpan, Pass, from_frame, whole_range
+from sam2s.tracking.session.propagate import Known, propagate
 from sam2s.tracking.session.ranges import Stretch
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Frame, Mask, Points
@@ -48,7 +48,7 @@ def tracked(model, history: History, passes: tuple[Pass, ...], store=None, rule=
     for one in passes:
         tracker = Tracker(model, rule, reverse=one.reverse)
         frames = backwards if one.reverse else forwards
-        for _, result in carry_out(one, Known(history, store), tracker, frames):
+        for _, result in propagate(one, Known(history, store), tracker, frames):
             for i, mask in result.masks.items():
                 assert result.index not in found.setdefault(i, {}), "a frame was found twice"
                 found[i][result.index] = mask
@@ -59,7 +59,7 @@ def test_whole_range_forward_from_each_first_prompt():
     notes = History.of([click(1, 2), click(1, 6), click(2, 4)]).notes
     (one,) = whole_range(notes, WHOLE, "forward")
     assert not one.reverse
-    assert one.parts == {1: Part(2, Stretch(2, 11)), 2: Part(4, Stretch(4, 11))}
+    assert one.spans == {1: ObjectSpan(2, Stretch(2, 11)), 2: ObjectSpan(4, Stretch(4, 11))}
     assert one.frames == Stretch(2, 11)
 
 
@@ -67,14 +67,14 @@ def test_whole_range_backward_from_each_last_prompt():
     notes = History.of([click(1, 2), click(1, 6), click(2, 4)]).notes
     (one,) = whole_range(notes, WHOLE, "backward")
     assert one.reverse
-    assert one.parts == {1: Part(6, Stretch(0, 6)), 2: Part(4, Stretch(0, 4))}
+    assert one.spans == {1: ObjectSpan(6, Stretch(0, 6)), 2: ObjectSpan(4, Stretch(0, 4))}
 
 
 def test_whole_range_both_finds_every_frame_once(model):
     history = History.of([click(1, 5), click(2, 0)])
     passes = whole_range(history.notes, WHOLE, "both")
     assert [one.reverse for one in passes] == [True, False]
-    assert passes[0].parts == {1: Part(5, Stretch(0, 4))}
+    assert passes[0].spans == {1: ObjectSpan(5, Stretch(0, 4))}
     found = tracked(model, history, passes)
     assert {i: sorted(on) for i, on in found.items()} == {1: list(range(12)), 2: list(range(12))}
 
@@ -99,7 +99,7 @@ def test_absent_frames_are_empty_and_the_object_goes_on_after_them(model):
     history = History.of([click(1, 0), MarkAbsent(1, Stretch(4, 7))])
     store = MasksInMemory()
     (one,) = whole_range(history.notes, WHOLE, "forward")
-    results = [r for _, r in carry_out(one, Known(history, store), Tracker(model), forwards)]
+    results = [r for _, r in propagate(one, Known(history, store), Tracker(model), forwards)]
     for result in results:
         absent = 4 <= result.index <= 7
         assert (result.presence[1] == 0) == absent
@@ -108,10 +108,10 @@ def test_absent_frames_are_empty_and_the_object_goes_on_after_them(model):
 
 def first_run(model) -> tuple[History, MasksInMemory]:
     """Object 1 clicked on frame 0 and object 2 on frame 1, tracked to the end."""
-    history = History.of([click(1, 0), click(2, 1, 60), Track((1, 2), WHOLE)])
+    history = History.of([click(1, 0), click(2, 1, 60), Propagate((1, 2), WHOLE)])
     store = MasksInMemory()
     (one,) = whole_range(history.notes, WHOLE, "forward")
-    for _, result in carry_out(one, Known(history, store), Tracker(model), forwards):
+    for _, result in propagate(one, Known(history, store), Tracker(model), forwards):
         store.write(history.used, result.index, found_masks(result))
     return history, store
 
@@ -121,7 +121,7 @@ def test_a_correction_touches_its_own_stretch_alone(model, rule):
     history, store = first_run(model)
     corrected = history.do(Lock(1, Stretch(9, 10))).do(Give(1, 5, Box([30, 18, 50, 30])))
     passes = from_frame(corrected.notes, [1], 5, WHOLE)
-    assert passes == (Pass(False, {1: Part(5, Stretch(5, 8))}),)
+    assert passes == (Pass(False, {1: ObjectSpan(5, Stretch(5, 8))}),)
     found = tracked(model, corrected, passes, store, rule)
     assert {i: sorted(on) for i, on in found.items()} == {1: [5, 6, 7, 8]}
 
@@ -130,10 +130,10 @@ def test_a_correction_backward_and_both_share_no_frame(model):
     history, store = first_run(model)
     corrected = history.do(Give(1, 5, Mask(np.pad(np.ones((8, 8), bool), ((20, 20), (30, 42))))))
     back, on = from_frame(corrected.notes, [1], 5, WHOLE, "both")
-    assert (back.reverse, back.parts) == (True, {1: Part(5, Stretch(0, 4))})
-    assert (on.reverse, on.parts) == (False, {1: Part(5, Stretch(5, 11))})
+    assert (back.reverse, back.spans) == (True, {1: ObjectSpan(5, Stretch(0, 4))})
+    assert (on.reverse, on.spans) == (False, {1: ObjectSpan(5, Stretch(5, 11))})
     (only_back,) = from_frame(corrected.notes, [1], 5, WHOLE, "backward")
-    assert only_back.parts == {1: Part(5, Stretch(0, 5))}
+    assert only_back.spans == {1: ObjectSpan(5, Stretch(0, 5))}
     found = tracked(model, corrected, (back, on), store)
     assert sorted(found[1]) == list(range(12))
 
@@ -142,7 +142,7 @@ def test_from_a_locked_frame_tracking_starts_beside_it(model):
     history, store = first_run(model)
     locked = history.do(Lock(1, Stretch(5, 5)))
     passes = from_frame(locked.notes, [1], 5, WHOLE, "both")
-    assert [one.parts[1].wanted for one in passes] == [Stretch(0, 4), Stretch(6, 11)]
+    assert [one.spans[1].wanted for one in passes] == [Stretch(0, 4), Stretch(6, 11)]
     found = tracked(model, locked, passes, store)
     assert 5 not in found[1]
 
@@ -202,7 +202,7 @@ def test_clicks_on_a_given_mask_correct_it(model):
 
 def test_the_latest_version_in_force_is_shown(model):
     history, store = first_run(model)
-    again = history.do(Track((1,), Stretch(4, 8)))
+    again = history.do(Propagate((1,), Stretch(4, 8)))
     store.write(again.used, 4, {1: store.read(3, 1, 0)})
     assert shown_version(again, store, 1, 4) == 4
     assert shown_version(again, store, 1, 5) == 3
