@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, get_args
 
-from sam2s.commands.interruption import Stopped, lasting_output, stoppable
 from sam2s.commands.terminal import doubts_said, say
 from sam2s.errors import Sam2sError
+from sam2s.interruption import Stopped, lasting_output, stoppable
 
 DEBUG_SWITCH = "SAM2S_DEBUG"
 """Environment variable: when set, errors come with their traceback."""

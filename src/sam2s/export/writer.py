@@ -30,6 +30,7 @@ from sam2s.export.overlay import draw_overlay
 from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
 from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
 from sam2s.files import lock_folder
+from sam2s.interruption import uninterrupted
 from sam2s.media.frames import FrameSource
 from sam2s.typed_json import is_folder_name
 from sam2s.types import Frame, FrameResult
@@ -111,7 +112,8 @@ class ResultWriter:
         after = self._last[0] + 1, self._last[1]
         try:
             if error is None:
-                self.finish()
+                with uninterrupted():
+                    self.finish()
             elif isinstance(error, DamagedSource):
                 self.finish(Breakage(error.index, error.time, str(error)))
             elif isinstance(error, OutOfMemory):
@@ -129,14 +131,14 @@ class ResultWriter:
         """Add one frame: its masks, its line in ``tracks.json``, its picture in the overlay."""
         name = self._source.frame_name(frame.index)
         self._current = name
-        with self._storing():
+        with uninterrupted(), self._storing():
             self._masks.write(name, result.masks)
             if self._output.overlay is not None:
                 self._draw(frame, result)
             self._tracks.write(result)
-        self._current = None
-        self._last = frame.index, frame.time
-        self.frames += 1
+            self._current = None
+            self._last = frame.index, frame.time
+            self.frames += 1
 
     def finish(self, broke_at: Breakage | None = None) -> None:
         """Complete the files and give them their final names. Without a single frame nothing is

@@ -20,6 +20,13 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 the last one."""
 
 
+class _Held:
+    """Signals of this process that wait: ``depth`` of `uninterrupted` blocks, and which came."""
+
+    depth = 0
+    number: int | None = None
+
+
 class Stopped(KeyboardInterrupt):
     """A signal asked this process to stop: what was found so far is to be kept, as after Ctrl+C.
 
@@ -53,6 +60,9 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in heard:
             signal.signal(each, signal.SIG_DFL)
+        if _Held.depth:
+            _Held.number = number
+            return
         raise Stopped(number)
 
     for number in heard:
@@ -62,6 +72,24 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in heard:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What is done within is done whole: a first signal to stop waits for its end.
+
+    For moments, such as the writing of one frame: an encoder that is cut off in the middle leaves a
+    file that nobody can read.
+    """
+    _Held.depth += 1
+    try:
+        yield
+    finally:
+        _Held.depth -= 1
+        number = _Held.number
+        if _Held.depth == 0 and number is not None:
+            _Held.number = None
+            raise Stopped(number)
 
 
 class LastingOutput(io.TextIOBase):
