@@ -47,7 +47,7 @@ KINDS = ("video", "picture", "weights", "catalogue")
 BAD = ("traceback", "hang", "crash", "memory", "short", "lost")
 MEMORY = 1_500_000_000
 """Bytes that a reader may take, this process's own included."""
-WEIGHTS = {"video": 6, "picture": 1, "mask": 1, "weights": 1, "catalogue": 1}
+SHARES = {"video": 12, "picture": 2, "mask": 2, "weights": 2, "catalogue": 2}
 """How often each kind is drawn."""
 
 
@@ -61,32 +61,39 @@ class Verdict:
 
 
 def main() -> int:
+    """Damage and read so many inputs; gives 1 when one of them did harm."""
     given = _arguments()
     dice = random.Random(given.seed)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    bad: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        inputs = _apart(lambda: _manifest(folder, given.kinds), 900)
-        inputs = [Healthy(**{**item, "path": Path(item["path"])}) for item in inputs]
-        inputs = [item for item in inputs if not given.only or item.name == given.only]
+        found = _apart(lambda: _manifest(folder, given.kinds), 900)
+        inputs = [Healthy(**{**item, "path": Path(item["path"])}) for item in found]
+        inputs = [item for item in inputs if given.only in ("", item.name)]
         begun = time.monotonic()
         for number in range(given.inputs):
-            item = dice.choices(inputs, [WEIGHTS[item.kind] for item in inputs])[0]
+            item = _drawn(dice, inputs)
             how, path, broken = _damage(dice, item, inputs, folder / "work")
             verdict = _judge(item, path, given.seconds)
             counts[f"{item.kind}: {item.name}"][verdict.outcome] += 1
             if verdict.outcome in (*BAD, *given.also):
-                line = f"#{number} {item.name}, {how}: {verdict.outcome} {verdict.detail}"
-                bad += [line] * (verdict.outcome in BAD)
-                print(line, flush=True)
+                print(
+                    f"#{number} {item.name}, {how}: {verdict.outcome} {verdict.detail}", flush=True
+                )
                 if given.keep:
                     given.keep.mkdir(parents=True, exist_ok=True)
                     kept = f"{number}_{item.name.replace(' ', '_')}{broken.suffix}"
                     shutil.copyfile(broken, given.keep / kept)
         seconds = time.monotonic() - begun
-    _report(counts, given.inputs, seconds)
-    return 1 if bad else 0
+    total = _report(counts, given.inputs, seconds)
+    return int(any(total[outcome] for outcome in BAD))
+
+
+def _drawn(dice: random.Random, inputs: list[Healthy]) -> Healthy:
+    """An input: its kind by ``SHARES``, which of that kind by chance."""
+    kinds = sorted({item.kind for item in inputs})
+    kind = dice.choices(kinds, [SHARES[kind] for kind in kinds])[0]
+    return dice.choice([item for item in inputs if item.kind == kind])
 
 
 def _manifest(folder: Path, kinds: list[str]) -> list[dict[str, Any]]:
@@ -195,13 +202,26 @@ def _read_weights(path: Path, _: list[int]) -> None:
 def _read_catalogue(path: Path, _: list[int]) -> None:
     """By the commands, whose one line of error is asked for."""
     from sam2s.cli import main as sam2s
+    from sam2s.errors import DamagedSource, InputError
 
-    for line in (["data", "stats", str(path)], ["data", "check", str(path)]):
+    out = path.parent / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    lines = [["data", "stats", str(path)], ["data", "check", str(path)]]
+    if path.name == "davis":
+        lines = [["data", "convert", "davis", str(path), str(out)]]
+    if path.name == "polygons":
+        lines = [["data", "convert", "cholecinstanceseg", str(path), str(out)]]
+    for line in lines:
         errors = io.StringIO()
         with redirect_stdout(io.StringIO()), redirect_stderr(errors):
             code = sam2s(line)
-        if code not in (0, 1, 2, 3) or len(errors.getvalue().splitlines()) > 1:
-            raise AssertionError(f"{line[1]} ended with {code}: {errors.getvalue()[:200]}")
+        said = errors.getvalue()
+        if code not in (0, 1, 2, 3) or len(said.splitlines()) > 1:
+            raise AssertionError(f"{line[1]} ended with {code}: {said[:200]}")
+        if code == 2:
+            raise InputError(said)
+        if code == 3:
+            raise DamagedSource(said, 0, None)
 
 
 READERS: dict[str, Callable[[Path, list[int]], None]] = {
@@ -278,13 +298,14 @@ def _apart(work: Callable[[], Any], seconds: float) -> Any:
 
 def _child(work: Callable[[], Any], reading: int, writing: int, seconds: float) -> None:
     os.close(reading)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+    limit = max(1, int(seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+    resource.setrlimit(resource.RLIMIT_DATA, (3 * MEMORY, 3 * MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         text = json.dumps(work())
     except BaseException:
         text = json.dumps("traceback: " + traceback.format_exc()[-300:])
-    os.write(2, b"")
     with os.fdopen(writing, "w") as end:
         end.write(text)
     os._exit(0)
@@ -293,7 +314,7 @@ def _child(work: Callable[[], Any], reading: int, writing: int, seconds: float) 
 # ---------------------------------------- the table
 
 
-def _report(counts: dict[str, Counter[str]], inputs: int, seconds: float) -> None:
+def _report(counts: dict[str, Counter[str]], inputs: int, seconds: float) -> Counter[str]:
     order = ("whole", "fewer", "broke", "refused", *BAD)
     print(f"\n{'':32}" + "".join(f"{name:>10}" for name in order))
     for name in sorted(counts):
@@ -301,6 +322,7 @@ def _report(counts: dict[str, Counter[str]], inputs: int, seconds: float) -> Non
     total = sum(counts.values(), Counter())
     print(f"{'all':32}" + "".join(f"{total[kind]:>10}" for kind in order))
     print(f"{inputs} damaged inputs in {seconds:.0f} s")
+    return total
 
 
 def _arguments() -> argparse.Namespace:
@@ -310,7 +332,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--only", help="one healthy input by its name")
+    parser.add_argument("--only", default="", help="one healthy input by its name")
     parser.add_argument("--also", nargs="*", default=[], help="other outcomes to tell and to keep")
     parser.add_argument("--keep", type=Path, help="folder for inputs that did harm")
     parser.add_argument("--seconds", type=float, default=60.0, help="processor time of one input")

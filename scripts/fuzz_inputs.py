@@ -250,6 +250,39 @@ def catalogues(folder: Path) -> Iterator[Healthy]:
     yield Healthy("masklet folder", "catalogue", made, parts=texts)
     frames = tuple(sorted(str(p.relative_to(made)) for p in made.rglob("*.jpg")))
     yield Healthy("masklet pictures", "catalogue", made, parts=frames)
+    yield from _data_sets(folder)
+
+
+def _data_sets(folder: Path) -> Iterator[Healthy]:
+    """Two data sets as they are published, one with masks as pictures, one with polygons."""
+    davis, polygons = folder / "davis", folder / "polygons"
+    names = []
+    for index in range(3):
+        image = Image.fromarray(picture(index))
+        mask = image.convert("L").point(lambda value: int(value > 150)).convert("P")
+        mask.putpalette([0, 0, 0, 128, 0, 0])
+        frame = f"train/VID01_t50_full/img_dir/t50_VID01_{index:06d}.png"
+        label = f"train/VID01_t50_full/ann_dir/t50_VID01_{index:06d}.json"
+        shape = {
+            "label": "grasper",
+            "points": [[10.0, 10.0], [60.5, 12.0], [50.0, 70.0]],
+            "group_id": 1,
+            "shape_type": "polygon",
+        }
+        shown = {
+            davis / f"JPEGImages/480p/bear/{index:05d}.jpg": image,
+            davis / f"Annotations/480p/bear/{index:05d}.png": mask,
+            polygons / frame: image,
+        }
+        for path, content in shown.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content.save(path)
+        (polygons / label).parent.mkdir(parents=True, exist_ok=True)
+        (polygons / label).write_text(json.dumps({"version": "5", "shapes": [shape]}))
+        names += [frame, label, label]
+    files = tuple(sorted(str(p.relative_to(davis)) for p in davis.rglob("*.*")))
+    yield Healthy("masks to convert", "catalogue", davis, parts=files)
+    yield Healthy("polygons to convert", "catalogue", polygons, parts=tuple(names))
 
 
 # ---------------------------------------- damage

@@ -9,6 +9,7 @@ leaves a legal bitstream with other pixels in it cannot be seen by anyone.
 
 from __future__ import annotations
 
+import errno
 import heapq
 import re
 from collections import deque
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ExitError, FFmpegError
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -196,8 +197,10 @@ class FrameDecoder:
             self.busy = True  # and is still after an interrupt
             try:
                 packet = interruptibly(next, packets, None, patience=self._patience)
-            except FFmpegError:
+            except FFmpegError as error:
                 self.busy = False
+                if error.errno == errno.EIO and self._container.size <= 0:
+                    return  # FFmpeg's word for the end of an HTTP stream of unknown length
                 raise
             self.busy = False
             if packet is None:
@@ -355,4 +358,6 @@ def stated_end(metadata: Mapping[str, str]) -> float | None:
 
 def reason_of(error: BaseException) -> str:
     """FFmpeg's own words for an error, without the address that PyAV adds."""
+    if isinstance(error, ExitError):  # what PyAV's time limits come as
+        return "nothing came for too long"
     return getattr(error, "strerror", None) or str(error)

@@ -3,6 +3,7 @@ references, pipes and devices."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -388,6 +389,64 @@ def test_the_size_of_a_live_stream_can_be_asked_at_any_time(begun: bool):
         assert source.size == (48, 64)
         assert [frame.index for frame in [*first, *frames]] == list(range(10))
         assert (source.count, source.count_exact) == (10, True)
+
+
+class sending:
+    """The address of a server that sends ``data`` to whoever connects, and closes or (``then``)
+    waits."""
+
+    def __init__(self, data: bytes, scheme: str, then: float = 0.0) -> None:
+        self._data, self._scheme, self._left = data, scheme, threading.Event()
+        self._then = then
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                end, _ = self._server.accept()
+                with end:
+                    if self._scheme == "http":
+                        end.recv(4096)
+                        end.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+                    end.sendall(self._data)
+                    self._left.wait(self._then)
+                    end.shutdown(socket.SHUT_WR)
+                    end.recv(100)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"{self._scheme}://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._server.close()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "http"])
+def test_a_stream_on_the_network_ends_where_its_sender_ends_it(scheme: str, tmp_path: Path):
+    data = Clip(".ts", count=60, options={"bf": "0"}).write(tmp_path).read_bytes()
+    with sending(data, scheme) as address, open_frames(address) as source:
+        assert source.size == (64, 96)
+        assert [number_of(frame.image) for frame in source] == list(range(60))
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "http"])
+def test_a_stream_on_the_network_that_falls_silent_is_left(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(opening, "URL_TIMEOUT", (2.0, 1.0))
+    data = Clip(".ts", count=60, options={"bf": "0"}).write(tmp_path).read_bytes()
+    frames = []
+    with sending(data[: len(data) // 2], scheme, then=60.0) as address:
+        begun = time.monotonic()
+        with (
+            pytest.raises(DamagedSource, match="nothing came for too long"),
+            open_frames(address) as source,
+        ):
+            frames.extend(source)
+        assert time.monotonic() - begun < 30
+    assert [number_of(frame.image) for frame in frames] == list(range(len(frames)))
 
 
 def test_a_live_stream_that_stands_still_ends_at_an_interrupt(tmp_path: Path):
