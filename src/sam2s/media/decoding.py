@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import errno
 import heapq
-import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -24,9 +23,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from sam2s.media.background import interruptibly
-from sam2s.media.container import missing_bytes
-from sam2s.media.structure import walk_of
-from sam2s.media.structure.jpeg import is_whole_jpeg
+from sam2s.media.packets import CUTTABLE_FORMATS, PacketCheck
 
 ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
 """Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can
@@ -34,12 +31,6 @@ be noticed. Their frame-parallel decoding is bit-equal, and reports errors in or
 TIMED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv"})
 """Formats that state the presentation time of every packet. AVI does not; without B-frames its
 order is the time."""
-CUTTABLE_FORMATS = frozenset(
-    {"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "flv", "rtsp", "hls", "rtp", "sdp"}
-)
-"""Formats that may begin in the middle of a picture group, where what cannot be decoded before the
-first frame is normal, and that may end anywhere without a sign of it. MPEG-TS marks packets as
-corrupt where two good files were joined, so there only the decoder's word counts."""
 FRAME_THREADS = av.library_versions["libavcodec"][0] >= 62
 """Before FFmpeg 8 a decoder with a thread a frame may hand a picture out before it is known to be
 damaged."""
@@ -72,7 +63,7 @@ class FrameDecoder:
         live: bool,
         patience: float | None = None,
     ) -> None:
-        self._container, self._stream, self._path, self._live = container, stream, path, live
+        self._container, self._stream, self._live = container, stream, live
         self._patience = patience
         codec = stream.codec_context.codec.canonical_name  # AV1's decoder is called libdav1d
         one_to_one = codec in ONE_FRAME_PER_PACKET
@@ -87,17 +78,13 @@ class FrameDecoder:
         self._times: deque[int | None] = deque(maxlen=None if avi else 0)  # of frames to come
         self.busy = False  # a thread waits on the container
         self._counts = one_to_one and not live and self._timed
-        self._checks_jpeg = codec == "mjpeg" and not live
-        self._ended: bool | None = None  # whether this video's pictures have an end marker
         self._hides_nothing = not one_to_one and codec not in HIDING_CODECS
         self._pending: list[int] = []  # heap: timestamps whose frame has not come out yet
         self._first_key: int | None = None
         self._seen_key = self._seen_frame = False
         self._begins_whole = False  # the stream says that it can be decoded from its first packet
-        self._packets = 0
-        self._walk = None if path is None or live else walk_of(container, stream, path)
+        self._checks = None if live else PacketCheck(container, stream, path)
         self._latest: int | None = None
-        self._end = 0  # of the last frame to be shown, by the packets' timestamps
         self._safe_until: int | None = None
         self._rhythm = Rhythm()
         self._late_word = (
@@ -143,22 +130,18 @@ class FrameDecoder:
         after: int | None = None
         try:
             for packet in self._packets_in_time():
-                if (
-                    packet.size == 0
-                ):  # the end, or a "repeat the last picture" of AVI, which holds no frame
+                if packet.size == 0:  # the end, or AVI's "nothing new", which holds no frame
                     continue
-                if packet.is_corrupt and not self._cuttable and not self._live:
-                    self._break("the file is cut short or damaged", packet)
-                    return
-                if not self._lies_next(packet):
-                    self.broken, self._safe_until = "the file is cut short or damaged", after
-                    return
-                if self._checks_jpeg and not self._is_whole(packet):
-                    self._break("the picture is cut short or damaged", packet)
-                    return
-                self._packets += 1
+                if self._checks is not None:
+                    lost = self._checks.loss_before(packet)
+                    if lost:
+                        self.broken, self._safe_until = lost, after
+                        return
+                    damage = self._checks.damage_of(packet)
+                    if damage:
+                        self._break(damage, packet)
+                        return
                 after = None if packet.dts is None else packet.dts + (packet.duration or 0)
-                self._end = max(self._end, (packet.pts or 0) + (packet.duration or 0))
                 yield packet
         except (FFmpegError, ValueError) as error:
             self.broken, self._safe_until = f"reading failed ({reason_of(error)})", after
@@ -166,27 +149,14 @@ class FrameDecoder:
         except TimeoutError:
             self.broken = f"nothing came for {self._patience:.0f} seconds"
             return
-        if self._is_short():
-            self.broken, self._safe_until = "the file is cut short", after
-        elif self._walk is not None and not self._walk.finish(self._packets):
-            self.broken, self._safe_until = "the file is cut short or damaged", after
-
-    def _lies_next(self, packet: Packet) -> bool:
-        """Whether no packet was lost before this one, by the file's own structure."""
-        if self._walk is None or packet.pos is None or packet.pos < 0:
-            return True
-        return self._walk.reaches(packet.pos, self._packets)
-
-    def _is_whole(self, packet: Packet) -> bool:
-        """Whether a JPEG goes on to its end; some cameras never write one."""
-        whole = is_whole_jpeg(bytes(packet))
-        self._ended = whole if self._ended is None else self._ended
-        return whole == self._ended
+        lost = self._checks.loss_at_end() if self._checks is not None else None
+        if lost:
+            self.broken, self._safe_until = lost, after
 
     def close(self) -> None:
         """Release the file, which is read beside the container."""
-        if self._walk is not None:
-            self._walk.close()
+        if self._checks is not None:
+            self._checks.close()
 
     def _packets_in_time(self) -> Iterator[Packet]:
         packets = self._container.demux(self._stream)
@@ -245,8 +215,8 @@ class FrameDecoder:
                 [],
             )  # the clock starts anew, as where two recordings were joined
         self._latest = packet.dts
-        marked = self._walk is not None and self._walk.at_key
-        self._begins_whole = self._begins_whole or (marked and self._packets == 1)
+        marked = self._checks is not None and self._checks.begins_whole
+        self._begins_whole = self._begins_whole or marked
         if not self._seen_key and (packet.is_keyframe or marked or not self._cuttable):
             self._seen_key, self._first_key = True, packet.pts
         expected = self._counts and self._seen_key and not packet.is_discard
@@ -318,15 +288,6 @@ class FrameDecoder:
             self.broken, self.broken_pts = reason, pts
         return False
 
-    def _is_short(self) -> bool:
-        """Whether the file says that it should go on."""
-        complete = self._stream.frames and self._packets >= self._stream.frames
-        if self._live or complete or self._path is None or not self._path.is_file():
-            return False
-        stated, base = stated_end(self._stream.metadata), self._stream.time_base
-        ends_early = stated is not None and base is not None and self._end * base < stated - 1
-        return ends_early or missing_bytes(self._path) > 0
-
 
 class Rhythm:
     """The steps between timestamps, to notice a skipped frame in a stream that has been even so
@@ -347,13 +308,6 @@ class Rhythm:
     def skips(self, pts: int) -> bool:
         even = self._steps >= 2 and self._longest <= 1.2 * self._shortest
         return even and self._last is not None and pts - self._last > 1.5 * self._longest
-
-
-def stated_end(metadata: Mapping[str, str]) -> float | None:
-    """Seconds at which a Matroska track ends by its DURATION tag (``00:01:02.345``), if it has
-    one."""
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", metadata.get("DURATION", ""))
-    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
 
 
 def reason_of(error: BaseException) -> str:

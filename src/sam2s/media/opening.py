@@ -119,14 +119,20 @@ def _limits(origin: Origin, playlist: bool) -> dict[str, str]:
 def _open_pipe(origin: Origin) -> int:
     """The descriptor of an open pipe. Without ``patience`` the user meant a live stream, and its
     writer may come when it will; otherwise one must be there."""
-    if origin.target.isdecimal():
-        return int(origin.target)
     try:
+        if origin.target.isdecimal():
+            descriptor = int(origin.target)
+            os.fstat(descriptor)  # raises where it is not open
+            if os.isatty(descriptor):
+                raise InputError(f"{origin.name}: is a terminal; send a video into it")
+            return descriptor
         if origin.patience is None:
             return os.open(origin.target, os.O_RDONLY)
         descriptor = os.open(origin.target, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(descriptor, True)
-    except (OSError, ValueError) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{origin.name}: cannot be opened ({reason})") from error
     if select.select([descriptor], [], [], PIPE_PATIENCE)[0]:

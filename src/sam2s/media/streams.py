@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -12,6 +15,8 @@ DEFAULT_STREAM, ATTACHED_PICTURE = 0x1, 0x400
 """FFmpeg's disposition bits."""
 INDEXED_FORMATS = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2"})
 """Formats of which FFmpeg reads an index of every frame before the first."""
+ABSURD_RATE = 1000
+"""Frames per second above which a mean rate is a unit of time that FFmpeg took for one (DV)."""
 STILL_BRANDS = frozenset({"heic", "heix", "heim", "heis", "mif1", "avif"})
 """What MP4 containers call themselves that hold one picture, often as a mosaic of streams."""
 
@@ -51,9 +56,22 @@ def _main_stream(container: InputContainer, streams: list[VideoStream], name: st
         raise InputError(
             f"{name}: no video stream (it holds {f'{kinds} only' if kinds else 'nothing'})"
         )
-    moving = [stream for stream in moving if stream.frames != 1] or moving
+    moving = [stream for stream in moving if not _holds_one(stream)] or moving
     marked = [stream for stream in moving if _disposition(stream) & DEFAULT_STREAM]
     return (marked or moving)[0]
+
+
+def _holds_one(stream: VideoStream) -> bool:
+    """Whether the stream says that it holds a single picture, by its count or its end."""
+    end, rate = stated_end(stream.metadata), stream.guessed_rate
+    return stream.frames == 1 or (end is not None and rate is not None and end * rate < 1.5)
+
+
+def stated_end(metadata: Mapping[str, str]) -> float | None:
+    """Seconds at which a Matroska track ends by its DURATION tag (``00:01:02.345``), if it has
+    one."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", metadata.get("DURATION", ""))
+    return None if match is None else 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
 
 
 def stream_notes(container: InputContainer, chosen: VideoStream, name: str) -> tuple[str, ...]:
@@ -87,7 +105,9 @@ def mean_rate(stream: VideoStream) -> float | None:
         shown, entries = _indexed(stream), stream.index_entries
         if shown and entries[len(entries) - 1].timestamp >= 0.9 * stream.duration:
             return float(shown / (stream.duration * stream.time_base))
-    rate = stream.average_rate or stream.guessed_rate
+    rate, guess = stream.average_rate, stream.guessed_rate
+    if rate is None or (guess and rate > ABSURD_RATE):
+        rate = guess
     return float(rate) if rate else None
 
 

@@ -376,6 +376,21 @@ def test_a_playlist_from_a_pipe_is_refused(private: Path, tmp_path: Path):
         open_frames(tmp_path / "camera")
 
 
+def test_a_terminal_sends_no_video():
+    pty = pytest.importorskip("pty")
+    ends = pty.openpty()
+    with pytest.raises(InputError, match="is a terminal"):
+        open_frames(f"pipe:{ends[1]}")
+    for end in ends:
+        os.close(end)
+
+
+@pytest.mark.parametrize("number", [987, 10**12])
+def test_a_number_that_is_no_open_pipe(number: int):
+    with pytest.raises(InputError, match="cannot be opened"):
+        open_frames(f"pipe:{number}")
+
+
 def test_a_pipe_that_is_not_there():
     with pytest.raises(InputError, match="cannot be opened"):
         open_frames("pipe:/nowhere/camera")

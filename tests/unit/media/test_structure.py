@@ -35,6 +35,7 @@ STATING = {
     "mjpeg mov": Clip(".mov", codec="mjpeg", pixels="yuvj420p"),
     "mpeg4 mp4": Clip(".mp4", codec="mpeg4", options={"bf": "2"}),
     "fragmented mp4": HEALTHY["fragmented"],
+    "mp4 with fragments behind": Clip(".mp4", options=NO_B, muxer={"movflags": "frag_keyframe"}),
     "wmv": Clip(".wmv", codec="wmv2"),
     "mxf": Clip(".mxf", codec="mpeg2video"),
     "ivf": Clip(".ivf", codec="libvpx"),
@@ -366,6 +367,38 @@ def test_the_stream_of_two_is_followed_that_was_chosen(tmp_path: Path):
     for chosen, base in [(0, 0), (1, 100)]:
         with open_frames(path, stream=chosen) as source:
             assert [number_of(frame.image) for frame in source] == list(range(base, base + 12))
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_cover_in_a_matroska_file_gives_way(stamped: bool, tmp_path: Path):
+    """Matroska states no number of frames, but when a track ends."""
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w", options={} if stamped else {"live": "1"}) as container:
+        streams = [container.add_stream("mjpeg", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.height, stream.width, stream.pix_fmt = 64, 96, "yuvj420p"
+        for stream, count, base in zip(streams, (1, 12), (0, 100), strict=True):
+            for index in range(count):
+                picture = av.VideoFrame.from_ndarray(numbered(base + index), format="rgb24")
+                container.mux(stream.encode(picture.reformat(format="yuvj420p")))
+            container.mux(stream.encode(None))
+    with open_frames(path) as source:
+        numbers = [number_of(frame.image) for frame in source]
+        assert "holds 2 video streams" in source.notes[0]
+    assert numbers == (list(range(100, 112)) if stamped else [0])
+
+
+def test_healthy_files_of_rarer_make(tmp_path: Path):
+    """What stands before an MXF file, and DV of twice the usual rate."""
+    path = STATING["mxf"].write(tmp_path)
+    path.write_bytes(bytes(300) + path.read_bytes())
+    assert read(path) == (list(range(30)), None)
+    for pixels in ("yuv420p", "yuv422p"):
+        clip = Clip(".dv", codec="dvvideo", count=3, pixels=pixels, size=(576, 720))
+        path = clip.write(tmp_path)
+        with open_frames(path) as source:
+            assert source.fps == 25
+        assert read(path) == ([0, 1, 2], None)
 
 
 def test_no_file_stays_open(tmp_path: Path):

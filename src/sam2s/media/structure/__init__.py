@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from sam2s.media.structure.asf import asf_pieces
-from sam2s.media.structure.boxes import indexed_pieces, mp4_pieces
+from sam2s.media.structure.boxes import indexed_pieces, is_fragmented, mp4_pieces
 from sam2s.media.structure.matroska import matroska_pieces
 from sam2s.media.structure.riff import avi_pieces
 from sam2s.media.structure.simple import (
@@ -53,13 +53,14 @@ WALKERS: dict[str, Callable[[File, VideoStream], Iterator[Piece]]] = {
 
 def walk_of(container: InputContainer, stream: VideoStream, path: Path) -> Walk | None:
     """The walk along a file's structure, or None for formats that have none."""
-    name = container.format.name
-    if stream.frames and name == MP4:
-        return Walk(indexed_pieces(stream, path))
-    if stream.frames and name == "avi" and len(stream.index_entries) >= stream.frames:
-        return Walk(indexed_pieces(stream))
-    walker = WALKERS.get(name)
-    if walker is None:
+    name, file = container.format.name, File(path)
+    stated, walker = stream.frames, WALKERS.get(name)
+    whole_index = name == "avi" and len(stream.index_entries) >= stated
+    if stated and (whole_index or (name == MP4 and not is_fragmented(file))):
+        pieces = indexed_pieces(stream, path if name == MP4 else None)
+    elif walker is not None:
+        pieces = walker(file, stream)
+    else:
+        file.close()
         return None
-    file = File(path)
-    return Walk(walker(file, stream), file)
+    return Walk(pieces, file)

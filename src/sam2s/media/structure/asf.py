@@ -44,6 +44,8 @@ def asf_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
         for payload in _payloads(file.read(position, size)):
             if payload.stream != stream.id:
                 continue
+            if payload.size == 0:
+                raise Flaw
             if payload.offset == 0:
                 if missing or number not in (None, payload.number):
                     raise Flaw
@@ -112,8 +114,11 @@ def _payload(data: _Bytes, kinds: int) -> tuple[int, int, int, int, int]:
     width = WIDTHS[kinds >> 4 & 3]
     number, offset = data.take(width), data.take(WIDTHS[kinds >> 2 & 3])
     replicated = data.take(WIDTHS[kinds & 3])
-    if replicated < 8:
+    if stream == 0 or 1 < replicated < 8:
         raise Flaw
+    if replicated < 8:  # small objects in a group, as sound has them; their sizes are not told
+        data.position += replicated
+        return stream, number, 1 << 8 * width, offset, 0
     size = data.take(4)
     data.take(4)
     data.position += replicated - 8

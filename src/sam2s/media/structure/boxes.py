@@ -23,30 +23,41 @@ def indexed_pieces(stream: VideoStream, path: Path | None = None) -> Iterator[Pi
         raise Flaw
 
 
+def is_fragmented(file: File) -> bool:
+    """Whether the file announces fragments, beside samples of its own or instead of them."""
+    try:
+        for kind, inside, end in boxes(file, 0, file.size):
+            if kind == b"moov":
+                return any(child == b"mvex" for child, _, _ in boxes(file, inside, end))
+    except Flaw:
+        pass
+    return False
+
+
 def mp4_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
-    """The boxes of a file; a ``moof`` tells how many samples of the track its data hold."""
-    position = frames = 0
-    while position < file.size:
-        kind, inside, end = _box(file, position, file.size)
+    """The boxes of a file; its ``moov`` and each ``moof`` tell how many samples of the track the
+    data behind them hold."""
+    frames = stream.frames
+    for kind, inside, end in boxes(file, 0, file.size):
         if kind == b"moof":
             frames = _samples(file, inside, end, stream.id)
-        yield Piece(position, end, frames if kind == b"mdat" else 0)
+        yield Piece(inside, end, frames if kind == b"mdat" else 0)
         frames = 0 if kind == b"mdat" else frames
-        position = end
 
 
 def _samples(file: File, position: int, end: int, track: int) -> int:
     """Samples of the track in the runs (``trun``) of a fragment."""
     found = 0
-    for kind, inside, inner_end in _boxes(file, position, end):
+    for kind, inside, inner_end in boxes(file, position, end):
         if kind == b"traf":
-            inner = list(_boxes(file, inside, inner_end))
+            inner = list(boxes(file, inside, inner_end))
             if any(k == b"tfhd" and file.number(i + 4, 4) == track for k, i, _ in inner):
                 found += sum(file.number(i + 4, 4) for k, i, _ in inner if k == b"trun")
     return found
 
 
-def _boxes(file: File, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: File, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start of its content, end) of the boxes from ``position`` to ``end``."""
     while position < end:
         kind, inside, inner_end = _box(file, position, end)
         yield kind, inside, inner_end

@@ -14,7 +14,7 @@ def avi_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
     states, but are no frames."""
     own, chunks = f"{stream.index:02d}".encode(), 0
     for start, name, length in _avi_chunks(file, 0, file.size):
-        if name[:2] == own and name[2:] != b"wb":
+        if name[:2] == own and name[2:] not in (b"wb", b"pc", b"tx", b"ix"):
             chunks += 1
             yield Piece(start, start + 8 + length, int(length > 0))
     if chunks < stream.frames:

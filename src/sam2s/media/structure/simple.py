@@ -138,6 +138,8 @@ def _behind_line(file: File, position: int) -> int:
 
 
 UNIVERSAL = b"\x06\x0e\x2b\x34"
+RUN_IN = 1 << 16
+"""Bytes that may come before the first of them."""
 PICTURES = (0x05, 0x15)
 """Item types of essence elements that hold pictures: of the content package, and generic."""
 
@@ -146,7 +148,9 @@ def mxf_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
     """The key-length-value triplets; in files that wrap frame by frame, those with a picture must
     be as many as the file states."""
     alone = len(stream.container.streams.video) == 1  # else whose picture it is remains open
-    position = found = 0
+    found, position = 0, file.peek(0, RUN_IN).find(UNIVERSAL)
+    if position < 0:
+        raise Flaw
     while position < file.size:
         key = file.read(position, 16)
         if key[:4] != UNIVERSAL:
@@ -166,15 +170,13 @@ def mxf_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
         raise Flaw
 
 
+DV_SEQUENCE = 12_000
+"""Bytes of a sequence of DV blocks, the first of which is a header."""
+
+
 def dv_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
-    """Frames of one size, by the system that the first byte of each tells."""
-    position = 0
-    while position < file.size:
-        head = file.read(position, 4)
-        if head[0] != 0x1F:
+    """The sequences of blocks, of which a frame has ten to forty-eight by its system and kind."""
+    for position in range(0, file.size, DV_SEQUENCE):
+        if position + DV_SEQUENCE > file.size or file.number(position, 1) != 0x1F:
             raise Flaw
-        end = position + (144_000 if head[3] & 0x80 else 120_000)
-        if end > file.size:
-            raise Flaw
-        yield Piece(position, end)
-        position = end
+        yield Piece(position, position + DV_SEQUENCE, 0)

@@ -29,7 +29,7 @@ class Flaw(Exception):
 class Walk:
     """Goes along the pieces of a file beside its packets; to be closed."""
 
-    def __init__(self, pieces: Iterator[Piece], file: File | None = None) -> None:
+    def __init__(self, pieces: Iterator[Piece], file: File) -> None:
         self._pieces, self._file = pieces, file
         self._piece = Piece(0, 0, 0)
         self._before = 0  # packets in the pieces before this one
@@ -57,8 +57,7 @@ class Walk:
 
     def close(self) -> None:
         """Release the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
     def _step(self) -> None:
         try:
