@@ -119,7 +119,7 @@ class Core:
         return self.model.decode(rows.recalled, prompts, fallback=not self.training)
 
     def _sightings(self, decoded: Decoded) -> tuple[Sighting, ...] | None:
-        """Only for rules that need them. Made before parts are joined, which may keep the chosen
-        candidates only."""
-        wanted = self.policy.needs.sightings and not self.training
-        return sightings_of(decoded) if wanted else None
+        """Only for rules that need them or choose by them. Made before parts are joined, which may
+        keep the chosen candidates only."""
+        wanted = self.policy.needs.sightings or self._chooser is not None
+        return sightings_of(decoded) if wanted and not self.training else None

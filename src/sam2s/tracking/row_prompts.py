@@ -41,7 +41,7 @@ class RowKind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowPrompt:
-    """What is said of one row (one object on one frame), in model pixels.
+    """What a user says about one row (one object on one frame), in model pixels.
 
     ``points`` (P, 2) float32 NumPy, (x, y), and ``labels`` (P,) int64 NumPy: 1 include, 0 exclude,
     2 and 3 the corners of a box, which come before any click; P may be 0. ``mask`` (S, S) tensor,
@@ -65,7 +65,7 @@ class RowPrompt:
         return RowKind.POINTS if len(self.labels) else RowKind.TRACKED
 
     def with_points(self, points: np.ndarray, labels: np.ndarray) -> RowPrompt:
-        """The same with further points, (Q, 2) model pixels and (Q,), behind those there are."""
+        """The same with further points, (Q, 2) model pixels and their labels (Q,), appended."""
         return replace(
             self,
             points=np.concatenate([self.points, points.astype(np.float32)]),

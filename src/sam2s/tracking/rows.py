@@ -49,7 +49,7 @@ class Rows:
         return self.features.expand(len(self)) if shared else self.features
 
     def take(self, positions: Sequence[int]) -> Rows:
-        """The rows at ``positions``, where one may stand twice."""
+        """The rows at ``positions``, which may repeat."""
         if list(positions) == list(range(len(self))):
             return self
         shared = len(self.features.stride16) == 1
@@ -98,8 +98,8 @@ class Observation:
 class Hypotheses:
     """The hypotheses of N objects that survive one frame, best first within each object.
 
-    ``seen``: what they show, a row each; ``scores``: their cumulative scores; ``owners``: which of
-    the N objects each is of.
+    ``seen``: what they show, one row each; ``scores``: their cumulative scores; ``owners``: the
+    object, 0 to N - 1, that each belongs to.
     """
 
     seen: Observation

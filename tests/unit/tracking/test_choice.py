@@ -139,3 +139,18 @@ def test_all_candidates_are_seen_beside_a_prompted_object(model, video):
     assert len(tracked.masks) == 3
     assert len(given.masks) == 1
     assert given.mask.any()
+
+
+@dataclass(frozen=True)
+class Forgetful(Stubborn):
+    """Chooses, but forgot to say that it needs sightings."""
+
+    needs: ClassVar = Needs()
+
+
+def test_a_rule_that_chooses_is_asked_whatever_it_says_it_needs(model, video):
+    for rule in (Stubborn(index=1), Forgetful(index=1)):
+        tracker = Tracker(model, rule)
+        tracker.step(video[0], {1: CLICK})
+        tracker.step(video[1])
+        assert rule.seen[-1].chosen == 1
