@@ -21,7 +21,7 @@ the last one."""
 
 
 class _Held:
-    """Signals of this process that wait: ``depth`` of `uninterrupted` blocks, and which came."""
+    """How many `uninterrupted` blocks this process is in, and which signal has come."""
 
     depth = 0
     number: int | None = None
@@ -60,11 +60,11 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in heard:
             signal.signal(each, signal.SIG_DFL)
-        if _Held.depth:
-            _Held.number = number
-            return
-        raise Stopped(number)
+        _Held.number = number
+        if not _Held.depth:
+            raise Stopped(number)
 
+    _Held.number = None
     for number in heard:
         signal.signal(number, stop)
     try:
@@ -79,7 +79,8 @@ def uninterrupted() -> Iterator[None]:
     """What is done within is done whole: a first signal to stop waits for its end.
 
     For moments, such as the writing of one frame: an encoder that is cut off in the middle leaves a
-    file that nobody can read.
+    file that nobody can read. A signal that came before and was swallowed (Python drops what is
+    raised in a finalizer or a callback from C) is raised at the end as well.
     """
     _Held.depth += 1
     try:
@@ -87,8 +88,7 @@ def uninterrupted() -> Iterator[None]:
     finally:
         _Held.depth -= 1
         number = _Held.number
-        if _Held.depth == 0 and number is not None:
-            _Held.number = None
+        if _Held.depth == 0 and number is not None and not isinstance(sys.exception(), Stopped):
             raise Stopped(number)
 
 

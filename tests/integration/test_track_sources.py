@@ -83,7 +83,7 @@ def test_the_standard_input_is_tracked_and_ends_at_an_interrupt(model_folder: Pa
     process.stdin.flush()
     part = out / ".sam2s-part" / "tracks.json"
     deadline = time.monotonic() + 120
-    while not (part.exists() and b'"index": 5' in part.read_bytes()):
+    while not (part.exists() and b'"index": 6' in part.read_bytes()):
         assert process.poll() is None, process.stderr
         assert time.monotonic() < deadline
         time.sleep(0.1)

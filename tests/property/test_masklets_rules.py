@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -41,6 +41,7 @@ def test_infos_survive_json(info: VideoInfo):
 
 
 @settings(deadline=None, max_examples=100)
+@example(text="\ud800")
 @given(text=st.text(st.characters(), min_size=1, max_size=8))
 def test_what_could_not_be_read_is_not_written(text: str):
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,9 @@ def test_what_could_not_be_read_is_not_written(text: str):
         except InputError as error:
             told = str(error)
         if told:
-            assert "v: source must be one line of text" in told
+            halves = any("\ud800" <= letter <= "\udfff" for letter in text)
+            wanted = "text of whole characters" if halves else "one line of text"
+            assert f"v: source must be {wanted}" in told
             assert not (Path(folder) / "masklets.json").exists()
         else:
             assert open_masklets(folder).videos["v"].info.source == text
