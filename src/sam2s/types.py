@@ -109,11 +109,13 @@ Points]``."""
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """A decoded picture. ``image``: (H, W, 3) uint8 RGB; ``time``: seconds from the source's own
-    timestamps, or None."""
+    timestamps, or None; ``arrived``: when a live source brought it, in seconds of
+    ``time.perf_counter``, None where nothing is live."""
 
     index: int
     time: float | None
     image: np.ndarray
+    arrived: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -350,7 +352,8 @@ class FrameResult:
     [0, 1]}; ``logits`` {id: float32 (4h, 4w)} at the decoder's resolution, copied from the model's
     device when they are asked for. ``classes`` {id: the most probable class name} and
     ``class_probs`` {id: its probability among the model's class names}: empty for models without
-    TSL.
+    TSL. ``latency``: seconds from the arrival of a live frame, else from the call, to the answer;
+    None for results that were not computed now.
     """
 
     index: int
@@ -361,3 +364,4 @@ class FrameResult:
     logits: MaskLogits = field(default_factory=lambda: MaskLogits({}))
     classes: Mapping[int, str] = field(default_factory=dict)
     class_probs: Mapping[int, float] = field(default_factory=dict)
+    latency: float | None = None

@@ -13,8 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+import numpy as np
+
 from sam2s.errors import InputError
-from sam2s.media.origin import Origin, origin_of
+from sam2s.media.latest import LatestFrames
+from sam2s.media.origin import Origin, camera, origin_of
 from sam2s.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, is_animated_png
 from sam2s.media.sequences import ArrayFrames, PictureFrames
 from sam2s.types import Frame
@@ -27,8 +30,8 @@ class FrameSource(Protocol):
     arrays; ``fps``: mean rate in frames per second, None where there is no clock; ``count``: number
     of frames, None when unknown, and for videos only what the container says or implies
     (``count_exact`` False) until they have been read to the end once; ``notes``: what the user
-    should know about the source, one sentence each. Iterating again starts again, except for
-    streams that can be read only once.
+    should know about the source, one sentence each; ``live``: frames come once, as from a camera or
+    an iterator, and cannot be asked for again. Iterating again starts again where nothing is live.
     """
 
     name: str
@@ -37,6 +40,9 @@ class FrameSource(Protocol):
     count: int | None
     count_exact: bool
     notes: Sequence[str]
+
+    @property
+    def live(self) -> bool: ...
 
     @property
     def size(self) -> tuple[int, int]:
@@ -77,16 +83,17 @@ def open_frames(
     options: Mapping[str, str] | None = None,
     stream: int | None = None,
     playlist: bool = False,
+    latest: bool = False,
 ) -> FrameSource:
     """Open whatever holds frames.
 
     Args:
         source: a video file, a URL that FFmpeg opens (http, https, rtsp, ...), a device
-            (``v4l2:/dev/video0``, ``dshow:video=NAME``, ``/dev/video0``), a pipe (``pipe:NAME`` of
-            a named pipe, ``-`` for the standard input), a folder of pictures (jpg, png, tif, bmp;
-            natural order), one picture, an array (T, H, W, 3) or (H, W, 3) uint8 RGB, or an
-            iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8, Pillow pictures, or
-            picture paths.
+            (``v4l2:/dev/video0``, ``dshow:video=NAME``, ``/dev/video0``), a camera's number, a pipe
+            (``pipe:NAME`` of a named pipe, ``-`` for the standard input), a folder of pictures
+            (jpg, png, tif, bmp; natural order), one picture, an array (T, H, W, 3) or (H, W, 3)
+            uint8 RGB, or an iterable of ``Frame``, arrays (H, W, 3), (H, W, 4) or (H, W) uint8,
+            Pillow pictures, or picture paths.
         fps: gives sources without a clock (folders, arrays) one: frame i is at i / fps seconds.
             Videos ignore it.
         max_pixels: limit on width x height of a frame, checked before it is decoded.
@@ -96,13 +103,27 @@ def open_frames(
         playlist: the file may be a playlist (HLS, DASH), an ffconcat script or a session
             description (SDP), and opens the files and addresses that it names. Without it a file
             opens no other.
+        latest: of a live source (a camera, stream, pipe or iterator) give the newest frame whenever
+            one is asked for, and drop those that came in between (`sam2s.media.latest`).
 
     Raises:
         InputError: no such file, not a video or picture, no video stream, no frames, over
-        ``max_pixels``.
+        ``max_pixels``, no such camera, ``latest`` of what is not live.
     """
+    if latest:
+        opened = open_frames(
+            source,
+            fps=fps,
+            max_pixels=max_pixels,
+            options=options,
+            stream=stream,
+            playlist=playlist,
+        )
+        return LatestFrames(opened)
     if fps is not None and not fps > 0:
         raise InputError(f"fps: must be above 0, got {fps}")
+    if isinstance(source, int | np.integer) and not isinstance(source, bool):
+        source = camera(int(source))
     if isinstance(source, str | Path):
         origin = origin_of(str(source))
         if isinstance(origin, Path):

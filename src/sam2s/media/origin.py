@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,6 +79,27 @@ def origin_of(source: str) -> Origin | Path:
             f" {', '.join(sorted(SCHEMES))}, or the name of a file"
         )
     return Origin("url", source, re.sub(r"//[^/@]*@", "//", source.split("?")[0]))
+
+
+def camera(index: int) -> str:
+    """The name of a camera that is given by its number, as other libraries count them.
+
+    Raises InputError where there is none, or cameras have no numbers.
+    """
+    if sys.platform == "darwin":
+        return f"avfoundation:{index}"
+    if sys.platform == "win32":
+        raise InputError(
+            f"camera {index}: cameras have names here, such as dshow:video=NAME"
+            " (ffmpeg -list_devices true -f dshow -i dummy lists them)"
+        )
+    if not os.path.exists(f"/dev/video{index}"):
+        there = sorted(name for name in os.listdir("/dev") if re.fullmatch(r"video\d+", name))
+        raise InputError(
+            f"camera {index}: there is no v4l2:/dev/video{index}"
+            f" ({'cameras: ' + ', '.join(there) if there else 'this machine has no camera'})"
+        )
+    return f"v4l2:/dev/video{index}"
 
 
 def _local(source: str) -> Origin | Path:

@@ -119,13 +119,13 @@ class RandomAccess:
         """One pass; a damaged video is indexed up to the damage."""
         from sam2s.media.video import VideoFrames
 
-        if not isinstance(self.source, VideoFrames):
-            fps, count = self.source.fps, self.source.count or 0
-            return (), tuple(None if fps is None else i / fps for i in range(count))
         if self.source.live:
             raise InputError(
                 f"{self.source.name}: a live stream has no frames to go back to; record it first"
             )
+        if not isinstance(self.source, VideoFrames):
+            fps, count = self.source.fps, self.source.count or 0
+            return (), tuple(None if fps is None else i / fps for i in range(count))
         places, times = [], []
         try:
             for stamp, key, time in self.source.places():

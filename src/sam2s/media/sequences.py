@@ -4,6 +4,7 @@ iterators."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ class PictureFrames:
     with ``fps``."""
 
     count_exact = True
+    live = False
 
     def __init__(
         self, path: Path, *, fps: float | None = None, max_pixels: int = MAX_PIXELS
@@ -123,6 +125,10 @@ class ArrayFrames:
         self._spent = False
 
     @property
+    def live(self) -> bool:
+        return not self._again
+
+    @property
     def size(self) -> tuple[int, int]:
         if self._size is None:
             pictures = iter(self._pictures)
@@ -152,7 +158,7 @@ class ArrayFrames:
 
     def _to_frame(self, index: int, picture: Any) -> Frame:
         if isinstance(picture, Frame):
-            return Frame(picture.index, picture.time, self._to_rgb(picture.image, picture.index))
+            return replace(picture, image=self._to_rgb(picture.image, picture.index))
         time = None if self.fps is None else index / self.fps
         return Frame(index, time, self._to_rgb(picture, index))
 

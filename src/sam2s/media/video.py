@@ -3,8 +3,10 @@ own timestamps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
+from time import perf_counter
 from types import TracebackType
 from typing import cast
 
@@ -134,7 +136,12 @@ class VideoFrames:
                 container.close()
 
     def _read(self, start: int) -> Iterator[Frame]:
-        """Decode from the beginning; frames before ``start`` are decoded but not converted."""
+        for convert in self.unconverted(start):
+            yield convert()
+
+    def unconverted(self, start: int = 0) -> Iterator[Callable[[], Frame]]:
+        """Frames from ``start`` on, decoded from the beginning, as calls that turn them into RGB:
+        what is never called costs no conversion. Raises as ``frames``."""
         if self._unread is None and self._live:
             raise InputError(f"{self.name}: a live stream can be read once; open it again")
         container, stream = self._unread or self._open()
@@ -146,7 +153,8 @@ class VideoFrames:
         try:
             for index, time, picture in self._decode(decoder, stream):
                 if index >= start:
-                    yield Frame(index, time, to_rgb(picture))
+                    arrived = perf_counter() if self._live else None
+                    yield partial(_converted, index, time, picture, arrived)
         finally:
             decoder.close()
             self._release(container, decoder.busy)
@@ -253,6 +261,10 @@ class VideoFrames:
         return DamagedSource(
             f"{self.name}: broken at frame {index}{at}: {decoder.broken}", index, time
         )
+
+
+def _converted(index: int, time: float | None, picture: VideoFrame, arrived: float | None) -> Frame:
+    return Frame(index, time, to_rgb(picture), arrived)
 
 
 def to_rgb(picture: VideoFrame) -> np.ndarray:

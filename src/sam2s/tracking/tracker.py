@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -100,18 +101,19 @@ class Tracker:
         masks these prompts refine. Before the first prompt the result is empty. ``InputError`` for
         a frame or prompt that cannot be used; the state is then unchanged.
         """
+        called = perf_counter()
         frame, state = self._arrive(frame)
         given = by_object(prompts)
         if not given and not state.banks:
             self.state = replace(state, clock=self._time(frame))
-            return FrameResult(frame.index, frame.time)
+            return _timed(FrameResult(frame.index, frame.time), frame, called)
         with self._computing(frame, given):
             ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
             after = self._commit(state, ids, seen)
             result = self._result(frame, ids, seen)
         # The clock only moves here, after everything that can fail.
         self.state = after
-        return result
+        return _timed(result, frame, called)
 
     def preview(
         self,
@@ -124,11 +126,12 @@ class Tracker:
         Pass all clicks so far in ``prompts`` and the previous preview as ``prior``, as SAM 2's own
         evaluation does.
         """
+        called = perf_counter()
         frame, state = self._arrive(frame)
         given = by_object(prompts)
         with self._computing(frame, given):
             ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
-            return self._result(frame, ids, seen)
+            return _timed(self._result(frame, ids, seen), frame, called)
 
     def remember(
         self,
@@ -281,6 +284,12 @@ def make_core(model: SAM2S, policy: Policy[Any]) -> Core | TreeCore:
     """What a tracker does on a frame under a memory rule; chosen here, once."""
     core = Core(model, policy)
     return TreeCore(core, policy) if isinstance(policy, HypothesisTree) else core
+
+
+def _timed(result: FrameResult, frame: Frame, called: float) -> FrameResult:
+    """With its latency: since the frame arrived, or since the ``called`` tracker got it."""
+    begun = called if frame.arrived is None else frame.arrived
+    return replace(result, latency=perf_counter() - begun)
 
 
 def _pixels(frame: Any) -> np.ndarray:

@@ -3,6 +3,8 @@ alone."""
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import psutil
 import pytest
@@ -54,6 +56,20 @@ def test_result_shapes_and_ranges(model, video):
     assert result.logits[7].shape == (16, 16)
     assert result.logits[7].dtype == np.float32
     assert 0 <= result.scores[7] <= result.presence[7] <= 1
+
+
+def test_latency_counts_from_the_arrival_of_a_live_frame(model, video):
+    tracker = Tracker(model)
+    begun = time.perf_counter()
+    waiting = tracker.step(video[0])
+    shown = tracker.preview(video[1], {1: CLICK})
+    answered = tracker.step(Frame(1, None, video[1], begun - 9), {1: CLICK})
+    passed = time.perf_counter() - begun
+    assert waiting.latency is not None
+    assert shown.latency is not None
+    assert answered.latency is not None
+    assert 0 <= waiting.latency < shown.latency < passed
+    assert 9 + shown.latency < answered.latency < 9 + passed
 
 
 def test_undo_is_an_earlier_state(model, video):
