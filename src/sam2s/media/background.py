@@ -4,7 +4,7 @@ over threads."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from types import TracebackType
@@ -49,21 +49,30 @@ class Background:
 
 
 def prefetched(
-    items: Iterable[Item], work: Callable[[Item], Result], ahead: int = 2
-) -> Iterator[tuple[Item, Result]]:
-    """(item, work(item)) in order, up to ``ahead`` items worked on before they are asked for, two
-    at once, so ``work`` must bear threads; an error of ``work`` is raised at its item."""
+    items: Iterable[Item], work: Callable[[Item], Result], ahead: int = 2, threads: int = 2
+) -> Generator[tuple[Item, Result], None, None]:
+    """(item, work(item)) in order, up to ``ahead`` items worked on before they are asked for, on
+    ``threads`` threads, which ``work`` must bear. An error of ``work`` is raised at its item, one
+    of ``items`` after all that came before it."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(2) as pool:
+    upcoming, ended = iter(items), False
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            for item in items:
-                waiting.append((item, pool.submit(work, item)))
-                if len(waiting) > ahead:
+            while not ended or waiting:
+                broken: Exception | None = None
+                try:
+                    item = next(upcoming)
+                except StopIteration:
+                    ended = True
+                except Exception as error:
+                    ended, broken = True, error
+                else:
+                    waiting.append((item, pool.submit(work, item)))
+                while waiting and (ended or len(waiting) > ahead):
                     done, job = waiting.popleft()
                     yield done, job.result()
-            while waiting:
-                done, job = waiting.popleft()
-                yield done, job.result()
+                if broken is not None:
+                    raise broken
         finally:
             for _, job in waiting:
                 job.cancel()

@@ -7,7 +7,7 @@ same masks, bit for bit, whether frames come from a file, a folder or a camera.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -21,6 +21,7 @@ from sam2s.arrays import to_array
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import normalise, resize_to_model
+from sam2s.media.background import prefetched
 from sam2s.memory.all_rules import pick_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import HypothesisTree
@@ -65,6 +66,7 @@ class Tracker:
         self.state = TrackState()
         self.device = next(model.parameters()).device
         self._encoded: tuple[Tensor, Features] | None = None
+        self._ahead: tuple[np.ndarray, Tensor, Features] | None = None
         self.bf16 = wants_bf16(precision, self.device)
 
     @property
@@ -80,7 +82,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything: the next frame is a first frame."""
         self.state = TrackState()
-        self._encoded = None
+        self._encoded = self._ahead = None
 
     def remove(self, object_id: int) -> None:
         """Stop tracking one object; ``InputError`` when it is not tracked."""
@@ -189,6 +191,19 @@ class Tracker:
                 f" from 0 to {last}"
             )
 
+    def ahead(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same frames for ``step``, each read and encoded while the one before it is tracked,
+        which keeps a second core or the device busy. The masks are the same, bit for bit.
+
+        For frames that can wait, all of one size: of a live source it would give each frame when
+        the next one has come.
+        """
+        encoded = prefetched(frames, self._encode_apart, ahead=1, threads=1)
+        with closing(encoded):
+            for frame, (pixels, features) in encoded:
+                self._ahead = frame.image, pixels, features
+                yield frame
+
     def _arrive(self, frame: Frame | np.ndarray) -> tuple[Frame, TrackState]:
         """The frame with its number, and the state that knows the source's size; errors leave
         ``self.state`` alone."""
@@ -255,11 +270,20 @@ class Tracker:
         """The picture's features. The last ones are kept, since a user clicks several times on one
         picture; it is recognised by its content, since a camera may write its next picture into the
         same array."""
+        if self._ahead is not None and self._ahead[0] is image:
+            self._encoded = self._ahead[1:]
+            return self._encoded[1]
         pixels = resize_to_model(image, self.model.image_size)
         if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
             features = self.model.encode(normalise(pixels, self.device))
             self._encoded = pixels.clone(), features
         return self._encoded[1]
+
+    def _encode_apart(self, frame: Frame) -> tuple[Tensor, Features]:
+        """`_encode` for another thread: it changes nothing of the tracker."""
+        with self._computing(frame, {}):
+            pixels = resize_to_model(frame.image, self.model.image_size)
+            return pixels, self.model.encode(normalise(pixels, self.device))
 
     def _result(self, frame: Frame, ids: Sequence[int], seen: Observation) -> FrameResult:
         return frame_result(frame, ids, seen, self.model.semantic_head, exclusive=self.exclusive)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -63,9 +64,20 @@ def test_errors_come_back() -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers(), max_size=9), st.integers(0, 4))
-def test_prefetched_is_map(items: list[int], ahead: int) -> None:
-    assert list(prefetched(items, lambda i: i * 2, ahead)) == [(i, i * 2) for i in items]
+@given(st.lists(st.integers(), max_size=9), st.integers(0, 4), st.integers(1, 3))
+def test_prefetched_is_map(items: list[int], ahead: int, threads: int) -> None:
+    assert list(prefetched(items, lambda i: i * 2, ahead, threads)) == [(i, i * 2) for i in items]
+
+
+def test_prefetched_gives_what_came_before_its_items_broke() -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise KeyError("broken")
+
+    seen = []
+    with pytest.raises(KeyError):
+        seen.extend(item for item, _ in prefetched(items(), str, 3))
+    assert seen == [*range(5)]
 
 
 def test_prefetched_raises_at_its_item_and_stops_when_left() -> None:

@@ -48,6 +48,34 @@ def test_run_equals_push_bit_for_bit(model, video):
     assert set(ran[3].masks) == {1, 2}
 
 
+def test_encoding_ahead_changes_no_bit(model, video):
+    prompts = {0: {1: CLICK}, 3: {2: BOX}}
+    frames = [Frame(i, None, picture) for i, picture in enumerate(video)]
+    plain, ahead = Tracker(model), Tracker(model)
+    seen = []
+    for frame in ahead.ahead(iter(frames)):
+        seen.append(ahead.step(frame, prompts.get(frame.index)))
+    for frame, result in zip(frames, seen, strict=True):
+        assert_same(plain.step(frame, prompts.get(frame.index)), result)
+
+
+def test_encoding_ahead_keeps_what_came_before_an_error(model, video):
+    def broken():
+        for i in range(3):
+            yield Frame(i, None, video[i])
+        raise InputError("the source broke")
+
+    tracker, seen = Tracker(model), []
+
+    def track() -> None:
+        for frame in tracker.ahead(broken()):
+            seen.append(tracker.step(frame, {1: CLICK} if frame.index == 0 else None).index)
+
+    with pytest.raises(InputError, match="broke"):
+        track()
+    assert seen == [0, 1, 2]
+
+
 def test_result_shapes_and_ranges(model, video):
     result = Tracker(model).step(Frame(0, 0.5, video[0]), {7: CLICK})
     assert (result.index, result.time) == (0, 0.5)

@@ -65,11 +65,12 @@ def results_in_order(
     ``frames``: what to give out; None: what the passes visit. ``on_frame`` is called for each frame
     that is tracked backward. Lazy; closing the iterator stops the work.
     """
+    ahead = access.source.path is not None  # a live stream must not wait for its next frame
     with closing(Spool()) as spool:
         for one in passes:
             if one.reverse:
                 tracker = make_tracker(True)
-                for frame, result in propagate(one, known, tracker, access.backward):
+                for frame, result in propagate(one, known, tracker, access.backward, ahead=ahead):
                     spool.write(frame.index, found_masks(result))
                     on_frame()
         forward = next((one for one in passes if not one.reverse), None)
@@ -97,7 +98,9 @@ def _ascending(
         yield frame, FrameResult(frame.index, frame.time)
     if forward is None:
         return
-    for frame, result in propagate(forward, known, make_tracker(False), access.frames):
+    for frame, result in propagate(
+        forward, known, make_tracker(False), access.frames, ahead=access.source.path is not None
+    ):
         end = frame.index
         yield frame, result
     if end < frames.last and forward.frames.last < frames.last:

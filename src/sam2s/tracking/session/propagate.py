@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,12 +53,13 @@ FramesFrom = Callable[[int], Iterator[Frame]]
 
 
 def propagate(
-    plan: Pass, known: Known, tracker: Tracker, frames: FramesFrom
+    plan: Pass, known: Known, tracker: Tracker, frames: FramesFrom, *, ahead: bool = False
 ) -> Iterator[tuple[Frame, FrameResult]]:
     """Every visited frame with the masks wanted there, in the order of the pass.
 
     ``tracker``: a new one, reversed where the pass is. ``frames``: gives the frames from an index
-    on, towards the end of the pass. Lazy: closing the iterator stops the pass, and what it gave
+    on, towards the end of the pass. ``ahead``: they can wait, so one is read and encoded while the
+    one before it is tracked. Lazy: closing the iterator stops the pass, and what it gave
     stays good. Gives nothing where the source ends before the pass begins. Raises ``InputError``
     where it ends before an object enters, and where one enters of which nothing is known.
     """
@@ -67,9 +69,8 @@ def propagate(
         start, end = end, start
     banks = dict(_remembered(plan, known, tracker, frames))
     reached = start - sign
-    for frame in frames(start):
-        if sign * (frame.index - end) > 0:
-            break
+    visited = takewhile(lambda frame: sign * (frame.index - end) <= 0, frames(start))
+    for frame in tracker.ahead(visited) if ahead else visited:
         reached = frame.index
         yield frame, _visit(frame, _present(plan, frame.index), known, tracker, banks)
     missing = [i for i, part in plan.spans.items() if sign * (part.enters - reached) > 0]
