@@ -27,9 +27,8 @@ from sam2s.recipes.ablation import ON_STILLS, VARIANTS, Variant, ablation, find_
 from sam2s.synthetic import PROCEDURES, long_term_spec, write_videos
 from sam2s.synthetic.write import video_seed
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.datasets import training_folders
-from sam2s.train.examples import Pool, open_pool
-from sam2s.train.loop import run_training
+from sam2s.train.run import run_training
+from sam2s.train.video_pool import VideoPool, open_pool, training_folders
 
 SCENES_SEED = 770_004
 SCENES_FRAMES = 150
@@ -43,7 +42,7 @@ def main() -> None:
     for data in given.data:
         if not data.exists():
             make_scenes(data)
-    pool: Pool | None = None
+    pool: VideoPool | None = None
     for seed in given.seeds:
         for name in given.variants:
             pool = train(find_variant(name), seed, given, pool)
@@ -68,7 +67,9 @@ def make_scenes(root: Path) -> None:
     )
 
 
-def train(variant: Variant, seed: int, given: argparse.Namespace, pool: Pool | None) -> Pool | None:
+def train(
+    variant: Variant, seed: int, given: argparse.Namespace, pool: VideoPool | None
+) -> VideoPool | None:
     """One run, unless it is there; the videos it read, for the next one."""
     folder = given.out / f"{variant.name}-seed{seed}"
     if (folder / "model").is_dir():

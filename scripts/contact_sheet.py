@@ -14,24 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
+from sam2s.export.overlay import colour_of, fill_mask, outline_mask
 from sam2s.masklets.annotations import Annotations, open_annotations
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 
 TILE = 224
-COLOURS = np.array(
-    [
-        (230, 60, 60),
-        (60, 190, 75),
-        (70, 120, 255),
-        (250, 200, 40),
-        (200, 70, 220),
-        (60, 210, 220),
-        (245, 130, 50),
-    ]
-)
-FILL = 0.45
 
 
 def main() -> None:
@@ -84,16 +72,14 @@ def draw(
     image: np.ndarray, predicted: Mapping[int, np.ndarray], true: Mapping[int, np.ndarray]
 ) -> np.ndarray:
     """The picture (H, W, 3) uint8 with ``predicted`` masks filled and ``true`` ones outlined."""
-    canvas = image.astype(np.float32)
+    canvas = image.copy()
     for object_id, mask in predicted.items():
-        canvas[mask] = (1 - FILL) * canvas[mask] + FILL * COLOURS[(object_id - 1) % len(COLOURS)]
+        fill_mask(canvas, mask, colour_of(object_id))
     width = max(1, round(max(image.shape[:2]) / TILE))
     for object_id, mask in true.items():
-        outside = ndimage.binary_dilation(mask, iterations=2 * width) & ~mask
-        near = ndimage.binary_dilation(mask, iterations=width) & ~mask
-        canvas[outside] = 0
-        canvas[near] = COLOURS[(object_id - 1) % len(COLOURS)] * 0.6 + 255 * 0.4
-    return canvas.clip(0, 255).astype(np.uint8)
+        outline_mask(canvas, mask, (0, 0, 0), 2 * width)
+        outline_mask(canvas, mask, colour_of(object_id), width)
+    return canvas
 
 
 if __name__ == "__main__":

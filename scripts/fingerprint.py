@@ -43,11 +43,12 @@ from sam2s.model.presets import SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.dense import build_dense_head
-from sam2s.train.examples import Examples, generator, open_pool
+from sam2s.train.examples import Examples, generator
+from sam2s.train.initial_weights import starting_model
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
-from sam2s.train.start import starting_model
 from sam2s.train.unroll import UserConfig, draw_script
+from sam2s.train.video_pool import open_pool
 
 FRAMES, HEIGHT, WIDTH = 24, 120, 160
 Digests = Iterator[tuple[str, str]]

@@ -34,10 +34,11 @@ from sam2s.memory.all_rules import RULES
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.train.dense import build_dense_head
-from sam2s.train.examples import Examples, generator, open_pool
+from sam2s.train.examples import Examples, generator
+from sam2s.train.initial_weights import starting_model
 from sam2s.train.learner import ClipLearner
-from sam2s.train.start import starting_model
 from sam2s.train.unroll import draw_script
+from sam2s.train.video_pool import open_pool
 from sam2s.types import Box, MemoryBatch, Points, PromptBatch
 from sam2s.types import Mask as GivenMask
 from sam2s.weights.load import load_model

@@ -25,10 +25,9 @@ import torch
 
 from sam2s.recipes import recipe
 from sam2s.train.config import Stage, TrainConfig
-from sam2s.train.datasets import training_folders
-from sam2s.train.loop import run_training
-from sam2s.train.pool import open_pool
+from sam2s.train.run import run_training
 from sam2s.train.trainer import LOG
+from sam2s.train.video_pool import open_pool, training_folders
 
 PARTS = ("nano:tissue", "nano:doubles", "nano_next:repainted")
 PROBE = 12

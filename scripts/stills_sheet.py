@@ -3,8 +3,8 @@
 
 ``DATA``: a masklet folder, of which every labelled frame serves as a still and as a source of
 cut-outs; ``--also``: more folders for cut-outs. One row per clip: its frames as a training step
-gets them, before augmentation, with the masks of the tracked objects filled. Red dots mark frames
-on which an object is absent.
+gets them, before augmentation, with the masks of the tracked objects filled. Dots in an
+object's colour mark frames on which it is absent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
 from sam2s.clips.augment import AugmentConfig
@@ -22,14 +21,12 @@ from sam2s.clips.batch import ClipBatch
 from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
-from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
+from sam2s.export.overlay import colour_of, fill_mask, save_grid
+from sam2s.geometry import model_to_image
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, TrainConfig
-from sam2s.train.examples import Examples, open_pool
+from sam2s.train.examples import Examples
+from sam2s.train.video_pool import open_pool
 
-COLOURS = np.array(
-    [(230, 60, 60), (60, 190, 75), (70, 120, 255), (250, 200, 40), (200, 70, 220), (60, 210, 220)]
-)
-FILL = 0.35
 NOTHING = AugmentConfig(
     hflip=0, affine=0, brightness=0, contrast=0, saturation=0,
     frame_brightness=0, frame_contrast=0, frame_saturation=0, gray=0,
@@ -82,22 +79,17 @@ def main() -> None:
 
 def sheet(batches: Sequence[ClipBatch], out: Path, *, masks: bool = True) -> None:
     """Write a picture with one row per batch, of its first clip."""
-    rows = [
-        np.concatenate([_tile(batch, t, masks) for t in range(batch.frames)], axis=1)
-        for batch in batches
-    ]
-    Image.fromarray(np.concatenate(rows)).save(out)
+    rows = [[_tile(batch, t, masks) for t in range(batch.frames)] for batch in batches]
+    save_grid(out, rows)
 
 
 def _tile(batch: ClipBatch, frame: int, masks: bool) -> np.ndarray:
     """One frame (S, S, 3) uint8 with its masks and its number."""
-    std, mean = torch.tensor(IMAGE_STD), torch.tensor(IMAGE_MEAN)
-    canvas = (batch.images[0, frame].permute(1, 2, 0) * std + mean).numpy() * 255
+    canvas = model_to_image(batch.images[0, frame])
     truths = batch.masks[frame].numpy()
-    for mask, colour in zip(truths, COLOURS, strict=False):
-        if masks:
-            canvas[mask] = (1 - FILL) * canvas[mask] + FILL * colour
-    tile = Image.fromarray(canvas.clip(0, 255).astype(np.uint8))
+    for object_id, mask in enumerate(truths if masks else (), start=1):
+        fill_mask(canvas, mask, colour_of(object_id))
+    tile = Image.fromarray(canvas)
     pen = ImageDraw.Draw(tile)
     pen.text(
         (3, 2),
@@ -107,7 +99,7 @@ def _tile(batch: ClipBatch, frame: int, masks: bool) -> np.ndarray:
         stroke_fill=0,
     )
     for k in np.flatnonzero(~truths.any(axis=(1, 2))):
-        pen.ellipse((30 + 10 * k, 4, 37 + 10 * k, 11), fill=tuple(COLOURS[k % len(COLOURS)]))
+        pen.ellipse((30 + 10 * k, 4, 37 + 10 * k, 11), fill=colour_of(int(k) + 1))
     return np.asarray(tile)
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sam2s.opencv import cv2
 from sam2s.synthetic import PROCEDURES, Scene, random_spec, write_videos
-from sam2s.synthetic.cv import cv2
 
 
 def machine() -> str:

@@ -47,6 +47,14 @@ def normalise(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
     )
 
 
+def model_to_image(pixels: Tensor) -> np.ndarray:
+    """(3, S, S) float as the model takes it -> (S, S, 3) uint8 RGB, to be looked at."""
+    device = pixels.device
+    grey = pixels * _channels(IMAGE_STD, device) + _channels(IMAGE_MEAN, device)
+    image: np.ndarray = (grey.permute(1, 2, 0).clamp(0, 1) * 255).cpu().numpy().astype(np.uint8)
+    return image
+
+
 @lru_cache
 def _channels(values: tuple[float, ...], device: torch.device | str) -> Tensor:
     """(3, 1, 1) constants on a device, uploaded once: an upload waits for the device."""

@@ -155,10 +155,11 @@ def train() -> dict[str, Any]:
     """A step of every kind of stage, two of them in bf16 too; the first loss against the CPU's."""
     import fingerprint
 
-    from sam2s.train.examples import Examples, generator, open_pool
+    from sam2s.train.examples import Examples, generator
     from sam2s.train.learner import ClipLearner
     from sam2s.train.optim import MovingAverage, build_optimizer
     from sam2s.train.unroll import draw_script
+    from sam2s.train.video_pool import open_pool
 
     with tempfile.TemporaryDirectory() as folder:
         config = fingerprint.training_config(fingerprint.squares(Path(folder) / "squares"))

@@ -172,7 +172,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         "sam2s.curation.check.open_masklets",
         "sam2s.synthetic.write.Scene",
         "sam2s.commands.demo.Scene",
-        "sam2s.train.loop.open_pool",
+        "sam2s.train.run.open_pool",
     ):
         monkeypatch.setattr(name, work)
     (tmp_path / "file").write_text("mine")

@@ -8,11 +8,11 @@ the next. Neither can lose or find again an object.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from sam2s.errors import InputError
+from sam2s.opencv import cv2
 
 
 class Floor(Protocol):
@@ -48,8 +48,7 @@ class CarriedByFlow:
     """
 
     def __init__(self) -> None:
-        self._cv2 = _import_cv2()
-        self._flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._soft: dict[int, np.ndarray] = {}
         self._before: np.ndarray | None = None
 
@@ -57,7 +56,7 @@ class CarriedByFlow:
         self._soft[object_id] = mask.astype(np.float32)
 
     def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
-        grey = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if self._soft and self._before is not None:
             came_from = _grid(*grey.shape) + self._flow.calc(grey, self._before, None)
             self._soft = {i: self._warp(soft, came_from) for i, soft in self._soft.items()}
@@ -65,7 +64,6 @@ class CarriedByFlow:
         return {i: soft > 0.5 for i, soft in self._soft.items()}
 
     def _warp(self, soft: np.ndarray, came_from: np.ndarray) -> np.ndarray:
-        cv2 = self._cv2
         return cv2.remap(
             soft, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
         )
@@ -79,13 +77,3 @@ def make_floors() -> dict[str, Floor]:
 def _grid(height: int, width: int) -> np.ndarray:
     """(H, W, 2) float32: every pixel's own (x, y)."""
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-
-
-def _import_cv2() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise InputError(
-            "floors: optical flow needs OpenCV; pip install 'sam2s[synth]' or leave floors out"
-        ) from error
-    return cv2

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
 from sam2s.clips.stills.warp import Episode, Path, draw_episode, draw_path
+from sam2s.opencv import cv2
 
 AREAS = (0.002, 0.2)
 """Least and largest share of the picture of an object that gets a double."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
+from sam2s.opencv import cv2
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SOFT = 1.0

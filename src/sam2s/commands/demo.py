@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sam2s.commands.jobs import END, new_job
 from sam2s.commands.options import Demo, Track
@@ -21,11 +20,11 @@ from sam2s.commands.progress import progress_bar
 from sam2s.commands.terminal import say
 from sam2s.commands.track import Outcome, about, track_source
 from sam2s.errors import InputError
-from sam2s.export.overlay import draw_overlay
+from sam2s.export.overlay import draw_overlay, save_grid
 from sam2s.export.tracks import Tracks, read_tracks
 from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
-from sam2s.files import check_folder, replacing, write_json
+from sam2s.files import check_folder, write_json
 from sam2s.media.frames import open_frames
 from sam2s.media.random_access import RandomAccess
 from sam2s.metrics import Score, mean_score, score_sequence
@@ -190,8 +189,6 @@ def _contact_sheet(folder: Path, footage: Footage) -> Path:
         scores = {i: tracked.score for i, tracked in frame.objects.items()}
         result = FrameResult(frame.index, frame.time, masks, scores=scores)
         tiles.append(draw_overlay(footage.images[frame.index], result, footage.names))
-    lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], axis=1) for r in range(rows)]
     path = folder / "contact_sheet.png"
-    with replacing(path) as hidden:
-        Image.fromarray(np.concatenate(lines)).save(hidden, format="PNG")
+    save_grid(path, [tiles[r * columns : (r + 1) * columns] for r in range(rows)])
     return path

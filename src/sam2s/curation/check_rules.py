@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.masklets.masks import EIGHT_CONNECTED, bounding_window
+from sam2s.metrics import jaccard
 
 FULL = 0.98
 """Part of the picture from which on a mask counts as full."""
@@ -93,7 +94,7 @@ class VideoCheck:
     def _flicker(self, object_id: int, history: _History, name: str, mask: np.ndarray) -> None:
         """Gone for one frame, and back at the same place."""
         if len(history.last_two) == 2 and mask.any() and not history.last_two[1][1].any():
-            score = _iou(history.last_two[0][1], mask)
+            score = jaccard(history.last_two[0][1], mask)
             if score > SAME:
                 frames = (history.last_two[0][0], history.last_two[1][0])
                 detail = f"absent on one frame, and back at the same place (overlap {score:.2f})"
@@ -170,14 +171,18 @@ def _exchanges(
     here = {i: mask for i, mask in now.items() if mask.any()}
     there = {i: mask for i, mask in before.items() if mask.any()}
     for a, b in combinations(sorted(here.keys() & there.keys()), 2):
-        crossed = _iou(there[a], here[b]) + _iou(there[b], here[a])
-        gain = (crossed - _iou(there[a], here[a]) - _iou(there[b], here[b])) / 2 if crossed else 0.0
+        crossed = jaccard(there[a], here[b]) + jaccard(there[b], here[a])
+        gain = (
+            (crossed - jaccard(there[a], here[a]) - jaccard(there[b], here[b])) / 2
+            if crossed
+            else 0.0
+        )
         if gain > SAME / 2:
             detail = f"objects {a} and {b} seem to change names"
             yield Finding("swap", video.name, a, frames, min(1.0, 0.5 + gain / 2), detail)
     for a in sorted(there.keys() - here.keys()):
         for b in sorted(here.keys() - there.keys()):
-            overlap = _iou(there[a], here[b])
+            overlap = jaccard(there[a], here[b])
             if overlap > SAME:
                 yield _renamed(video, a, b, frames, overlap)
 
@@ -195,11 +200,6 @@ def _renamed(
         f"object {a} ({names[0]}) ends where object {b} ({names[1]}) begins (overlap {overlap:.2f})"
     )
     return Finding("class", video.name, a, frames, overlap, detail)
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    common = np.count_nonzero(a & b)
-    return common / np.count_nonzero(a | b) if common else 0.0
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sam2s.export.overlay import colour_of, fill_mask, outline_mask
 from sam2s.files import replacing
 from sam2s.masklets.masklets import MaskletVideo
-from sam2s.masklets.masks import davis_palette
 
 CAPTION = 14
 """Height of the line of text above a tile, in pixels."""
@@ -48,26 +48,14 @@ def write_sheet(
 
 
 def overlay(video: MaskletVideo, index: int) -> np.ndarray:
-    """(H, W, 3) uint8: the frame with every object's mask in the colour of its id, darker at the
-    outline."""
-    image = video.image(index).astype(np.float32)
-    palette = davis_palette().astype(np.float32)
+    """(H, W, 3) uint8: the frame with every object's mask in the colour of its id."""
+    image = video.image(index).copy()
     for object_id in video.info.objects:
         mask = video.mask(object_id, index)
-        if mask is not None and mask.any():
-            colour = palette[(object_id - 1) % 254 + 1]
-            image[mask] = 0.6 * image[mask] + 0.4 * colour
-            image[mask & ~_inner(mask)] = colour
-    return image.round().astype(np.uint8)
-
-
-def _inner(mask: np.ndarray) -> np.ndarray:
-    """The mask without an outline of two pixels."""
-    inner = mask.copy()
-    for axis in (0, 1):
-        for shift in (-2, 2):
-            inner &= np.roll(mask, shift, axis)
-    return inner
+        if mask is not None:
+            fill_mask(image, mask, colour_of(object_id))
+            outline_mask(image, mask, colour_of(object_id), thickness=2)
+    return image
 
 
 def _draw(tile: Tile, width: int) -> Image.Image:

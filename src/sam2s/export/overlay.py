@@ -1,15 +1,21 @@
-"""Draws a result on its frame: a translucent fill, an outline and a label for each object, in
-colours told apart."""
+"""Draws masks on pictures: a translucent fill, an outline and a label for each object, in colours
+told apart; and pictures side by side in one file.
+
+`draw_overlay` draws a whole result on its frame; `fill_mask`, `outline_mask` and `save_grid` are
+what every other picture of masks is made of.
+"""
 
 from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from sam2s.files import replacing
 from sam2s.types import FrameResult
 
 COLOURS = (
@@ -62,7 +68,9 @@ def draw_overlay(
             absent_y += label.shape[0] + thickness
             continue
         top, bottom, left, right = box
-        _paint(canvas[top:bottom, left:right], mask[top:bottom, left:right], colour, thickness)
+        patch, inside = canvas[top:bottom, left:right], mask[top:bottom, left:right]
+        fill_mask(patch, inside, colour)
+        outline_mask(patch, inside, colour, thickness)
         label = _label(f"{text} {result.scores.get(object_id, 0.0):.2f}", colour, letters)
         labels.append((left, top - label.shape[0] - thickness, label))
     taken: list[tuple[int, int, int, int]] = []
@@ -81,19 +89,19 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _paint(
-    patch: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int
-) -> None:
-    """Fill and outline ``mask`` in ``patch``, in place."""
+def fill_mask(canvas: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Tint ``canvas`` (H, W, 3) uint8 where ``mask`` (H, W) bool is True, in place."""
     tint = np.array(colour, np.uint16) * FILL
-    patch[mask] = ((patch[mask].astype(np.uint16) * (256 - FILL) + tint) >> 8).astype(np.uint8)
-    patch[mask & ~_erode(mask, thickness)] = colour
+    canvas[mask] = ((canvas[mask].astype(np.uint16) * (256 - FILL) + tint) >> 8).astype(np.uint8)
 
 
-def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
-    """The mask without its outer ``steps`` pixels; the edge of the array counts as outside."""
+def outline_mask(
+    canvas: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int = 1
+) -> None:
+    """Paint the outer ``thickness`` pixels of ``mask`` (H, W) bool on ``canvas`` (H, W, 3) uint8,
+    in place; the edge of the picture counts as outside."""
     inner = np.pad(mask, 1)
-    for _ in range(steps):
+    for _ in range(thickness):
         shrunk = np.zeros_like(inner)
         shrunk[1:-1, 1:-1] = (
             inner[1:-1, 1:-1]
@@ -103,7 +111,14 @@ def _erode(mask: np.ndarray, steps: int) -> np.ndarray:
             & inner[1:-1, 2:]
         )
         inner = shrunk
-    return inner[1:-1, 1:-1]
+    canvas[mask & ~inner[1:-1, 1:-1]] = colour
+
+
+def save_grid(path: Path, rows: Sequence[Sequence[np.ndarray]]) -> None:
+    """Write a PNG of tiles (H, W, 3) uint8 of one size, as many in every row, in one move."""
+    lines = [np.concatenate(row, axis=1) for row in rows]
+    with replacing(path) as hidden:
+        Image.fromarray(np.concatenate(lines)).save(hidden, format="PNG")
 
 
 @lru_cache(maxsize=512)

@@ -4,6 +4,14 @@ identity swaps and recovery (``behaviour``), the course over time (``course``), 
 
 from sam2s.metrics.boundary import boundary_f
 from sam2s.metrics.protocol import Score, mean_score, score_frame, score_sequence
-from sam2s.metrics.region import jaccard
+from sam2s.metrics.region import jaccard, jaccards
 
-__all__ = ["Score", "boundary_f", "jaccard", "mean_score", "score_frame", "score_sequence"]
+__all__ = [
+    "Score",
+    "boundary_f",
+    "jaccard",
+    "jaccards",
+    "mean_score",
+    "score_frame",
+    "score_sequence",
+]

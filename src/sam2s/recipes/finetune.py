@@ -23,10 +23,10 @@ from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.model.presets import ModelConfig, SemanticConfig
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
-from sam2s.train.epochs import clips_per_epoch
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
+from sam2s.train.video_pool import clips_per_epoch
 from sam2s.weights.load import read_checkpoint
 
 CLIP = 8
@@ -60,7 +60,7 @@ class Survey:
 
     @property
     def still(self) -> bool:
-        """Whether its labelled frames serve as stills (see `sam2s.train.pool.open_pool`)."""
+        """Whether its labelled frames serve as stills (see `sam2s.train.video_pool.open_pool`)."""
         return self.frames == 1 or self.labelled < SPARSE * self.frames
 
     @property

@@ -16,10 +16,10 @@ from sam2s.devices import describe, pick_device, trains_in_bf16
 from sam2s.errors import InputError
 from sam2s.metrics import Score
 from sam2s.recipes import recipe
+from sam2s.recipes.overrides import override
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import TrainConfig
-from sam2s.train.loop import run_training
-from sam2s.train.overrides import override
+from sam2s.train.run import run_training
 from sam2s.weights.save import WEIGHTS_FILE
 
 PROMPT: PromptKind = "3-click"
@@ -29,8 +29,8 @@ PROMPT: PromptKind = "3-click"
 @dataclass(frozen=True)
 class Order:
     """A run as a user asks for it: ``data`` and ``model`` as in `sam2s.recipes.recipe`,
-    ``settings`` as in `sam2s.train.overrides.override`, the rest as in
-    `sam2s.train.loop.run_training`. ``scenes``: where synthetic scenes are kept; ``device``: as in
+    ``settings`` as in `sam2s.recipes.overrides.override`, the rest as in
+    `sam2s.train.run.run_training`. ``scenes``: where synthetic scenes are kept; ``device``: as in
     `sam2s.devices.pick_device`, ``auto`` for what the recipe says."""
 
     recipe: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam2s.synthetic.cv import cv2
+from sam2s.opencv import cv2
 from sam2s.synthetic.materials import MATERIALS, Material, vary
 from sam2s.synthetic.noise import Rng, f32, fbm, ridged, smoothstep
 from sam2s.synthetic.painting import (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sam2s.synthetic.cv import cv2
+from sam2s.opencv import cv2
 
 Rng = np.random.Generator
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.synthetic.cv import cv2
+from sam2s.opencv import cv2
 from sam2s.synthetic.materials import Material
 from sam2s.synthetic.noise import Rng, f32, fbm, lobules, smooth_noise, smoothstep, streaks
 

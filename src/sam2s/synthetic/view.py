@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam2s.opencv import cv2
 from sam2s.synthetic.curves import Event, Wave, level, plan_events, wave
-from sam2s.synthetic.cv import cv2
 from sam2s.synthetic.noise import Rng, f32, smooth_noise
 from sam2s.synthetic.spec import SceneSpec
 from sam2s.synthetic.world import World

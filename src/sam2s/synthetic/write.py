@@ -17,7 +17,7 @@ from sam2s.errors import InputError
 from sam2s.masklets.catalogue import UNFINISHED, VideoInfo, read_catalogue
 from sam2s.masklets.staging import Staging
 from sam2s.masklets.writer import StagedVideo
-from sam2s.synthetic.cv import cv2
+from sam2s.opencv import cv2
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING, find_procedure
 from sam2s.synthetic.scene import Scene
 from sam2s.synthetic.spec import SceneSpec, random_spec

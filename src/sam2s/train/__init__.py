@@ -1,5 +1,5 @@
 """Training: from a configuration and annotated folders to a saved model.
 
-Start at ``loop.run_training``, then ``unroll`` (what a step does) and ``config`` (what can be set).
+Start at ``run.run_training``, then ``unroll`` (what a step does) and ``config`` (what can be set).
 Nothing here knows of recipes or of the command line.
 """

@@ -1,20 +1,28 @@
-"""What is looked at before the first step, so that a run does not fail after an hour: configuration
-and data."""
+"""What is looked at before the first step, so that a run does not fail after an hour: its
+configuration, its data, and the time and memory it will take, from passes over its own batches."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.train.config import Stage, TrainConfig
-from sam2s.train.epochs import annotated_frames
-from sam2s.train.examples import Pool
+from sam2s.train.video_pool import VideoPool, annotated_frames
 
+if TYPE_CHECKING:
+    from sam2s.train.trainer import Trainer
+
+TIMED = 2
+"""Steps timed of each stage, after one that is not."""
 LISTED = 5
 """Names in a finding before it only counts them."""
 
@@ -47,7 +55,7 @@ def _check_stage(place: str, stage: Stage, least_steps: int) -> None:
         raise InputError(f"{place}.schedule.epochs: got {schedule.epochs}, expected more than 0")
 
 
-def check_data(pool: Pool, config: TrainConfig) -> list[str]:
+def check_data(pool: VideoPool, config: TrainConfig) -> list[str]:
     """Read every picture's size and every mask of the training videos; what was found, a line each.
 
     All masks were read when the pool was indexed. ``InputError`` for pictures that cannot be read
@@ -75,7 +83,7 @@ def _check_pictures(video: MaskletVideo) -> None:
         video.image(frame)
 
 
-def _contents(pool: Pool) -> str:
+def _contents(pool: VideoPool) -> str:
     frames = sum(index.frames for index in pool.indices)
     stills = sum(index.frames == 1 for index in pool.indices)
     sizes = sorted({video.size for video in pool.videos}, key=lambda size: size[0] * size[1])
@@ -89,7 +97,7 @@ def _contents(pool: Pool) -> str:
     )
 
 
-def _masks(pool: Pool) -> str:
+def _masks(pool: VideoPool) -> str:
     objects = sum(len(index.object_ids) for index in pool.indices)
     masks = sum(int((index.areas != NOT_ANNOTATED).sum()) for index in pool.indices)
     empty = sum(int((index.areas == 0).sum()) for index in pool.indices)
@@ -101,7 +109,7 @@ def _masks(pool: Pool) -> str:
     )
 
 
-def _classes(pool: Pool) -> list[str]:
+def _classes(pool: VideoPool) -> list[str]:
     counted: Counter[str] = Counter(
         f"{info.class_name or 'unnamed'} ({info.kind})"
         for video in pool.videos
@@ -112,7 +120,7 @@ def _classes(pool: Pool) -> list[str]:
     ]
 
 
-def _oddities(pool: Pool) -> list[str]:
+def _oddities(pool: VideoPool) -> list[str]:
     """What trains nothing and may be a mistake."""
     unseen = [
         f"{index.name}/{object_id}"
@@ -129,12 +137,12 @@ def _oddities(pool: Pool) -> list[str]:
     return told
 
 
-def _stages(pool: Pool, config: TrainConfig) -> list[str]:
+def _stages(pool: VideoPool, config: TrainConfig) -> list[str]:
     """What each stage will do, and with how many of the videos."""
     return [_stage(stage, pool) for stage in config.stages]
 
 
-def _stage(stage: Stage, pool: Pool) -> str:
+def _stage(stage: Stage, pool: VideoPool) -> str:
     frames = stage.clips.sampler.frames
     usable = sum(_shows_enough(index, stage) for index in _sources(stage, pool))
     if not usable:
@@ -153,7 +161,7 @@ def _stage(stage: Stage, pool: Pool) -> str:
     )
 
 
-def _sources(stage: Stage, pool: Pool) -> list[VideoIndex]:
+def _sources(stage: Stage, pool: VideoPool) -> list[VideoIndex]:
     """The videos that a stage can draw clips from, as they are or as stills."""
     kinds = []
     if stage.clips.stills < 1:
@@ -175,3 +183,84 @@ def _count(number: int, noun: str) -> str:
 def _some(names: Sequence[str]) -> str:
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``seconds`` of all steps; ``gigabytes`` (10^9 bytes) that a process needs at most, on the
+    device it trains on."""
+
+    seconds: float
+    gigabytes: float
+    device: str
+
+    def __str__(self) -> str:
+        return (
+            f"estimate: about {duration(self.seconds)}, {self.gigabytes:.1f} GB of memory"
+            f" ({self.device})"
+        )
+
+
+def estimate(trainer: Trainer) -> Estimate:
+    """Forward and backward passes of `TIMED` + 1 steps of every stage; no weight and no later
+    random number changes.
+
+    The clips, scripts and clicks are those of the stage's first steps. Optimiser states, which do
+    not exist yet, are added by their size.
+    """
+    device = trainer.accelerator.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    trainer.learner.train()
+    first, seconds = 0, 0.0
+    for stage in trainer.config.stages:
+        seconds += stage.schedule.steps * _seconds_a_step(trainer, stage, first)
+        first += stage.schedule.steps
+    trainer.running.optimizer.zero_grad(set_to_none=True)
+    bytes_needed = _peak_bytes(device) + _optimizer_bytes(trainer.running.optimizer)
+    return Estimate(seconds, bytes_needed / 1e9, device.type)
+
+
+def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
+    """Median-like: the smaller of the timed steps would flatter, so their mean; 0 for a stage
+    without steps."""
+    timed = []
+    for step in range(first, first + min(stage.schedule.steps, TIMED + 1)):
+        begun = time.monotonic()
+        passes = [batch.to(trainer.accelerator.device) for batch in trainer.steps(step)[0]]
+        trainer.descend(step, passes)
+        if trainer.accelerator.device.type == "cuda":
+            torch.cuda.synchronize(trainer.accelerator.device)
+        timed.append(time.monotonic() - begun)
+    later = timed[1:] or timed
+    return sum(later) / len(later) if later else 0.0
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """The most that this process held so far: of the GPU's memory where it trains there, else of
+    the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return 0
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """AdamW keeps two float32 numbers a parameter."""
+    return 8 * sum(
+        parameter.numel() for group in optimizer.param_groups for parameter in group["params"]
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: ``40 s``, ``12 min``, ``1 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -16,11 +16,16 @@ from sam2s.errors import InputError
 from sam2s.memory.all_rules import SavedRule
 from sam2s.memory.recent import Recent
 from sam2s.model.presets import SemanticConfig
-from sam2s.train.lora import LoraConfig
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.unroll import UserConfig
 from sam2s.typed_json import parse_json
+
+LORA_TARGETS = (
+    r"image_encoder\.trunk\.blocks\.\d+\.attn\.(qkv|proj)"
+    r"|memory_attention\.layers\.\d+\..*_attn\.[qkv]_proj"
+)
+"""The attention projections of trunk and memory."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Schedule:
 
     The learning rate warms up over ``warmup`` of the ``steps`` and falls from ``lr`` to ``lr_end``
     along half a cosine. ``epochs``: where it is given, ``steps`` follows from it and the number of
-    clips in the data, and is filled in before the run starts (`sam2s.train.epochs`).
+    clips in the data, and is filled in before the run starts (`sam2s.train.video_pool`).
     """
 
     steps: int
@@ -120,6 +125,23 @@ class Stage:
     schedule: Schedule
     clips: Clips
     teaching: Teaching = field(default_factory=Teaching)
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """``rank`` r and ``alpha`` of the adapters (their product is scaled by alpha / r), ``dropout``
+    on their input.
+
+    ``targets``: regular expression that names the linear and convolution layers to adapt, whole
+    (see ``model.named_modules()``). ``modules``: beginnings of the names of parameters that train
+    as they are, beside the adapters; TSL's head does so in any case, since it may be new.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: str = LORA_TARGETS
+    modules: tuple[str, ...] = ("mask_decoder",)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,29 @@
-"""The stream of training batches: batch number k is a pure function of (seed, k, process), so a run
-resumes exactly."""
+"""What a training step sees: batches that are a pure function of (seed, step, process), so a run
+resumes exactly.
+
+A step adds up the batches of all processes and of all passes of a process. Every pass draws as one
+more process would, so two passes of one process are the two batches of two processes, and a run
+keeps its meaning when it moves to another number of devices with ``processes x Clips.accumulate``
+unchanged.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
-from torch.utils.data import Dataset
+import torch
+from torch.utils.data import DataLoader, Dataset
 
 from sam2s.clips.batch import ClipBatch, ClipSample, collate, load_clip
 from sam2s.clips.clips import ClipSampler
 from sam2s.clips.sparse import sample_clip
 from sam2s.errors import InputError
+from sam2s.opencv import single_threaded
 from sam2s.train.config import Stage, TrainConfig
-from sam2s.train.pool import Pool, open_pool
 from sam2s.train.still_clips import draw_still_clip
-
-__all__ = ["Examples", "Pool", "generator", "open_pool"]
+from sam2s.train.video_pool import VideoPool
 
 SAMPLER, STILLS = 4, 5
 """Purposes of the random numbers that choose a step's sampler, and whether its clips are made of
@@ -32,7 +41,7 @@ def generator(seed: int, step: int, rank: int = 0, purpose: int = 0) -> np.rando
 class Examples(Dataset):
     """Item k is the batch of step ``first + k``."""
 
-    def __init__(self, pool: Pool, config: TrainConfig, first: int = 0, rank: int = 0) -> None:
+    def __init__(self, pool: VideoPool, config: TrainConfig, first: int = 0, rank: int = 0) -> None:
         self.pool, self.config, self.first, self.rank = pool, config, first, rank
         if any(stage.clips.stills > 0 for stage in config.stages) and pool.still_chances is None:
             raise InputError(
@@ -45,6 +54,7 @@ class Examples(Dataset):
         return self.config.steps - self.first
 
     def __getitem__(self, item: int) -> ClipBatch:
+        single_threaded()
         step = self.first + item
         stage, _ = self.config.stage_at(step)
         rng = generator(self.config.seed, step, self.rank)
@@ -87,3 +97,54 @@ class Examples(Dataset):
             f"stage {stage.name}: none of {TRIES} stills drawn shows an object of"
             f" {sampler.min_area:.2%} of the picture"
         )
+
+
+class Steps(Dataset):
+    """Item k holds the batches of step ``first + k`` of one process, ``Stage.accumulate`` of
+    them."""
+
+    def __init__(
+        self,
+        pool: VideoPool,
+        config: TrainConfig,
+        *,
+        first: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.config, self.first = config, first
+        most = max(stage.clips.accumulate for stage in config.stages)
+        self.passes = [
+            Examples(pool, config, first, draw_rank(rank, m, processes)) for m in range(most)
+        ]
+
+    def __len__(self) -> int:
+        return self.config.steps - self.first
+
+    def __getitem__(self, item: int) -> list[ClipBatch]:
+        stage, _ = self.config.stage_at(self.first + item)
+        return [examples[item] for examples in self.passes[: stage.clips.accumulate]]
+
+
+def draw_rank(rank: int, number: int, processes: int) -> int:
+    """The process as which pass ``number`` of process ``rank`` draws its clips, clicks and
+    dropout."""
+    return rank + number * processes
+
+
+def stream(steps: Steps, workers: int, device: torch.device) -> Iterator[list[ClipBatch]]:
+    """The steps in order, read by ``workers`` processes (0: by this one), their tensors on
+    ``device``."""
+    loader = DataLoader(
+        steps,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        collate_fn=_as_is,
+    )
+    return ([batch.to(device) for batch in batches] for batches in loader)
+
+
+def _as_is(batches: Any) -> Any:
+    """Batches come whole from the data set."""
+    return batches

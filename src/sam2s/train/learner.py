@@ -1,8 +1,14 @@
 """One training step's forward pass as a module, so that it can be wrapped (DDP, autocast) like any
-other."""
+other, and activation checkpointing for it.
+
+Activation checkpointing: blocks are computed again in the backward pass, so only their inputs are
+kept (Chen et al. 2016, arXiv 1604.06174, through ``torch.utils.checkpoint``). Gradients are the
+same; dropout draws the same numbers both times.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import reduce
 from operator import add
@@ -10,10 +16,15 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from sam2s.clips.batch import ClipBatch
 from sam2s.memory.policy import Policy
+from sam2s.metrics import jaccards
+from sam2s.model.hiera import HieraBlock
+from sam2s.model.memory_attention import MemoryAttentionLayer
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import Stage
 from sam2s.train.dense import DenseHead, dense_loss
@@ -114,3 +125,37 @@ def _detached(answer: Answer) -> Answer:
         name: None if t is None else t.detach() for name, t in tensors.items()
     }
     return replace(answer, decoded=Decoded(**detached))
+
+
+def recompute_blocks(model: SAM2S) -> SAM2S:
+    """Checkpoint the blocks of the trunk and the layers of memory attention of ``model``, in
+    place."""
+    for module in model.modules():
+        if isinstance(module, HieraBlock | MemoryAttentionLayer):
+            _wrap(module)
+    return model
+
+
+def _wrap(module: nn.Module) -> None:
+    forward: Callable[..., Any] = module.forward
+
+    def light(*inputs: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return forward(*inputs)
+        return checkpoint(forward, *inputs, use_reentrant=False)
+
+    module.forward = light
+
+
+@torch.no_grad()
+def mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
+    """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the
+    decoder's resolution."""
+    scores = []
+    for answer in answers:
+        # (N, S, S) -> (N, 1, S, S) for pooling -> (N, S/4, S/4), the decoder's resolution.
+        truth = F.avg_pool2d(batch.masks[answer.frame, :, None].float(), 4)[:, 0] >= 0.5
+        present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
+        scores.append(jaccards(answer.decoded.mask_logits > 0, truth, both_empty=0.0)[present])
+    found = torch.cat(scores) if scores else torch.zeros(0)
+    return 100 * float(found.mean()) if len(found) else 0.0

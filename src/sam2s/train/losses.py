@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sam2s.metrics import jaccards
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.types import Decoded
 
@@ -125,14 +126,6 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (overlap + 1) / (prob.sum(dim=(-2, -1)) + target.sum(dim=(-2, -1)) + 1)
 
 
-def true_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Jaccard index of (logits > 0) and (target > 0.5), both (N, M, h, w): (N, M), 0 where both are
-    empty."""
-    predicted, wanted = logits > 0, target > 0.5
-    union = (predicted | wanted).sum(dim=(-2, -1)).clamp(min=1)
-    return (predicted & wanted).sum(dim=(-2, -1)) / union
-
-
 def at_loss_resolution(decoded: Decoded, target: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     """Candidate logits (N, M, h, w) and the hard target (N, h, w) on the loss grid of ``stride``
     input pixels.
@@ -183,7 +176,8 @@ def mask_losses(
     focal = focal_loss(logits, wanted, config.alpha, config.gamma, weights)
     dice = dice_loss(logits, every)
     best = (config.focal * focal + config.dice * dice).argmin(dim=1, keepdim=True)
-    error = (decoded.candidate_ious.float() - true_iou(logits, every)).abs()
+    true_ious = jaccards(logits > 0, every > 0.5, both_empty=0.0)
+    error = (decoded.candidate_ious.float() - true_ious).abs()
     iou = error.mean(dim=1) if config.all_ious else error.gather(1, best)[:, 0]
     presence = F.binary_cross_entropy_with_logits(
         decoded.object_logits.float(), present.float(), reduction="none"

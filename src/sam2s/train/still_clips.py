@@ -13,14 +13,14 @@ from sam2s.clips.clips import Clip, ClipSampler, VideoIndex
 from sam2s.clips.stills.animate import Still, StillClip, StillConfig, animate, draw_pieces
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.train.config import Stage
-from sam2s.train.pool import Pool
+from sam2s.train.video_pool import VideoPool
 
 DONOR_TRIES = 8
 """Videos asked for a cut-out before the clip does without."""
 
 
 def draw_still_clip(
-    pool: Pool, stage: Stage, sampler: ClipSampler, rng: np.random.Generator
+    pool: VideoPool, stage: Stage, sampler: ClipSampler, rng: np.random.Generator
 ) -> ClipSample | None:
     """A clip of a still drawn from ``pool``, with frames and clock as ``sampler`` draws them from a
     video; None when the still, or the first frame made of it, shows no object of the size that the
@@ -77,14 +77,14 @@ def _draw_times(
     return clip
 
 
-def _donors(pool: Pool, config: StillConfig, rng: np.random.Generator) -> list[Still]:
+def _donors(pool: VideoPool, config: StillConfig, rng: np.random.Generator) -> list[Still]:
     """Labelled pictures, each with the one object to cut out of it."""
     count = int(rng.integers(config.pasted[0], config.pasted[1] + 1))
     found = [_donor(pool, config, rng) for _ in range(count)]
     return [donor for donor in found if donor is not None]
 
 
-def _donor(pool: Pool, config: StillConfig, rng: np.random.Generator) -> Still | None:
+def _donor(pool: VideoPool, config: StillConfig, rng: np.random.Generator) -> Still | None:
     instrument = rng.random() < config.instruments
     for _ in range(DONOR_TRIES):
         number = int(rng.choice(len(pool.videos), p=pool.chances))
@@ -112,7 +112,7 @@ def _donor(pool: Pool, config: StillConfig, rng: np.random.Generator) -> Still |
 
 
 def _grounds(
-    pool: Pool, own: np.ndarray, config: StillConfig, rng: np.random.Generator
+    pool: VideoPool, own: np.ndarray, config: StillConfig, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """What growths are made of: the still itself, or other stills."""
     least, most = config.growths
@@ -120,7 +120,7 @@ def _grounds(
     return [own if rng.random() < config.own else _another(pool, rng) for _ in range(count)]
 
 
-def _another(pool: Pool, rng: np.random.Generator) -> np.ndarray:
+def _another(pool: VideoPool, rng: np.random.Generator) -> np.ndarray:
     """The picture (H, W, 3) of any still."""
     video = pool.videos[int(rng.choice(len(pool.videos), p=pool.still_chances))]
     return video.image(int(rng.integers(len(video))))

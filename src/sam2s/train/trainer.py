@@ -18,24 +18,27 @@ from tqdm import tqdm
 
 from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
+from sam2s.export.overlay import fill_mask, outline_mask, save_grid
 from sam2s.files import json_text
+from sam2s.geometry import logits_to_source, model_to_image
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.train.checkpoint import Running, save_checkpoint
 from sam2s.train.config import Stage, TrainConfig
-from sam2s.train.examples import Pool, generator
-from sam2s.train.lora import add_adapters, merged
-from sam2s.train.losses import true_iou
+from sam2s.train.examples import Steps, draw_rank, generator, stream
+from sam2s.train.initial_weights import add_adapters, merged, starting_model
+from sam2s.train.learner import mean_jaccard
 from sam2s.train.optim import freeze, learning_rate, set_lr
-from sam2s.train.overlay import save_overlay
 from sam2s.train.sharding import is_sharded, whole
-from sam2s.train.start import starting_model
-from sam2s.train.steps import Steps, draw_rank, stream
 from sam2s.train.unroll import Answer, Script, draw_script
 from sam2s.train.validate import validate
+from sam2s.train.video_pool import VideoPool
 from sam2s.weights.average import average_weights
 from sam2s.weights.save import save_model
 
 LOG = "log.jsonl"
+MOST_ROWS = 6
+"""Most objects on the picture of a step."""
+PREDICTED, TRUE = (255, 64, 64), (64, 255, 64)
 CLICKS, LAYERS, SCRIPT = 1, 2, 3
 """Purposes of random numbers besides the clips themselves (see `examples.generator`)."""
 
@@ -55,7 +58,7 @@ class Trainer:
     accelerator: Accelerator
     learner: torch.nn.Module
     running: Running
-    pool: Pool
+    pool: VideoPool
     samples: list[ClipSample]
     last_saved: float = field(default_factory=time.monotonic)
 
@@ -148,7 +151,7 @@ class Trainer:
         self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
         if overlay and answers:
-            save_overlay(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
+            save_picture(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
         # Losses are sums over answers; the log has means over them (a stage for the encoder alone
         # has none).
         terms = {
@@ -157,7 +160,7 @@ class Trainer:
         }
         figures = {
             "answers": float(len(answers)),
-            "jaccard": _mean_jaccard(batch, answers),
+            "jaccard": mean_jaccard(batch, answers),
             **terms,
         }
         return {name: share * value for name, value in figures.items()}
@@ -268,35 +271,37 @@ class Trainer:
 
 
 @torch.no_grad()
-def _mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
-    """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the
-    decoder's resolution."""
-    scores = []
-    for answer in answers:
-        logits = answer.decoded.mask_logits[:, None]
-        truth = torch.nn.functional.avg_pool2d(batch.masks[answer.frame, :, None].float(), 4) >= 0.5
-        present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
-        scores.append(true_iou(logits, truth.float())[present, 0])
-    found = torch.cat(scores) if scores else torch.zeros(0)
-    return 100 * float(found.mean()) if len(found) else 0.0
+def save_picture(path: Path, batch: ClipBatch, answers: Sequence[Answer]) -> None:
+    """Write a PNG, one row a tracked object and one column a frame: the last answer of each frame
+    filled red, the true mask outlined green; frames never decoded have no red."""
+    final = {answer.frame: answer.decoded.mask_logits for answer in answers}
+    height, width = batch.masks.shape[-2:]
+    raised = {t: logits_to_source(logits, (height, width)) for t, logits in final.items()}
+    rows = []
+    for row in range(min(batch.rows, MOST_ROWS)):
+        tiles = []
+        for frame, images in enumerate(batch.images[int(batch.clip_of_row[row])]):
+            tile = model_to_image(images)
+            if frame in raised:
+                fill_mask(tile, (raised[frame][row] > 0).cpu().numpy(), PREDICTED)
+            outline_mask(tile, batch.masks[frame, row].cpu().numpy(), TRUE)
+            tiles.append(tile)
+        rows.append(tiles)
+    if rows:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_grid(path, rows)
 
 
 def _provenance() -> dict[str, str | None]:
     """Version of the code and of torch; the git revision where the package lies in a working
     copy."""
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    here = Path(__file__).parent
     try:
-        revision = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        done = subprocess.run(
+            command, cwd=here, capture_output=True, text=True, check=True, timeout=10
+        )
+        revision = done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         revision = None
     return {"git": revision, "torch": torch.__version__}

@@ -18,6 +18,7 @@ from sam2s.geometry import logits_to_source
 from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Policy
+from sam2s.metrics import jaccards
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.annotator import center_click, to_points
 from sam2s.tracking.core import Core
@@ -93,7 +94,7 @@ def _track(core: Core | TreeCore, sample: ClipSample, device: torch.device) -> n
     masks = sample.masks.to(device)
     frames, count = masks.shape[:2]
     banks: tuple[Bank, ...] = (Bank(),) * count
-    jaccards, presence, gaps = [], [], []
+    tracked, presence, gaps = [], [], []
     for t in range(frames):
         features = core.model.encode(sample.images[t : t + 1].to(device))
         rows = Rows(features, banks, (t,) * count, (TRACKED,) * count)
@@ -102,13 +103,13 @@ def _track(core: Core | TreeCore, sample: ClipSample, device: torch.device) -> n
         else:
             seen = core.observe(rows)
             decoded = seen.decoded
-            jaccards.append(_jaccard(_binary(decoded, masks), masks[t]))
+            tracked.append(jaccards(_binary(decoded, masks), masks[t], both_empty=1.0))
             present = masks[t].flatten(1).any(1)
             presence.append(((decoded.object_logits > 0) == present).float())
-            gaps.append((decoded.iou.float() - jaccards[-1]).abs() * present)
+            gaps.append((decoded.iou.float() - tracked[-1]).abs() * present)
         banks = core.commit(seen)
-    still = [_jaccard(masks[0], masks[t]) for t in range(1, frames)]
-    later = [torch.stack(part).mean(0) for part in (jaccards, still, presence, gaps)]
+    still = [jaccards(masks[0], masks[t], both_empty=1.0) for t in range(1, frames)]
+    later = [torch.stack(part).mean(0) for part in (tracked, still, presence, gaps)]
     return torch.stack([*first, *later], dim=1).cpu().numpy()
 
 
@@ -129,7 +130,7 @@ def _click(core: Core | TreeCore, rows: Rows, masks: Tensor) -> tuple[Observatio
         )
         seen = core.observe(replace(rows, prompts=prompts))
         binary = _binary(seen.decoded, masks)
-        scores.append(_jaccard(binary, masks))
+        scores.append(jaccards(binary, masks, both_empty=1.0))
         rows = seen.rows.correcting(seen.decoded.mask_logits)
     return seen, [scores[0], scores[-1]]
 
@@ -137,10 +138,3 @@ def _click(core: Core | TreeCore, rows: Rows, masks: Tensor) -> tuple[Observatio
 def _binary(decoded: Decoded, masks: Tensor) -> Tensor:
     height, width = masks.shape[-2:]
     return logits_to_source(decoded.mask_logits, (height, width)) > 0
-
-
-def _jaccard(predicted: Tensor, truth: Tensor) -> Tensor:
-    """(N, S, S) bool twice -> (N,) float; 1 where both are empty (the DAVIS rule)."""
-    both = (predicted & truth).flatten(1).sum(1).float()
-    either = (predicted | truth).flatten(1).sum(1).float()
-    return torch.where(either > 0, both / either.clamp(min=1), torch.ones_like(both))

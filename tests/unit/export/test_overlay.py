@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from sam2s.export.overlay import bounding_box, colour_of, draw_overlay
+from sam2s.export.overlay import (
+    bounding_box,
+    colour_of,
+    draw_overlay,
+    fill_mask,
+    outline_mask,
+    save_grid,
+)
 from sam2s.types import FrameResult
 
 GREY = np.full((120, 160, 3), 100, np.uint8)
@@ -121,3 +130,26 @@ def test_classes_of_the_model_are_named():
     plain = result(square(50, 60))
     named = FrameResult(0, 0.0, plain.masks, plain.presence, plain.scores, {}, {1: "hook"}, {1: 1})
     assert (draw_overlay(GREY, named) != draw_overlay(GREY, plain)).any()
+
+
+def test_a_mask_is_tinted_and_its_outline_lies_inside():
+    canvas = np.full((12, 12, 3), 100, np.uint8)
+    mask = np.zeros((12, 12), bool)
+    mask[2:9, 3:12] = True
+    fill_mask(canvas, mask, (200, 0, 100))
+    assert (canvas[~mask] == 100).all()
+    assert (canvas[mask] == [135, 64, 100]).all()
+    outline_mask(canvas, mask, (0, 255, 0), thickness=2)
+    inner = np.zeros((12, 12), bool)
+    inner[4:7, 5:10] = True
+    assert ((canvas == [0, 255, 0]).all(axis=2) == (mask & ~inner)).all()
+
+
+def test_tiles_lie_side_by_side(tmp_path: Path):
+    tiles = [[np.full((4, 5, 3), 40 * r + 10 * c, np.uint8) for c in range(3)] for r in range(2)]
+    save_grid(tmp_path / "grid.png", tiles)
+    with Image.open(tmp_path / "grid.png") as picture:
+        seen = np.asarray(picture)
+    assert seen.shape == (8, 15, 3)
+    assert (seen[4:, 5:10] == 50).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]

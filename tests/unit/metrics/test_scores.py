@@ -5,9 +5,18 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from sam2s.errors import InputError
-from sam2s.metrics import Score, boundary_f, jaccard, mean_score, score_frame, score_sequence
+from sam2s.metrics import (
+    Score,
+    boundary_f,
+    jaccard,
+    jaccards,
+    mean_score,
+    score_frame,
+    score_sequence,
+)
 from sam2s.metrics.boundary import boundary, dilate, tolerance
 
 
@@ -23,6 +32,20 @@ def test_jaccard_by_hand() -> None:
     assert jaccard(a, b) == 0.5
     assert jaccard(a, ~a) == 0.0
     assert jaccard(np.zeros((4, 4), bool), np.zeros((4, 4), bool)) == 1.0
+
+
+@pytest.mark.parametrize("both_empty", [0.0, 1.0])
+def test_jaccards_of_stacks_are_those_of_pairs(both_empty: float) -> None:
+    """Of arrays and of tensors; a third overlaps, one of two is empty, both are empty."""
+    one = np.array([[[1, 1, 0, 0]], [[0, 0, 0, 0]], [[0, 0, 0, 0]]], bool)
+    two = np.array([[[1, 0, 1, 0]], [[1, 0, 1, 0]], [[0, 0, 0, 0]]], bool)
+    by_hand = [pytest.approx(1 / 3), 0.0, both_empty]
+    found = jaccards(one, two, both_empty=both_empty)
+    assert found.tolist() == by_hand
+    assert found[:2].tolist() == [jaccard(a, b) for a, b in zip(one[:2], two[:2], strict=True)]
+    tensors = jaccards(torch.from_numpy(one), torch.from_numpy(two), both_empty=both_empty)
+    assert tensors.dtype == torch.float32
+    assert tensors.tolist() == by_hand
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from sam2s.model.presets import SemanticConfig
 from sam2s.recipes import RECIPES, recipe
 from sam2s.recipes import run as recipes_run
 from sam2s.recipes.finetune import CLIP, LONG, STILLS, choose_held_out, finetune, survey
+from sam2s.recipes.overrides import override
 from sam2s.recipes.run import Order, carry_out, judge, score_text
 from sam2s.train.config import TrainConfig, from_json, to_json
-from sam2s.train.overrides import override
 from sam2s.train.semantic import with_semantics
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +9,9 @@ import pytest
 
 from sam2s.errors import InputError
 from sam2s.masklets.vocabulary import kind_of
+from sam2s.opencv import cv2
 from sam2s.synthetic.camera import plan_camera, share_in_view, view_matrix
 from sam2s.synthetic.curves import Event, stay
-from sam2s.synthetic.cv import cv2
 from sam2s.synthetic.designs import DESIGNS, make_design
 from sam2s.synthetic.effects import (
     MOST_HAZE,
@@ -55,22 +53,6 @@ def tool_of(
     return make_tool(
         rng, spec, make_design(class_name, rng), Issue(7, class_name, absences, 1, behind), WEAR
     )
-
-
-# --------------------------------------------------------------------------- OpenCV
-
-
-def test_without_opencv_the_first_use_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sam2s.synthetic.cv as module
-
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    try:
-        missing = importlib.reload(module).cv2
-        with pytest.raises(InputError, match=r"pip install 'sam2s\[synth\]'"):
-            missing.remap()
-    finally:
-        monkeypatch.undo()
-        importlib.reload(module)
 
 
 # --------------------------------------------------------------------------- noise

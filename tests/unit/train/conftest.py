@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState
 
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.config import TrainConfig
-from sam2s.train.loop import run_training
+from sam2s.train.run import run_training
 from sam2s.train.trainer import Trainer
 
 SIDE = 64

@@ -13,14 +13,12 @@ import torch
 from sam2s.clips.clips import NOT_ANNOTATED, ConsecutiveSampler, VideoIndex
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
-from sam2s.train.checks import check_config, check_data
+from sam2s.train.checks import Estimate, check_config, check_data, duration, estimate
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
-from sam2s.train.epochs import annotated_frames, clips_per_epoch, with_steps
-from sam2s.train.estimate import Estimate, duration, estimate
-from sam2s.train.examples import open_pool
-from sam2s.train.loop import prepare, run_training
 from sam2s.train.losses import LossConfig
+from sam2s.train.run import prepare, run_training
 from sam2s.train.unroll import UserConfig
+from sam2s.train.video_pool import annotated_frames, clips_per_epoch, open_pool, with_steps
 from sam2s.weights.save import save_model
 from small import small_model
 

@@ -19,8 +19,8 @@ from sam2s.model.sam2s import build_model
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.dense import build_dense_head
 from sam2s.train.learner import ClipLearner
-from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
+from sam2s.train.run import run_training
 from sam2s.train.unroll import Script, UserConfig
 from sam2s.weights.load import load_model
 

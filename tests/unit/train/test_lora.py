@@ -15,12 +15,20 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.errors import InputError
 from sam2s.model.presets import SemanticConfig
 from sam2s.train.checkpoint import CHECKPOINT
-from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
-from sam2s.train.loop import run_training
-from sam2s.train.lora import LoraConfig, add_adapters, merged
+from sam2s.train.config import (
+    Clips,
+    FolderSet,
+    LoraConfig,
+    RunConfig,
+    Schedule,
+    Stage,
+    Teaching,
+    TrainConfig,
+)
+from sam2s.train.initial_weights import add_adapters, merged, starting_model
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.start import starting_model
+from sam2s.train.run import run_training
 from sam2s.train.unroll import UserConfig
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.train.losses import LossConfig, dice_loss, focal_loss, mask_losses, true_iou
+from sam2s.train.losses import LossConfig, dice_loss, focal_loss, mask_losses
 from sam2s.types import Decoded
 
 PLAIN = LossConfig()
@@ -55,13 +55,6 @@ def test_dice_by_hand() -> None:
     assert dice_loss(logits, target).item() == pytest.approx(
         1 - (2 * 0.8 + 1) / (1.1 + 1 + 1), rel=1e-5
     )
-
-
-def test_true_iou_by_hand() -> None:
-    logits = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]], [[-1.0, -1.0, -1.0, -1.0]]]])
-    target = torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(1, 2, 1, 4)
-    assert true_iou(logits, target).tolist() == [[pytest.approx(1 / 3), 0.0]]
-    assert true_iou(-torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)).item() == 0.0
 
 
 def two_candidates() -> tuple[Decoded, torch.Tensor]:

@@ -28,12 +28,12 @@ from sam2s.train.config import (
     from_json,
     to_json,
 )
-from sam2s.train.examples import open_pool
-from sam2s.train.loop import run_training
+from sam2s.train.examples import Steps
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.steps import Steps
+from sam2s.train.run import run_training
 from sam2s.train.unroll import UserConfig
+from sam2s.train.video_pool import open_pool
 from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
 from small import small_model
@@ -42,7 +42,7 @@ SETTINGS = """
 import sys
 from pathlib import Path
 from sam2s.train.config import TrainConfig, from_json
-from sam2s.train.loop import run_training
+from sam2s.train.run import run_training
 settings = from_json(TrainConfig, Path(sys.argv[1]).read_text())
 """
 PROGRAM = SETTINGS + "run_training(settings, sys.argv[2])"
@@ -50,7 +50,7 @@ PROGRAM = SETTINGS + "run_training(settings, sys.argv[2])"
 SHARDED = """
 import accelerate, torch
 from torch.distributed.fsdp import fully_shard
-from sam2s.train import loop, trainer
+from sam2s.train import run, trainer
 from sam2s.train.optim import build_optimizer
 
 def prepare(self, learner, _):
@@ -203,7 +203,7 @@ def test_accelerates_own_launcher_is_honoured(
 ) -> None:
     """What ``accelerate launch`` says, it says by environment variables: nothing of ours may
     override them."""
-    from sam2s.train.loop import prepare
+    from sam2s.train.run import prepare
 
     for name, value in (("ACCELERATE_USE_CPU", "true"), ("ACCELERATE_DYNAMO_BACKEND", "EAGER")):
         monkeypatch.setenv(name, value)

@@ -31,9 +31,10 @@ from sam2s.train.config import (
     from_json,
     to_json,
 )
-from sam2s.train.loop import run_training
+from sam2s.train.initial_weights import starting_model
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
+from sam2s.train.run import run_training
 from sam2s.train.semantic import (
     NO_CLASS,
     check_classes,
@@ -42,7 +43,6 @@ from sam2s.train.semantic import (
     semantic_losses,
     with_semantics,
 )
-from sam2s.train.start import starting_model
 from sam2s.train.unroll import UserConfig
 from sam2s.types import PromptBatch
 from sam2s.weights.load import load_model

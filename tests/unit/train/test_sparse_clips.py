@@ -19,8 +19,8 @@ from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, Trai
 from sam2s.train.examples import Examples
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig, Losses
-from sam2s.train.pool import open_pool
 from sam2s.train.unroll import Script, UserConfig
+from sam2s.train.video_pool import open_pool
 from small import small_model
 
 SIDE = 64

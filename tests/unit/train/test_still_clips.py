@@ -17,10 +17,10 @@ from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import Examples
-from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
-from sam2s.train.pool import Pool, open_pool
+from sam2s.train.run import run_training
 from sam2s.train.unroll import UserConfig
+from sam2s.train.video_pool import VideoPool, open_pool
 
 SIDE = 64
 OBJECTS = {1: ObjectInfo("grasper", "instrument"), 2: ObjectInfo("polyp", "tissue")}
@@ -58,12 +58,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pool(pictures: Path, squares: Path) -> Pool:
+def pool(pictures: Path, squares: Path) -> VideoPool:
     """The pictures, and four dense videos of ten frames."""
     return open_pool([FolderSet(str(pictures)), FolderSet(str(squares))], progress=False)
 
 
-def examples(pool: Pool, stage: Stage = STAGE, seed: int = 3, rank: int = 0) -> Examples:
+def examples(pool: VideoPool, stage: Stage = STAGE, seed: int = 3, rank: int = 0) -> Examples:
     return Examples(pool, TrainConfig("t", "nano", (stage,), seed=seed), rank=rank)
 
 
@@ -71,7 +71,7 @@ def is_still(name: str) -> bool:
     return name.endswith("(still)")
 
 
-def test_batches_of_stills(pool: Pool) -> None:
+def test_batches_of_stills(pool: VideoPool) -> None:
     made = examples(pool)
     for k in range(6):
         batch = made[k]
@@ -85,7 +85,7 @@ def test_batches_of_stills(pool: Pool) -> None:
     assert str(made[0].clips[0]).startswith(made[0].clips[0].video)
 
 
-def test_batches_repeat_and_differ_by_step_and_process(pool: Pool) -> None:
+def test_batches_repeat_and_differ_by_step_and_process(pool: VideoPool) -> None:
     one, two = examples(pool)[5], examples(pool)[5]
     assert one.clips == two.clips
     assert torch.equal(one.images, two.images)
@@ -94,7 +94,7 @@ def test_batches_repeat_and_differ_by_step_and_process(pool: Pool) -> None:
     assert examples(pool, rank=1)[5].clips != one.clips
 
 
-def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool: Pool) -> None:
+def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool: VideoPool) -> None:
     sampler = ConsecutiveSampler(frames=2)
     stage = replace(
         STAGE,
@@ -109,7 +109,7 @@ def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool:
     assert 18 <= sum(kinds[0]) <= 42
 
 
-def test_mixed_passes_draw_for_themselves(pool: Pool) -> None:
+def test_mixed_passes_draw_for_themselves(pool: VideoPool) -> None:
     sampler = ConsecutiveSampler(frames=2)
     stage = replace(
         STAGE,
@@ -125,7 +125,7 @@ def test_mixed_passes_draw_for_themselves(pool: Pool) -> None:
     assert 15 <= sum(both) <= 45
 
 
-def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> None:
+def test_steps_of_videos_are_the_same_with_and_without_stills(pool: VideoPool) -> None:
     with_stills, without = (
         examples(pool, replace(STAGE, clips=replace(STAGE.clips, stills=share, batch=1)))
         for share in (0.5, 0.0)
@@ -137,7 +137,7 @@ def test_steps_of_videos_are_the_same_with_and_without_stills(pool: Pool) -> Non
         assert torch.equal(with_stills[k].images, without[k].images)
 
 
-def test_stills_take_the_frames_and_the_clock_of_divemems_sampler(pool: Pool) -> None:
+def test_stills_take_the_frames_and_the_clock_of_divemems_sampler(pool: VideoPool) -> None:
     batch = examples(pool, replace(STAGE, clips=replace(STAGE.clips, diverse=1.0)))[0]
     assert batch.long_term == 2
     assert batch.frames == 6
@@ -145,7 +145,7 @@ def test_stills_take_the_frames_and_the_clock_of_divemems_sampler(pool: Pool) ->
     assert all(np.ptp(clip.frames) < StillConfig().length for clip in batch.clips)
 
 
-def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: Pool) -> None:
+def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: VideoPool) -> None:
     shares = []
     for absence in (0.0, 1.0):
         still = StillConfig(absence=absence, pasted=(1, 2))
@@ -166,7 +166,7 @@ def test_objects_are_absent_and_hidden_as_often_as_is_asked_for(pool: Pool) -> N
     assert shares[1] > 0.85
 
 
-def test_pasted_objects_are_tracked_too(pool: Pool) -> None:
+def test_pasted_objects_are_tracked_too(pool: VideoPool) -> None:
     stage = replace(
         STAGE,
         clips=replace(
@@ -181,7 +181,7 @@ def test_pasted_objects_are_tracked_too(pool: Pool) -> None:
     assert all(max(clip.objects) <= 2 for k in range(5) for clip in examples(pool, none)[k].clips)
 
 
-def test_folds_come_from_other_pictures(pool: Pool) -> None:
+def test_folds_come_from_other_pictures(pool: VideoPool) -> None:
     plain = replace(
         STAGE,
         clips=replace(
@@ -209,7 +209,7 @@ def test_only_stills_cannot_make_videos(pictures: Path) -> None:
     assert examples(only, single)[0].frames == 1
 
 
-def test_objects_too_small_for_the_sampler_are_refused(pool: Pool) -> None:
+def test_objects_too_small_for_the_sampler_are_refused(pool: VideoPool) -> None:
     huge = replace(
         STAGE, clips=replace(STAGE.clips, sampler=ConsecutiveSampler(frames=4, min_area=0.9))
     )
@@ -227,7 +227,7 @@ def test_a_run_on_stills_alone(pictures: Path, tmp_path: Path) -> None:
     assert (run_training(config, tmp_path / "run") / "model.safetensors").is_file()
 
 
-def test_growths_are_tracked_under_ids_of_their_own(pool: Pool) -> None:
+def test_growths_are_tracked_under_ids_of_their_own(pool: VideoPool) -> None:
     """Without cut-outs, whatever has an id beyond the still's two objects is a growth."""
     still = StillConfig(pasted=(0, 0), folds=0.0, growths=(2, 2))
     sampler = ConsecutiveSampler(frames=2, max_objects=4, min_area=0.0)

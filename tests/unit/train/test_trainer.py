@@ -17,12 +17,11 @@ from sam2s.errors import InputError
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import generator
-from sam2s.train.learner import ClipLearner
-from sam2s.train.loop import prepare, run_training
+from sam2s.train.initial_weights import starting_model
+from sam2s.train.learner import ClipLearner, recompute_blocks
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.recompute import recompute_blocks
-from sam2s.train.start import starting_model
+from sam2s.train.run import prepare, run_training
 from sam2s.train.trainer import SCRIPT, Trainer
 from sam2s.train.unroll import UserConfig, draw_script
 from sam2s.weights.load import load_model

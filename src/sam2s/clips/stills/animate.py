@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.clips.stills.growth import growth
-from sam2s.clips.stills.opencv import cv2
 from sam2s.clips.stills.paste import CutOut, Layer, Stay, cut_out, fold, lay_over, place
 from sam2s.clips.stills.scene import DETAIL, Scene, build_scene
 from sam2s.clips.stills.warp import (
@@ -29,6 +28,7 @@ from sam2s.clips.stills.warp import (
     view_map,
 )
 from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.opencv import cv2
 
 FARTHEST = 0.85
 """How far, in shares of the still's side, the camera goes to lose an object; beyond that there is

@@ -13,10 +13,10 @@ import math
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
 from sam2s.clips.stills.paste import CutOut, ends, premultiplied
 from sam2s.clips.stills.scene import square
 from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.opencv import cv2
 
 INFO = ObjectInfo("polyp", "tissue")
 RADIUS = (0.05, 0.22)

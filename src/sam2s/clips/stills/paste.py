@@ -16,10 +16,10 @@ from typing import Literal
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
 from sam2s.clips.stills.scene import extend, square, square_mask
 from sam2s.clips.stills.warp import Bend, Episode, Path, View, draw_path
 from sam2s.masklets.catalogue import ObjectInfo
+from sam2s.opencv import cv2
 
 Stay = Literal["stays", "leaves", "visits"]
 """``leaves``: out of view during the episode; ``visits``: in view only then."""

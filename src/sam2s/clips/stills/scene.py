@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
 from sam2s.clips.stills.warp import sample_planes
+from sam2s.opencv import cv2
 
 DETAIL = 1.25
 """Pixels of the scene per pixel of the frames: a little zoom costs no sharpness."""

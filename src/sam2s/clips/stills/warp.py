@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2s.clips.stills.opencv import cv2
+from sam2s.opencv import cv2
 
 WAVES = 3
 """Sines that make up one coordinate of a path."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sam2s.errors import InputError
+from sam2s.opencv import cv2
 
 SMALLEST = 3
 """Corners of a polygon at least."""
@@ -13,12 +13,6 @@ SMALLEST = 3
 def polygons_of(mask: np.ndarray) -> list[np.ndarray]:
     """Outer outlines of the connected parts of (H, W) bool: (P, 2) float (x, y) each, in pixels,
     largest part first. A part of fewer than three corners (a pixel, a line) becomes a box."""
-    try:
-        import cv2
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "polygons need OpenCV; install it with pip install 'sam2s[synth]'"
-        ) from error
     plane = np.ascontiguousarray(mask, np.uint8)
     found, _ = cv2.findContours(plane, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outlines = []

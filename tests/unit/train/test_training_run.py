@@ -33,16 +33,16 @@ from sam2s.train.config import (
     ValidationConfig,
     from_json,
 )
-from sam2s.train.datasets import ensure
-from sam2s.train.examples import Examples, open_pool
+from sam2s.train.examples import Examples
+from sam2s.train.initial_weights import COARSEST, QUIET, prepare_start, starting_model
 from sam2s.train.learner import ClipLearner
-from sam2s.train.loop import run_training
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.start import COARSEST, QUIET, prepare_start, starting_model
+from sam2s.train.run import run_training
 from sam2s.train.trainer import Diverged
 from sam2s.train.unroll import UserConfig
 from sam2s.train.validate import Validation, load_validation, validate
+from sam2s.train.video_pool import ensure, open_pool
 from sam2s.weights.load import load_model
 
 LOSS = LossConfig(focal=5.0, dice=5.0, spread=1.0, stride=4)
@@ -406,7 +406,7 @@ def test_videos_opened_before_are_used_as_they_are(
 ) -> None:
     config, out = finished
     pool = open_pool(config.folders)
-    monkeypatch.setattr("sam2s.train.loop.open_pool", None)
+    monkeypatch.setattr("sam2s.train.run.open_pool", None)
     run_training(config, tmp_path / "again", pool=pool)
     first, again = (
         load_model(folder / "model").state_dict() for folder in (out, tmp_path / "again")

@@ -13,9 +13,9 @@ from sam2s.memory.recent import Recent
 from sam2s.memory.samurai import Samurai
 from sam2s.model.presets import SemanticConfig
 from sam2s.recipes.nano import scratch
+from sam2s.recipes.overrides import override
 from sam2s.train.ambiguity import SoftLabel
 from sam2s.train.config import FolderSet, TrainConfig, from_json, to_json
-from sam2s.train.overrides import override
 
 
 def test_fields_positions_and_all_positions() -> None:

@@ -16,20 +16,16 @@ from sam2s.devices import describe, memory_errors, pick_device, trains_in_bf16
 from sam2s.errors import InputError
 from sam2s.files import lock_folder, replace_text
 from sam2s.train.checkpoint import CHECKPOINT, Running, load_checkpoint
-from sam2s.train.checks import check_config, check_data
+from sam2s.train.checks import check_config, check_data, estimate
 from sam2s.train.config import TrainConfig, to_json
-from sam2s.train.datasets import ensure, training_folders
 from sam2s.train.dense import build_dense_head
-from sam2s.train.epochs import with_steps
-from sam2s.train.estimate import estimate
-from sam2s.train.examples import Pool, open_pool
-from sam2s.train.learner import ClipLearner
+from sam2s.train.initial_weights import starting_model
+from sam2s.train.learner import ClipLearner, recompute_blocks
 from sam2s.train.optim import MovingAverage, build_optimizer, check_frozen
-from sam2s.train.recompute import recompute_blocks
 from sam2s.train.semantic import check_classes
-from sam2s.train.start import starting_model
 from sam2s.train.trainer import LOG, Trainer
 from sam2s.train.validate import load_validation
+from sam2s.train.video_pool import VideoPool, ensure, open_pool, training_folders, with_steps
 from sam2s.typed_json import parse_json
 
 
@@ -49,7 +45,7 @@ def run_training(
     tell: Callable[[str], None] | None = None,
     dry_run: bool = False,
     ready: Callable[[], None] | None = None,
-    pool: Pool | None = None,
+    pool: VideoPool | None = None,
 ) -> Path:
     """Carry out ``config`` and return the folder of the trained model, ``out_dir/model``.
 
@@ -117,7 +113,7 @@ def shorten_log(path: Path, first: int) -> None:
 
 
 def prepare(
-    config: TrainConfig, out_dir: Path, data_dir: Path, pool: Pool | None = None
+    config: TrainConfig, out_dir: Path, data_dir: Path, pool: VideoPool | None = None
 ) -> Trainer:
     """Everything built and placed, nothing trained yet; `Trainer.config` has all its steps filled
     in."""
