@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from sam2s.benchmark.folders import VideoMasks, open_mask_folder
 from sam2s.benchmark.provenance import provenance
@@ -24,6 +23,7 @@ from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
 from sam2s.media.pictures import natural_key
 from sam2s.metrics import Score, mean_score, score_frame
+from sam2s.progress import progress_bar
 
 FORMAT = "sam2s-evaluation-1"
 
@@ -86,9 +86,7 @@ def evaluate_folders(
     objects: list[ObjectScore] = []
     missing: dict[str, int] = {}
     jobs = [(true, other, object_id) for true, other in pairs for object_id in true.objects]
-    for true, other, object_id in tqdm(
-        jobs, unit="object", disable=not progress, dynamic_ncols=True
-    ):
+    for true, other, object_id in progress_bar(len(jobs), unit="object", over=jobs, shown=progress):
         order = sorted(frame_names(true), key=natural_key)
         start = _start(true, object_id, order)
         if not takes_part(rules, start, range(len(order))):

@@ -20,7 +20,7 @@ from sam2s.benchmark.rules import BENCHMARK, Rules, frames_to_score, takes_part
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.tracking.annotator import Click, box_around, center_click, to_points
-from sam2s.tracking.row_prompts import Prompts
+from sam2s.tracking.user_prompts import Prompts
 from sam2s.types import Frame, FrameResult, Mask, Prompt
 
 PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]

@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from tqdm import tqdm
-
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import TrackerLike
 from sam2s.benchmark.run import (
@@ -33,6 +31,7 @@ from sam2s.benchmark.run import (
 from sam2s.benchmark.video import VideoScores
 from sam2s.errors import InputError, Sam2sError
 from sam2s.masklets.masklets import MaskletFolder
+from sam2s.progress import progress_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def run_on_ray(
 def _hand_out(team: _Team, todo: list[str], journal: Journal, progress: bool) -> dict[str, str]:
     """Score all of ``todo``; {video: why it failed}."""
     failed: dict[str, str] = {}
-    with tqdm(total=len(todo), unit="video", disable=not progress, dynamic_ncols=True) as bar:
+    with progress_bar(len(todo), unit="video", shown=progress) as bar:
         for name, outcome in team.each(todo):
             if isinstance(outcome, VideoScores):
                 journal.add(outcome)

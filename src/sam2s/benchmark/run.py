@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm import tqdm
-
 from sam2s.benchmark.details import details_json
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.journal import Journal
@@ -29,6 +27,7 @@ from sam2s.memory.all_rules import describe_rule
 from sam2s.memory.policy import Policy
 from sam2s.metrics import Score
 from sam2s.model.sam2s import SAM2S
+from sam2s.progress import progress_bar
 from sam2s.tracking.tracker import Tracker
 from sam2s.weights.load import load_model, weights_hash
 
@@ -227,12 +226,7 @@ def score_videos(
     """Score those of ``names`` that ``journal`` does not hold yet, and add each to it once it is
     finished."""
     videos = [folder.videos[name] for name in names]
-    with tqdm(
-        total=sum(len(v) for v in videos),
-        unit="frame",
-        disable=not options.progress,
-        dynamic_ncols=True,
-    ) as bar:
+    with progress_bar(sum(len(v) for v in videos), shown=options.progress) as bar:
         for video in videos:
             if video.name not in journal.finished:
                 bar.set_description(video.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def run(options: Benchmark) -> int:
         videos=options.video,
         json=_json(options),
         masks=options.masks,
-        progress=sys.stderr.isatty(),
+        progress=True,
     )
     result = _result(options, settings)
     if result is None:

@@ -3,7 +3,6 @@ noise."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +31,7 @@ def _convert(options: Convert) -> int:
         options.input,
         options.out,
         frames=options.frames,
-        progress=sys.stderr.isatty(),
+        progress=True,
         options=dict(_key_value(text) for text in options.option),
         strict=options.strict,
         skip_bad=options.skip_bad,
@@ -71,7 +70,7 @@ def _stats(options: Stats) -> int:
     check_file(options.json)
     check_plot(options.plot)
     against = None if options.against == "none" else options.against
-    found = stats(options.data, against=against, progress=sys.stderr.isatty())
+    found = stats(options.data, against=against, progress=True)
     say_text(stats_table(found))
     if options.json is not None:
         write_json(options.json, found.to_json())
@@ -85,7 +84,7 @@ def _check(options: Check) -> int:
 
     for path in (options.json, options.sheet):
         check_file(path)
-    report = check(options.data, leaks=options.leaks, progress=sys.stderr.isatty())
+    report = check(options.data, leaks=options.leaks, progress=True)
     say_text(check_table(report, options.limit))
     if options.json is not None:
         write_json(options.json, report.to_json())

@@ -16,7 +16,6 @@ import numpy as np
 
 from sam2s.commands.jobs import END, new_job
 from sam2s.commands.options import Demo, Track
-from sam2s.commands.progress import progress_bar
 from sam2s.commands.terminal import say
 from sam2s.commands.track import Outcome, about, track_source
 from sam2s.errors import InputError
@@ -28,6 +27,7 @@ from sam2s.files import check_folder, write_json
 from sam2s.media.frames import open_frames
 from sam2s.media.random_access import RandomAccess
 from sam2s.metrics import Score, mean_score, score_sequence
+from sam2s.progress import progress_bar
 from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
 from sam2s.tracking.annotator import Click, center_click, to_points
 from sam2s.tracking.session.actions import Give

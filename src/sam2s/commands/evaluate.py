@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from sam2s.benchmark.evaluate import evaluate_folders
 from sam2s.commands.options import Evaluate
 from sam2s.commands.terminal import say
@@ -16,7 +14,7 @@ def run(options: Evaluate) -> int:
         options.gt,
         rules=options.rules,
         json=options.json,
-        progress=sys.stderr.isatty(),
+        progress=True,
     )
     mean = result.board.mean
     assert mean is not None, "evaluate_folders refuses to score nothing"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from sam2s.commands.options import Synth
 from sam2s.commands.terminal import say
 from sam2s.synthetic import synthesize
@@ -19,7 +17,7 @@ def run(options: Synth) -> int:
         seed=options.seed,
         procedure=options.procedure,
         split=options.split,
-        progress=sys.stderr.isatty(),
+        progress=True,
         workers=options.workers,
     )
     say(f"{len(names)} video{'s' * (len(names) > 1)} of {options.frames} frames: {options.out}")

@@ -12,7 +12,6 @@ from typing import Any
 from sam2s.arrays import doubt_whole
 from sam2s.commands.jobs import END, Job, new_job, updated_job
 from sam2s.commands.options import Track
-from sam2s.commands.progress import progress_bar
 from sam2s.commands.prompts import Typed, parse_actions, parse_stretch
 from sam2s.commands.terminal import say
 from sam2s.devices import describe
@@ -21,6 +20,7 @@ from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.media.random_access import RandomAccess
 from sam2s.memory.all_rules import describe_rule
+from sam2s.progress import progress_bar
 from sam2s.tracking.session.action_file import read_actions, rows_of
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.in_order import MakeTracker, results_in_order

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from tqdm import tqdm
-
 from sam2s.convert.listing import check_options, list_videos
 from sam2s.convert.pool import OnFrames, Order, in_processes, one_by_one
 from sam2s.convert.sources import get_source
@@ -22,6 +20,7 @@ from sam2s.convert.writer import ConvertedFolder
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo, VideoInfo
 from sam2s.masklets.provenance import FrameOrigin, SourceSettings, VideoOrigin
+from sam2s.progress import progress_bar
 
 
 @dataclass(slots=True)
@@ -119,7 +118,7 @@ def _convert_all(
     complete = False
     try:
         with (
-            tqdm(total=total, unit="frame", desc=info.title, disable=not progress) as bar,
+            progress_bar(total, info.title, shown=progress) as bar,
             closing(job.walks(todo, folder, bar.update)) as walks,
         ):
             for name, walked in walks:

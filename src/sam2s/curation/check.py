@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from sam2s.curation.check_leaks import LeakCheck, recording_leaks
 from sam2s.curation.check_rules import Finding, VideoCheck
@@ -17,6 +16,7 @@ from sam2s.curation.check_sheet import Tile, write_sheet
 from sam2s.masklets.masklets import MASK_FOLDERS, MaskletFolder, open_masklets
 from sam2s.masklets.provenance import read_provenance
 from sam2s.media.pictures import read_picture
+from sam2s.progress import progress_bar
 
 KINDS = {
     "swap": "two objects change names between neighbouring frames",
@@ -61,8 +61,8 @@ def check(root: Path | str, *, leaks: bool = True, progress: bool = False) -> Ch
     report = CheckReport()
     fingerprints = LeakCheck()
     splits = {video.info.split for video in folder.videos.values()} - {None}
-    for name, video in tqdm(
-        folder.videos.items(), unit="video", desc="checking", disable=not progress
+    for name, video in progress_bar(
+        len(folder.videos), "checking", "video", over=folder.videos.items(), shown=progress
     ):
         walk = VideoCheck(video)
         report.findings += walk.findings()

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from sam2s.curation.sa_sv_table import Row, sasv_rows
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.masklets.provenance import NOWHERE, VideoOrigin, read_provenance
+from sam2s.progress import progress_bar
 
 
 @dataclass(slots=True)
@@ -89,7 +88,8 @@ def stats(
     folder = open_masklets(root)
     origins = read_provenance(Path(root)).videos
     result = Stats()
-    for video in tqdm(folder.videos.values(), unit="video", desc="counting", disable=not progress):
+    videos = folder.videos.values()
+    for video in progress_bar(len(videos), "counting", "video", over=videos, shown=progress):
         source, split = video.info.source or "unnamed", video.info.split or "none"
         counts = count_video(
             video, origins.get(video.name, NOWHERE), result.by_class.setdefault(source, {})

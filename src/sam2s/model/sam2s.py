@@ -229,9 +229,9 @@ class SAM2S(nn.Module):
         return torch.where(present[:, None], self.pointer_proj(tokens), self.no_object_pointer)
 
 
-def check_model(model: object) -> None:
-    """InputError unless ``model`` is a SAM2S whose weights are float32; lower precision is a matter
-    of autocast (``Tracker(precision="bf16")``)."""
+def check_model(model: object) -> SAM2S:
+    """``model`` itself; InputError unless it is a SAM2S whose weights are float32; lower precision
+    is a matter of autocast (``Tracker(precision="bf16")``)."""
     if not isinstance(model, SAM2S):
         raise InputError(f"model: expected what load_model gives, got {type(model).__name__}")
     dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
@@ -241,6 +241,7 @@ def check_model(model: object) -> None:
             f"model: its weights are {names}, expected float32; call model.float(), and"
             " Tracker(model, precision='bf16') for speed on a GPU"
         )
+    return model
 
 
 def build_model(config: ModelConfig) -> SAM2S:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,7 +138,7 @@ def judge(config: TrainConfig, model: str) -> Score | None:
     boards = []
     for folder in config.folders:
         if folder.held_out:
-            options = Options(prompt=PROMPT, videos=folder.held_out, progress=sys.stderr.isatty())
+            options = Options(prompt=PROMPT, videos=folder.held_out, progress=True)
             boards.append(run_benchmark(folder.root, contestant, options).board())
     return merge(boards).mean_over_objects
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ from sam2s.masklets.catalogue import UNFINISHED, VideoInfo, read_catalogue
 from sam2s.masklets.staging import Staging
 from sam2s.masklets.writer import StagedVideo
 from sam2s.opencv import cv2
+from sam2s.progress import progress_bar
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING, find_procedure
 from sam2s.synthetic.scene import Scene
 from sam2s.synthetic.spec import SceneSpec, random_spec
@@ -108,12 +108,10 @@ def write_orders(root: Path, orders: Sequence[Order], *, progress: bool, workers
     missing = [order for order in orders if order.name not in staging.catalogue]
     complete = False
     try:
-        with tqdm(
-            total=sum(order.spec.frames for order in missing),
-            unit="frame",
-            desc="synth",
-            disable=not progress or not missing,
-            file=sys.stderr,
+        with progress_bar(
+            sum(order.spec.frames for order in missing),
+            "synth",
+            shown=progress and bool(missing),
         ) as bar:
             if workers == 1 or not missing:
                 _write_in_turn(staging, missing, bar)

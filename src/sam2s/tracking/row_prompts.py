@@ -19,10 +19,6 @@ from sam2s.errors import InputError
 from sam2s.geometry import mask_to_model, points_to_model
 from sam2s.types import Box, Mask, Origin, Points, Prompt, PromptBatch
 
-Prompts = Mapping[int, Prompt | Sequence[Prompt]]
-"""{object id: prompt, or several that belong together, such as a box and clicks}, in source
-pixels."""
-
 PRIOR_LIMIT = 32.0
 """Logits of the mask to be corrected are clamped to +-32 before they prompt the decoder, as SAM 2
 does."""
@@ -91,27 +87,6 @@ def prompt_batch(prompts: Sequence[RowPrompt], device: torch.device) -> PromptBa
         batch = PromptBatch(points, labels)
     priors = [p.prior for p in prompts if p.prior is not None]
     return replace(batch, mask_logits=torch.stack(priors)) if priors else batch
-
-
-def by_object(prompts: Prompts | None) -> dict[int, tuple[Prompt, ...]]:
-    """{object id: its prompts}, whichever form they were given in; ``InputError`` for others."""
-    if prompts is None:
-        return {}
-    if not isinstance(prompts, Mapping):
-        raise InputError(f"prompts: expected {{object id: prompt}}, got {type(prompts).__name__}")
-    parts: dict[int, tuple[Prompt, ...]] = {}
-    for object_id, given in prompts.items():
-        if isinstance(object_id, bool) or not isinstance(object_id, int | np.integer):
-            raise InputError(f"object ids must be whole numbers, got {object_id!r}")
-        some = tuple(given) if isinstance(given, Sequence) else (given,)
-        strange = [type(part).__name__ for part in some if not isinstance(part, Prompt)]
-        if strange:
-            raise InputError(
-                f"object {object_id}: a prompt is Points, Box or Mask, or several of them; got"
-                f" {strange[0]}"
-            )
-        parts[int(object_id)] = some
-    return parts
 
 
 def row_prompts(

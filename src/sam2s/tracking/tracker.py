@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from os import PathLike
 from time import perf_counter
 from typing import Any
 
@@ -30,16 +31,19 @@ from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.tracking.core import Core
 from sam2s.tracking.frame_result import frame_result
 from sam2s.tracking.hypotheses import TreeCore
-from sam2s.tracking.row_prompts import TRACKED, Prompts, RowPrompt, by_object, row_prompts
+from sam2s.tracking.row_prompts import TRACKED, RowPrompt, row_prompts
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.state import TrackState
+from sam2s.tracking.user_prompts import Prompts, Schedule, by_object
 from sam2s.types import Features, Frame, FrameResult, Mask, Origin, Prompt
+from sam2s.weights.load import load_model
 
 
 class Tracker:
     """Prompt once, track throughout.
 
-    ``model``: from ``load_model``, on the device it is to run on. ``memory``: a rule's name, a rule
+    ``model``: from ``load_model``, on the device it is to run on, or what ``load_model`` takes,
+    such as "nano". ``memory``: a rule's name, a rule
     (``Diverse(iou_threshold=0.8)``), a ``Policy`` of your own, or None for the one saved with the
     weights. ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a CUDA device that
     computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
@@ -51,20 +55,20 @@ class Tracker:
 
     def __init__(
         self,
-        model: SAM2S,
+        model: SAM2S | str | PathLike[str],
         memory: str | Policy[Any] | None = None,
         *,
         precision: Precision = "auto",
         reverse: bool = False,
         exclusive: bool = False,
     ) -> None:
-        check_model(model)
-        self.model = model.eval()
-        self.core = make_core(model, pick_rule(memory, model.config.memory))
+        loaded = load_model(model) if isinstance(model, str | PathLike) else model
+        self.model = check_model(loaded).eval()
+        self.core = make_core(self.model, pick_rule(memory, self.model.config.memory))
         self.reverse = reverse
         self.exclusive = exclusive
         self.state = TrackState()
-        self.device = next(model.parameters()).device
+        self.device = next(self.model.parameters()).device
         self._encoded: tuple[Tensor, Features] | None = None
         self._ahead: tuple[np.ndarray, Tensor, Features] | None = None
         self.bf16 = wants_bf16(precision, self.device)
@@ -165,31 +169,22 @@ class Tracker:
         stop: int | None = None,
     ) -> Iterator[FrameResult]:
         """Track through ``source``, lazily; yields from the first prompted frame on, up to (not
-        including) ``stop``.
+        including) frame ``stop``.
 
-        ``prompts``: {frame index: {object id: prompt}}. Raises ``InputError`` when the source ends
-        before a prompted frame, after everything tracked so far was yielded.
+        ``prompts``: {frame index: {object id: prompt}}. Raises ``InputError`` for prompts that
+        cannot be used, before the first frame is read, and when the source leaves a prompted frame
+        out or ends before it, after everything tracked so far was yielded.
         """
-        waiting = dict(prompts)
-        if not waiting:
-            raise InputError(
-                "nothing to track: give at least one prompt (clicks, a box or a mask) on some frame"
-            )
-        last = -1
+        schedule = Schedule(prompts, stop, reverse=self.reverse)
         for position, item in enumerate(source):
             frame = item if isinstance(item, Frame) else Frame(position, None, _pixels(item))
-            if stop is not None and frame.index >= stop:
+            if schedule.is_over(frame.index):
                 break
-            last = frame.index
-            now = waiting.pop(frame.index, None)
+            now = schedule.due(frame.index)
             if now is None and not self.state.banks:
                 continue
             yield self.step(frame, now)
-        if waiting:
-            raise InputError(
-                f"prompt on frame {min(waiting)}: the source ends at frame {last}; prompt a frame"
-                f" from 0 to {last}"
-            )
+        schedule.check_done()
 
     def ahead(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames for ``step``, each read and encoded while the one before it is tracked,
@@ -224,10 +219,7 @@ class Tracker:
                 " (height, width)"
             )
         if clock is not None and self._time(frame) <= clock:
-            raise InputError(
-                f"frame {frame.index} was already passed; set tracker.state to an earlier one to go"
-                " back"
-            )
+            raise _out_of_order(frame.index, abs(clock), self.reverse)
         return frame, replace(self.state, size=frame.size)
 
     def _time(self, frame: Frame) -> int:
@@ -308,6 +300,16 @@ def make_core(model: SAM2S, policy: Policy[Any]) -> Core | TreeCore:
     """What a tracker does on a frame under a memory rule; chosen here, once."""
     core = Core(model, policy)
     return TreeCore(core, policy) if isinstance(policy, HypothesisTree) else core
+
+
+def _out_of_order(index: int, last: int, reverse: bool) -> InputError:
+    why = "was already passed; set tracker.state to an earlier one to go back"
+    if reverse and index > last:
+        why = (
+            f"comes after frame {last}, but with reverse=True frames come last to first; leave it"
+            " out, or see sam2s.media.random_access.RandomAccess.backward"
+        )
+    return InputError(f"frame {index} {why}")
 
 
 def _timed(result: FrameResult, frame: Frame, called: float) -> FrameResult:

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from tqdm import tqdm
 
 from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
@@ -22,6 +21,7 @@ from sam2s.export.overlay import fill_mask, outline_mask, save_grid
 from sam2s.files import json_text
 from sam2s.geometry import logits_to_source, model_to_image
 from sam2s.model.sam2s import SAM2S, build_model
+from sam2s.progress import progress_bar
 from sam2s.train.checkpoint import Running, save_checkpoint
 from sam2s.train.config import Stage, TrainConfig
 from sam2s.train.examples import Steps, draw_rank, generator, stream
@@ -66,11 +66,11 @@ class Trainer:
         """Train from step ``first`` to the end of the recipe."""
         self._log({"event": "start", "step": first, **_provenance(), "config": asdict(self.config)})
         self.learner.train()
-        bar = tqdm(
-            total=self.config.steps,
-            initial=first,
+        bar = progress_bar(
+            self.config.steps,
             unit="step",
-            disable=not self.accelerator.is_main_process,
+            shown=self.accelerator.is_main_process,
+            initial=first,
         )
         tick, figures = time.monotonic(), []
         batches = stream(self.steps(first), self.config.run.workers, self.accelerator.device)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex, index_video
 from sam2s.clips.sparse import gives_clips, is_sparse, labelled_frames
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
+from sam2s.progress import progress_bar
 from sam2s.train.config import FolderSet, Stage, SyntheticSet, TrainConfig
 
 
@@ -77,11 +78,7 @@ def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> VideoPo
             "training data: no videos: the recipe names neither synthetic scenes nor masklet"
             " folders"
         )
-    bar: Iterable[MaskletVideo] = videos
-    if progress:
-        from tqdm import tqdm
-
-        bar = tqdm(videos, desc="reading masks", unit="video", delay=2)
+    bar = progress_bar(len(videos), "reading masks", "video", over=videos, shown=progress)
     indices = tuple(index_video(video.name, video) for video in bar)
     stills = [
         ask or index.frames == 1 or is_sparse(index)

@@ -205,11 +205,15 @@ def test_without_opencv_floors_are_refused_before_the_first_video(
 
 
 def test_progress_bar_counts_the_tracked_frames(
-    folder: Path, tracker: ColourTracker, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    tracker: ColourTracker,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("sam2s.progress.EVERY", 1e-9)
     run(folder, tracker, replace(QUIET, progress=True))
-    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
-    assert "18/18" in last
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert " 18/" in last
     assert "frame/s" in last
 
 

@@ -221,6 +221,39 @@ def test_frames_before_the_first_prompt_are_passed_over(model, video):
     assert pushed.state.clock == 5
 
 
+@pytest.mark.parametrize("stop", [0, 3, 4])
+def test_a_run_that_stops_before_its_prompt_says_so(model, video, stop):
+    with pytest.raises(InputError, match=rf"stop={stop}: .*prompt on frame [24]; stop after"):
+        next(Tracker(model).run(iter(video), {2: {1: CLICK}, 4: {2: CLICK}}, stop=stop))
+    with pytest.raises(InputError, match="stop: expected a whole number, got '3'"):
+        next(Tracker(model).run(iter(video), {2: {1: CLICK}}, stop="3"))
+
+
+def test_reverse_runs_stop_on_the_way_back(model, video):
+    frames = [Frame(i, None, video[i]) for i in range(11, -1, -1)]
+    results = Tracker(model, reverse=True).run(frames, {9: {1: CLICK}}, stop=6)
+    assert [r.index for r in results] == [9, 8, 7]
+    with pytest.raises(InputError, match=r"stop=9: .*stop before that frame"):
+        next(Tracker(model, reverse=True).run(frames, {9: {1: CLICK}}, stop=9))
+
+
+def test_a_forward_source_for_a_reverse_tracker_is_named(model, video):
+    with pytest.raises(InputError, match="frame 1 comes after frame 0, but with reverse=True"):
+        list(Tracker(model, reverse=True).run(video, {0: {1: CLICK}}))
+    with pytest.raises(InputError, match=r"prompt on frame 4: .*frame 0 without it .reverse=True"):
+        list(Tracker(model, reverse=True).run(video, {4: {1: CLICK}}))
+
+
+def test_a_source_that_leaves_a_prompted_frame_out_is_named(model, video):
+    frames = [Frame(i, None, video[i]) for i in (0, 1, 4, 5)]
+    results = []
+    with pytest.raises(InputError, match="prompt on frame 2: the source came to frame 4 without"):
+        results.extend(Tracker(model).run(frames, {0: {1: CLICK}, 2: {2: CLICK}}))
+    assert [r.index for r in results] == [0, 1]
+    with pytest.raises(InputError, match="holds no frames"):
+        list(Tracker(model).run([], {0: {1: CLICK}}))
+
+
 def test_first_mask_needs_one_frame(model, video):
     def source():
         yield video[0]

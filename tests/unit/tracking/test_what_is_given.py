@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from sam2s.compat import SAM2ImagePredictor, SAM2VideoPredictor
-from sam2s.errors import InputError
+from sam2s.errors import InputError, WeightsError
 from sam2s.tracking.tracker import Tracker
-from sam2s.types import Frame, Points
+from sam2s.types import Box, Frame, Mask, Points, Prompt
 from tiny import build_tiny
 
 CLICK = Points([[10, 24]], [1])
@@ -38,10 +38,19 @@ def test_weights_of_another_dtype(dtype: torch.dtype, video):
             use()
 
 
-@pytest.mark.parametrize("model", ["nano", None, torch.nn.Linear(1, 1)])
+@pytest.mark.parametrize("model", [None, torch.nn.Linear(1, 1)])
 def test_what_is_no_model(model: Any):
     with pytest.raises(InputError, match="expected what load_model gives"):
         Tracker(model)
+
+
+def test_a_model_by_name(video):
+    result = Tracker("nano").step(video[0], {1: CLICK})
+    assert result.masks[1].shape == (48, 80)
+    with pytest.raises(WeightsError, match="nanu"):
+        Tracker("nanu")
+    with pytest.raises(WeightsError, match="nowhere"):
+        Tracker(Path("nowhere.pt"))
 
 
 @pytest.mark.parametrize("precision", ["fp16", "float32", None, torch.bfloat16])
@@ -75,7 +84,7 @@ def test_what_is_no_picture(model, picture: Any):
 
 @pytest.mark.parametrize("ids", [("a", 1), ("a",), (1.5,), (None,), (True,)])
 def test_ids_are_whole_numbers(model, video, ids: tuple[Any, ...]):
-    with pytest.raises(InputError, match="object ids must be whole numbers"):
+    with pytest.raises(InputError, match="object id: expected a whole number"):
         Tracker(model).step(video[0], dict.fromkeys(ids, CLICK))
 
 
@@ -83,12 +92,58 @@ def test_ids_of_numpy_are_whole_numbers(model, video):
     assert list(Tracker(model).step(video[0], {np.int64(3): CLICK}).masks) == [3]
 
 
-@pytest.mark.parametrize("prompts", [{1: [[80, 60]]}, {1: "click"}, {1: None}, [CLICK], 5])
+@pytest.mark.parametrize(
+    ("numbers", "prompt"),
+    [
+        ([10, 24], CLICK),
+        ([[10, 24], [12.5, 20]], Points([[10, 24], [12.5, 20]], [1, 1])),
+        ((4, 16, 20, 32), Box([4, 16, 20, 32])),
+        (np.tri(48, 80, dtype=bool), Mask(np.tri(48, 80, dtype=bool))),
+    ],
+)
+def test_numbers_that_leave_no_doubt_are_prompts(model, video, numbers: Any, prompt: Prompt):
+    (asked,) = Tracker(model).run(video[:1], {0: {1: numbers}})
+    meant = Tracker(model).step(video[0], {1: prompt})
+    assert np.array_equal(asked.logits[1], meant.logits[1])
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        {1: [[8, 6, 1]]},
+        {1: [[80, 60], CLICK]},
+        {1: [[1], [2, 3]]},
+        {1: "click"},
+        {1: ["click"]},
+        {1: None},
+        {1: np.zeros((48, 80))},
+        [CLICK],
+        5,
+    ],
+)
 def test_what_is_no_prompt(model, video, prompts: Any):
     tracker = Tracker(model)
     with pytest.raises(InputError, match="prompt"):
         tracker.step(video[0], prompts)
     assert tracker.objects == ()
+
+
+@pytest.mark.parametrize(
+    ("prompts", "says"),
+    [
+        ([[10, 24]], r"expected \{frame: \{object id: prompt\}\}, got list"),
+        ({1: CLICK}, r"prompts of frame 1: expected .*got Points"),
+        ({"0": {1: CLICK}}, "frame of a prompt: expected a whole number, got '0'"),
+        ({9: {1: "click"}}, "object 1: a prompt is Points, Box or Mask"),
+    ],
+)
+def test_prompts_of_a_run_are_checked_before_it_reads(model, prompts: Any, says: str):
+    def unread() -> Iterator[np.ndarray]:
+        raise AssertionError("a frame was asked for")
+        yield
+
+    with pytest.raises(InputError, match=says):
+        next(Tracker(model).run(unread(), prompts))
 
 
 @pytest.fixture
