@@ -10,15 +10,18 @@
                                                   "rle": {"size": [720, 1280], "counts": "..."}}}},
       ...
      ],
+     "objects": {"1": {"class": "needle driver", "class_prob": 0.83}},
      "complete": true, "broke_at": null}
 
 ``index`` counts the source's frames from 0; ``time`` is in seconds by the source's timestamps, or
 null; ``presence`` is the probability that the object is in view, ``score`` presence times predicted
 IoU, both with six decimals; ``rle`` is COCO's compressed run-length code (column-major), all
 background where the object is absent. Models that name instruments add ``class`` and
-``class_prob``, its probability among the names the model knows. After a break ``complete`` is false
-and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that frame is there. The
-source's name is stored without its folder. Readers ignore keys they do not know.
+``class_prob``, its probability among the names the model knows; ``objects`` holds the class that a
+whole track votes for (``class_votes``), and is left out where no object has one. After a break
+``complete`` is false and ``broke_at`` is ``{"index", "time", "reason"}``: everything before that
+frame is there. The source's name is stored without its folder. Readers ignore keys they do not
+know. The schema is ``docs/tracks.schema.json``.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from sam2s.errors import InputError
+from sam2s.export.class_votes import ClassVotes, SeenClass, VotedClass
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 from sam2s.typed_json import AnyText, Bounds, Ids, build, parse_json, read_json, shown
 from sam2s.types import FrameResult
@@ -93,11 +97,13 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """A ``tracks.json``. ``run``: model, memory rule and whatever else the run wrote down."""
+    """A ``tracks.json``. ``run``: model, memory rule and whatever else the run wrote down;
+    ``objects``: the classes of whole tracks, where the model knew one."""
 
     source: SourceInfo
     run: Mapping[str, Any]
     frames: tuple[TrackedFrame, ...]
+    objects: Mapping[Annotated[int, Ids("object ids")], VotedClass] = field(default_factory=dict)
     complete: bool = True
     broke_at: Breakage | None = None
     version: int = field(default=VERSION)
@@ -128,41 +134,51 @@ class TracksWriter:
         # Unbuffered: what a full disk refuses is refused here, not later.
         self._file: RawIOBase = open(path, "wb", buffering=0)  # noqa: SIM115 (closed by close)
         self._end = 0
+        self._votes = ClassVotes()
         self.frames = 0
         try:
-            self._append(_dump(head)[:-1].encode() + b',\n"frames": [', BROKEN_OFF)
+            self._append(_dump(head)[:-1].encode() + b',\n"frames": [', BROKEN_OFF, self._votes)
         except BaseException:
             self._file.close()
             raise
+
+    def classes_after(self, result: FrameResult) -> dict[int, str]:
+        """{object id: class} of the tracks so far, with a frame that is still to be written."""
+        named = self._votes.with_frame(_seen(result)).named()
+        return {i: one.class_name for i, one in named.items()}
 
     def write(self, result: FrameResult) -> None:
         """Add one frame. After an ``OSError`` the file is as it was before."""
         objects = {str(object_id): _object(result, object_id) for object_id in sorted(result.masks)}
         line = _dump({"index": result.index, "time": result.time, "objects": objects})
+        before, self._votes = self._votes, self._votes.with_frame(_seen(result))
         until = Breakage(result.index + 1, None, "the run was killed")
-        self._append(((",\n" if self.frames else "\n") + line).encode(), until)
+        try:
+            self._append(((",\n" if self.frames else "\n") + line).encode(), until, before)
+        except OSError:
+            self._votes = before
+            raise
         self.frames += 1
 
     def close(self, broke_at: Breakage | None = None) -> None:
         """Write the end; a line that an interrupt cut off is taken back first."""
         if self._file.closed:
             return
-        self._replace_end(_tail(broke_at))
+        self._replace_end(_tail(broke_at, self._votes))
         self._file.close()
 
     def discard(self) -> None:
         """Close as it is; the file is to be deleted."""
         self._file.close()
 
-    def _append(self, line: bytes, until: Breakage) -> None:
-        before, tail = self._end, _tail(until)
+    def _append(self, line: bytes, until: Breakage, votes_before: ClassVotes) -> None:
         try:
-            self._write_at(before, line + tail)
+            self._write_at(self._end, line + _tail(until, self._votes))
         except OSError:
             with suppress(OSError):  # there was room for an end before
-                self._replace_end(_tail(replace(until, index=until.index - 1)))
+                self._replace_end(_tail(replace(until, index=until.index - 1), votes_before))
             raise
-        self._end = before + len(line)
+        self._end += len(line)
 
     def _replace_end(self, tail: bytes) -> None:
         self._write_at(self._end, tail)
@@ -175,12 +191,25 @@ class TracksWriter:
             rest = rest[self._file.write(rest) :]
 
 
-def _tail(broke_at: Breakage | None) -> bytes:
+def _tail(broke_at: Breakage | None, votes: ClassVotes) -> bytes:
+    named = {
+        str(i): {"class": one.class_name, "class_prob": one.class_prob}
+        for i, one in votes.named().items()
+    }
     end = {
+        **({"objects": named} if named else {}),
         "complete": broke_at is None,
         "broke_at": None if broke_at is None else asdict(broke_at),
     }
     return b"\n],\n" + _dump(end)[1:].encode() + b"\n"
+
+
+def _seen(result: FrameResult) -> dict[int, SeenClass]:
+    """What the model called the objects of a frame."""
+    return {
+        i: SeenClass(name, float(result.class_probs[i]), float(result.presence[i]))
+        for i, name in result.classes.items()
+    }
 
 
 def _object(result: FrameResult, object_id: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -173,7 +173,9 @@ class ResultWriter:
             self._overlay = VideoWriter(
                 hidden_beside(self._output.overlay), frame.size, self._source.fps
             )
-        self._overlay.write(draw_overlay(frame.image, result, self._output.names), frame.time)
+        # What the track so far is, not what the frame alone looks like: names do not flicker.
+        shown = replace(result, classes=self._tracks.classes_after(result))
+        self._overlay.write(draw_overlay(frame.image, shown, self._output.names), frame.time)
 
     def _finish_overlay(self) -> None:
         """The overlay under its name; where it cannot be completed, the masks go without it."""

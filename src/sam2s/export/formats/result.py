@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2s.errors import InputError
+from sam2s.export.class_votes import ClassVotes, SeenClass
 from sam2s.export.tracks import Tracks, read_tracks
 from sam2s.export.writer import TRACKS, folder_name
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
@@ -109,13 +109,18 @@ def open_result(path: Path) -> Result:
 
 
 def _names(tracks: Tracks) -> dict[int, str]:
-    """Names that a person gave, and else the class that a track's frames vote for."""
-    votes: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    """Names that a person gave, and else the class that a track's frames vote for: counted again,
+    since files of the first versions do not hold it."""
+    votes = ClassVotes()
     for frame in tracks.frames:
-        for object_id, found in frame.objects.items():
-            if found.class_name is not None:
-                votes[object_id][found.class_name] += found.class_prob or 0.0
-    names = {i: max(classes, key=lambda name: classes[name]) for i, classes in votes.items()}
+        votes = votes.with_frame(
+            {
+                i: SeenClass(found.class_name, found.class_prob or 0.0, found.presence)
+                for i, found in frame.objects.items()
+                if found.class_name is not None
+            }
+        )
+    names = {i: one.class_name for i, one in votes.named().items()}
     for row in tracks.run.get("actions", ()):
         if isinstance(row, dict) and row.get("action") == "name":
             names[int(row["object"])] = str(row["name"])
