@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sam2s.commands.options import Export
-from sam2s.export.formats.coco import read_coco
-from sam2s.export.formats.registry import FORMATS
 from sam2s.export.tracks import read_tracks
+from sam2s.formats.coco import read_coco
+from sam2s.formats.registry import FORMATS
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2s.export.formats.result import open_result
+from sam2s.export.results import open_result
 from sam2s.export.tracks import read_tracks
 from sam2s.model.presets import SemanticConfig
 from sam2s.weights.save import save_model

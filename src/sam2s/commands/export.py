@@ -9,15 +9,15 @@ from pathlib import Path
 from sam2s.commands.options import Export
 from sam2s.commands.terminal import say
 from sam2s.errors import InputError
-from sam2s.export.formats.registry import FORMATS, Format
-from sam2s.export.formats.result import (
+from sam2s.export.results import open_result
+from sam2s.files import not_written
+from sam2s.formats.registry import FORMATS, Format
+from sam2s.formats.result import (
     Contents,
     ExportOptions,
     Result,
     contents_of,
-    open_result,
 )
-from sam2s.files import not_written
 
 
 def run(options: Export) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sam2s.export.formats.outlines import polygons_of
-from sam2s.export.formats.result import ExportOptions, Result
+from sam2s.formats.outlines import polygons_of
+from sam2s.formats.result import ExportOptions, Result
 from sam2s.masklets.masks import bounding_window
 
 COLUMNS = (

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.export.formats.outlines import polygons_of
-from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.outlines import polygons_of
+from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import bounding_window, encode_rle, run_lengths
 from sam2s.typed_json import read_json
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sam2s.export.formats.coco import read_coco, write_coco
-from sam2s.export.formats.mots import read_mots_png, read_mots_txt, write_mots_png, write_mots_txt
-from sam2s.export.formats.palettes import read_palettes, write_davis, write_youtube_vos
-from sam2s.export.formats.result import Contents, ExportOptions, Result
-from sam2s.export.formats.sa_v import read_sa_v, write_sa_v
-from sam2s.export.formats.tables import write_csv, write_yolo
+from sam2s.formats.coco import read_coco, write_coco
+from sam2s.formats.mots import read_mots_png, read_mots_txt, write_mots_png, write_mots_txt
+from sam2s.formats.palettes import read_palettes, write_davis, write_youtube_vos
+from sam2s.formats.result import Contents, ExportOptions, Result
+from sam2s.formats.sa_v import read_sa_v, write_sa_v
+from sam2s.formats.tables import write_csv, write_yolo
 
 Write = Callable[[Result, Path, ExportOptions], None]
 Read = Callable[[Path], Result]

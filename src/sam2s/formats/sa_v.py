@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import encode_rle
 from sam2s.typed_json import read_json
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from sam2s.errors import InputError
-from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import encode_rle
 from sam2s.media.pictures import open_picture
 

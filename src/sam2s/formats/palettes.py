@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.export.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
 
 

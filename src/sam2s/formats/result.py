@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from sam2s.errors import InputError
-from sam2s.export.class_votes import ClassVotes, SeenClass
-from sam2s.export.tracks import Tracks, read_tracks
-from sam2s.export.writer import TRACKS, folder_name
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 
 
@@ -85,46 +80,6 @@ def contents_of(result: Result) -> Contents:
             absent += not mask.any()
         overlapping += bool((count > 1).any())
     return Contents(overlapping, largest, absent, frames)
-
-
-def open_result(path: Path) -> Result:
-    """The result that ``sam2s track`` wrote: its folder or its ``tracks.json``. Raises
-    ``InputError`` where there is none."""
-    file = path / TRACKS if path.is_dir() else path
-    if not file.exists():
-        raise InputError(f"{path}: holds no {TRACKS}; give the folder that sam2s track wrote")
-    tracks = read_tracks(file)
-    source = tracks.source
-
-    def frames() -> Iterator[ResultFrame]:
-        for frame in tracks.frames:
-            masks = {
-                i: ObjectMask(found.rle, found.presence, found.score)
-                for i, found in sorted(frame.objects.items())
-            }
-            yield ResultFrame(frame.index, frame.time, masks)
-
-    size = source.height, source.width
-    return Result(folder_name(source.name), size, source.fps, _names(tracks), frames)
-
-
-def _names(tracks: Tracks) -> dict[int, str]:
-    """Names that a person gave, and else the class that a track's frames vote for: counted again,
-    since files of the first versions do not hold it."""
-    votes = ClassVotes()
-    for frame in tracks.frames:
-        votes = votes.with_frame(
-            {
-                i: SeenClass(found.class_name, found.class_prob or 0.0, found.presence)
-                for i, found in frame.objects.items()
-                if found.class_name is not None
-            }
-        )
-    names = {i: one.class_name for i, one in votes.named().items()}
-    for row in tracks.run.get("actions", ()):
-        if isinstance(row, dict) and row.get("action") == "name":
-            names[int(row["object"])] = str(row["name"])
-    return names
 
 
 @dataclass(frozen=True, slots=True)

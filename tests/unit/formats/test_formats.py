@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pycocotools import mask as judge
 from pycocotools.coco import COCO
 
-from sam2s.export.formats.coco import read_coco
-from sam2s.export.formats.registry import FORMATS
-from sam2s.export.formats.result import (
+from sam2s.formats.coco import read_coco
+from sam2s.formats.registry import FORMATS
+from sam2s.formats.result import (
     ExportOptions,
     ObjectMask,
     Result,
