@@ -21,7 +21,7 @@ help:
 	@echo "make test    lint, types, import contracts, and the whole test suite"
 	@echo "make check   lint, types and import contracts only"
 	@echo "make gpu-check  compare this machine's GPU with its CPU, in about a minute"
-	@echo "make demo    make a synthetic surgical video and track two instruments in it, into out/demo/"
+	@echo "make demo    track two instruments in a short synthetic surgical video, into out/demo/"
 
 env: $(STAMP)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -54,6 +55,18 @@ def test_the_licence_is_apache_2():
     assert "Apache License" in licence
     assert "Version 2.0, January 2004" in licence
     assert "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_the_image_gets_all_that_the_package_is_built_from():
+    """What the Dockerfile copies is let through by .dockerignore, is there, and is all that
+    hatchling asks for."""
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert names == {line[1:] for line in ignored if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {project["readme"], *project["license-files"], "pyproject.toml", "src"} == names
+    assert all((ROOT / name).exists() for name in names)
 
 
 def test_the_makefile_has_its_targets():

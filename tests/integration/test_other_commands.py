@@ -11,8 +11,6 @@ import pytest
 from PIL import Image
 
 from sam2s.cli import main
-from sam2s.commands import demo
-from sam2s.export.tracks import read_tracks
 from sam2s.masklets.masklets import open_masklets
 
 FRAMES, SIZE = 6, 64
@@ -171,7 +169,8 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         "sam2s.curation.stats.open_masklets",
         "sam2s.curation.check.open_masklets",
         "sam2s.synthetic.write.Scene",
-        "sam2s.commands.demo.Scene",
+        "sam2s.commands.demo_footage.Scene",
+        "sam2s.commands.demo_footage.decode_rle",
         "sam2s.train.run.open_pool",
     ):
         monkeypatch.setattr(name, work)
@@ -246,69 +245,3 @@ def test_train_without_its_extra_says_what_to_install(
     said = sam2s(f"train nano --out {tmp_path}/run")
     assert said.code == 2
     assert "pip install 'sam2s[train]'" in said.err
-
-
-def test_the_demo_makes_what_it_promises(
-    sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(demo, "FRAMES", 20)
-    monkeypatch.setattr(demo, "SIZE", (96, 128))
-    out = tmp_path / "demo"
-    said = sam2s(f"demo --out {out} --model {model_folder}")
-    assert (said.code, said.err) == (0, "")
-    made = {
-        "scene.mp4",
-        "overlay.mp4",
-        "tracks.json",
-        "summary.json",
-        "contact_sheet.png",
-        "Annotations",
-    }
-    assert {p.name for p in out.iterdir()} == made
-    assert all(str(out / name) in said.out for name in made - {"Annotations"})
-    assert str(out / "Annotations" / "scene") in said.out
-    summary = json.loads((out / "summary.json").read_text())
-    tracks = read_tracks(out / "tracks.json")
-    assert summary["frames"] == len(tracks.frames) > 0
-    assert summary["fps"] > 0
-    assert set(summary["objects"]) == {"1", "2"} == {str(i) for i in tracks.frames[0].objects}
-    assert summary["jf_mean"] == pytest.approx(
-        np.mean([o["jf"] for o in summary["objects"].values()]), abs=0.02
-    )
-    with Image.open(out / "contact_sheet.png") as sheet:
-        assert sheet.size == (3 * 128, 2 * 96)
-
-
-def test_the_demo_scores_against_the_truth(
-    sam2s, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """A tracker that gives the true masks must reach 100, whatever the model is."""
-    monkeypatch.setattr(demo, "FRAMES", 20)
-    monkeypatch.setattr(demo, "SIZE", (96, 128))
-    filmed = []
-
-    class Cheat(demo.Tracker):
-        def step(self, frame, *args, **options):
-            result = super().step(frame, *args, **options)
-            object.__setattr__(result, "masks", filmed[0].masks[frame.index])
-            return result
-
-    choose = demo._choose
-
-    def remember(film):
-        footage, start = choose(film)
-        filmed.append(footage)
-        return footage, start
-
-    monkeypatch.setattr(demo, "_choose", remember)
-    monkeypatch.setattr(demo, "Tracker", Cheat)
-    assert sam2s(f"demo --out {tmp_path} --model {model_folder}").code == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["jf_mean"] == 100
-
-
-def test_a_scene_without_two_instruments_is_refused():
-    film = demo.Footage(
-        [np.zeros((8, 8, 3), np.uint8)], [{3: np.ones((8, 8), bool), 4: np.zeros((8, 8), bool)}], {}
-    )
-    with pytest.raises(demo.InputError, match="never shows 2 instruments"):
-        demo._choose(film)

@@ -1,34 +1,30 @@
 """``sam2s demo``: a synthetic operation whose true masks are known, tracked by the packaged model
 from a few clicks.
 
-The video is written to an mp4 file and read back, and goes through the very code of ``sam2s
-track``; the masks are then read from ``tracks.json`` and scored against the scene's own, on every
-frame after the prompted one.
+The video goes through the very code of ``sam2s track``; the masks are then read from
+``tracks.json`` and scored against the scene's own, on every frame after the prompted one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from sam2s.commands.demo_footage import Footage, drawn_footage, packaged_footage
 from sam2s.commands.jobs import END, new_job
 from sam2s.commands.options import Demo, Track
 from sam2s.commands.terminal import say
 from sam2s.commands.track import Outcome, about, track_source
-from sam2s.errors import InputError
 from sam2s.export.overlay import draw_overlay, save_grid
 from sam2s.export.tracks import Tracks, read_tracks
-from sam2s.export.video_file import write_video
 from sam2s.export.writer import Output
 from sam2s.files import check_folder, write_json
 from sam2s.media.frames import open_frames
 from sam2s.media.random_access import RandomAccess
 from sam2s.metrics import Score, mean_score, score_sequence
-from sam2s.progress import progress_bar
-from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
+from sam2s.synthetic import HELD_OUT
 from sam2s.tracking.annotator import Click, center_click, to_points
 from sam2s.tracking.session.actions import Give
 from sam2s.tracking.session.ranges import Stretch
@@ -36,37 +32,22 @@ from sam2s.tracking.tracker import Tracker
 from sam2s.types import FrameResult
 from sam2s.weights.load import load_model
 
-FRAMES, SIZE, FPS = 150, (480, 640), 25.0
-"""The video: number of frames, (height, width) in pixels, frames per second."""
-OBJECTS = 2
-SMALLEST = 0.01
-"""An instrument is clicked where it fills at least this share of the picture."""
 SURE, CLICKS = 0.5, 3
 """A user clicks again while the predicted IoU of an object's mask is below this, up to so many
 clicks."""
 SHEET = (2, 3)
 """Rows and columns of the contact sheet."""
 
-Masks = Mapping[int, np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """A rendered scene. ``images``: (H, W, 3) uint8; ``masks``: {id: (H, W) bool} per frame;
-    ``names``: {id: class}."""
-
-    images: Sequence[np.ndarray]
-    masks: Sequence[Masks]
-    names: Mapping[int, str]
-
 
 def run(options: Demo) -> int:
     """Make the video, track, score, draw, and say where everything is and what it shows."""
     check_folder(options.out)
     model = load_model(options.model, device=options.device)
-    footage, start = _choose(_film(options.seed))
     video, overlay = options.out / "scene.mp4", options.out / "overlay.mp4"
-    write_video(video, footage.images, FPS)
+    footage = (
+        packaged_footage(video) if options.seed is None else drawn_footage(options.seed, video)
+    )
+    start = footage.start
     tracker = Tracker(model)
     clicks = {
         i: _click(tracker, footage.images[start], mask) for i, mask in footage.masks[start].items()
@@ -105,41 +86,6 @@ def _click(tracker: Tracker, image: np.ndarray, mask: np.ndarray) -> list[Click]
             break
         clicks.append(center_click(mask, seen.masks[1]))
     return clicks
-
-
-def _film(seed: int) -> Footage:
-    """Render the scene and keep it: the masks are the truth that the result is scored against."""
-    scene = Scene(SceneSpec(seed, HELD_OUT, FRAMES, SIZE, FPS, tools=(OBJECTS, 3), cuts=0.0))
-    names = {
-        i: info.class_name or "instrument"
-        for i, info in scene.objects.items()
-        if info.kind == "instrument"
-    }
-    images, masks = [], []
-    with progress_bar(FRAMES, "film") as bar:
-        for image, every in scene.render():
-            images.append(image)
-            masks.append({i: every[i] for i in names})
-            bar.update()
-    return Footage(images, masks, names)
-
-
-def _choose(film: Footage) -> tuple[Footage, int]:
-    """The film with its two best seen instruments as objects 1 and 2, and the first frame that
-    shows both well."""
-    for index, masks in enumerate(film.masks):
-        shares = {i: float(mask.mean()) for i, mask in masks.items() if mask.mean() >= SMALLEST}
-        if len(shares) >= OBJECTS:
-            chosen = dict(
-                enumerate(sorted(shares, key=shares.__getitem__, reverse=True)[:OBJECTS], start=1)
-            )
-            kept = [{new: every[old] for new, old in chosen.items()} for every in film.masks]
-            return Footage(
-                film.images, kept, {new: film.names[old] for new, old in chosen.items()}
-            ), index
-    raise InputError(
-        f"--seed: this scene never shows {OBJECTS} instruments at once; try another number"
-    )
 
 
 def _score(tracks: Tracks, footage: Footage, start: int) -> dict[int, Score]:

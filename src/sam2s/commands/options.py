@@ -161,15 +161,15 @@ class Synth:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Make a synthetic surgical video and track two instruments in it with the packaged model, from
-    a few clicks."""
+    """Track two instruments in a short synthetic surgical video, which comes with the package, from
+    a few clicks, and score the masks against the true ones."""
 
     out: Path = Path("out/demo")
     """Folder for the results."""
     model: str = "nano"
     """The model to show."""
-    seed: int = 7
-    """Seed of the scene."""
+    seed: Annotated[int | None, arg(metavar="N")] = None
+    """Draw a new scene from this seed instead (needs pip install 'sam2s[synth]')."""
     device: str = "auto"
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
