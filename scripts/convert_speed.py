@@ -95,11 +95,12 @@ def plain(root: Path, out: Path) -> None:
 
 
 def converted(root: Path, out: Path, job: str) -> None:
-    from sam2s.convert.convert import convert
+    from sam2s.convert.convert import ConvertSettings, convert
 
     workers = os.cpu_count() or 1 if job == "workers" else 1
     mode = "link" if job == "link" else "copy"
-    convert("cholecseg8k", root, out, mode, progress=False, workers=workers)  # type: ignore[arg-type]
+    settings = ConvertSettings(workers=workers)
+    convert("cholecseg8k", root, out, mode, progress=False, settings=settings)  # type: ignore[arg-type]
 
 
 def measured(job: str, root: Path, out: Path) -> dict[str, float]:

@@ -33,7 +33,7 @@ from sam2s.benchmark.run import MODEL, BenchmarkResult, Options, open_contestant
 from sam2s.export.video_file import write_video
 from sam2s.files import write_json
 from sam2s.masklets.masklets import open_masklets
-from sam2s.synthetic import HELD_OUT, Scene, random_spec, synthesize
+from sam2s.synthetic import HELD_OUT, Scene, SyntheticSet, random_spec, synthesize
 from sam2s.tracking.annotator import center_click
 
 HELD_OUT_SEED = 770_001
@@ -55,14 +55,10 @@ def main() -> None:
             figures["speed"] = speed(given.out, given.model)
         if not given.no_synthetic:
             data = given.out / "synthetic"
-            synthesize(
-                data,
-                videos=given.videos,
-                frames=given.frames,
-                size=256,
-                seed=HELD_OUT_SEED,
-                split="test",
+            wanted = SyntheticSet(
+                given.videos, given.frames, size=256, seed=HELD_OUT_SEED, split="test"
             )
+            synthesize(data, wanted)
             figures["synthetic"] = benchmark("synthetic", data, given)
         if given.real is not None:
             figures["real"] = benchmark("real", given.real, given)

@@ -34,14 +34,14 @@ from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import read_result
 from sam2s.benchmark.run import MODEL, Options, open_contestant, run_benchmark
 from sam2s.clips.stills.animate import Still, StillConfig, animate
-from sam2s.convert.convert import convert
+from sam2s.convert.convert import ConvertSettings, convert
 from sam2s.files import write_json
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.catalogue import VideoInfo
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.masklets.writer import MaskletWriter
 from sam2s.media.frames import open_frames
-from sam2s.synthetic import HELD_OUT, synthesize
+from sam2s.synthetic import HELD_OUT, SyntheticSet, synthesize
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING
 from sam2s.synthetic.spec import twins_spec
 from sam2s.synthetic.write import video_seed, write_videos
@@ -114,9 +114,8 @@ def davis(where: Folder) -> Sequence[Path]:
 def synthetic(where: Folder) -> Sequence[Path]:
     """Ten videos, all procedures in turn."""
     root = where.data("synthetic")
-    synthesize(
-        root, videos=10, frames=150, size=256, seed=HELD_OUT_SEED, split="test", progress=False
-    )
+    wanted = SyntheticSet(videos=10, frames=150, size=256, seed=HELD_OUT_SEED, split="test")
+    synthesize(root, wanted, progress=False)
     return [root]
 
 
@@ -130,16 +129,9 @@ def validation_scenes(where: Folder) -> Sequence[Path]:
     roots = []
     for number, procedure in enumerate((*TRAINING[:2], HELD_OUT)):
         roots.append(where.data(f"validation-{procedure}"))
-        synthesize(
-            roots[-1],
-            videos=3,
-            frames=48,
-            size=256,
-            seed=VALIDATION_SEED + number,
-            procedure=procedure,
-            split="val",
-            progress=False,
-        )
+        seed = VALIDATION_SEED + number
+        wanted = SyntheticSet(3, 48, size=256, seed=seed, procedure=procedure, split="val")
+        synthesize(roots[-1], wanted, progress=False)
     return roots
 
 
@@ -162,8 +154,10 @@ def validation_stills(where: Folder) -> Sequence[Path]:
     """PolypGen's validation stills, each as a short video under a camera that comes close."""
     source = where.data("polypgen")
     if not (source / "masklets.json").is_file():
-        options = {"class": "polyp", "kind": "tissue", "objects": "pieces", "val_every": "10"}
-        convert("plain", where.real / "polypgen", source, progress=False, options=options)
+        settings = ConvertSettings(
+            {"class": "polyp", "kind": "tissue", "objects": "pieces", "val_every": "10"}
+        )
+        convert("plain", where.real / "polypgen", source, progress=False, settings=settings)
     stills = [v for v in open_masklets(source).videos.values() if v.info.split == "val"]
     root = where.data("validation-stills")
     with MaskletWriter(root) as writer:

@@ -84,6 +84,21 @@ class ClipBatch:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class RawClip:
+    """One clip at the size of its pictures, before any augmentation.
+
+    ``images`` (T, H, W, 3) uint8; ``masks`` (T, O, H, W) bool; ``annotated`` (T, O) bool;
+    ``infos``: of the O objects of ``clip``, in their order.
+    """
+
+    clip: Clip
+    images: np.ndarray
+    masks: np.ndarray
+    annotated: Tensor
+    infos: Sequence[ObjectInfo]
+
+
 def load_clip(
     video: MaskletVideo,
     clip: Clip,
@@ -99,22 +114,15 @@ def load_clip(
     images = np.stack([video.image(frame) for frame in clip.frames])
     masks, annotated = _read_masks(video, clip, images.shape[1:3])
     infos = [video.info.objects[object_id] for object_id in clip.objects]
-    return finish_clip(clip, images, masks, annotated, infos, size, augment, rng)
+    return finish_clip(RawClip(clip, images, masks, annotated, infos), size, augment, rng)
 
 
 def finish_clip(
-    clip: Clip,
-    images: np.ndarray,
-    masks: np.ndarray,
-    annotated: Tensor,
-    infos: Sequence[ObjectInfo],
-    size: int,
-    augment: AugmentConfig | None,
-    rng: np.random.Generator,
+    raw: RawClip, size: int, augment: AugmentConfig | None, rng: np.random.Generator
 ) -> ClipSample:
-    """The second half of `load_clip`, for pixels from anywhere: ``images`` (T, H, W, 3) uint8,
-    ``masks`` (T, O, H, W) bool, ``annotated`` (T, O) bool and ``infos`` of the objects of
-    ``clip``."""
+    """The second half of `load_clip`, for pixels from anywhere."""
+    clip, images, masks = raw.clip, raw.images, raw.masks
+    annotated, infos = raw.annotated, raw.infos
     if augment is not None and augment.repaint.share and rng.random() < augment.repaint.share:
         images = repaint(images, masks, augment.repaint, rng)
     doubled = None

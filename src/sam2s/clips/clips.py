@@ -88,7 +88,9 @@ class ClipSampler(Protocol):
         """Least share of the picture that an object covers on the first frame."""
         ...
 
-    def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None: ...
+    def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None:
+        """A clip of ``video``, None where it cannot give one; the same state of ``rng`` gives the
+        same clip."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class ConsecutiveSampler:
     tries: int = 12
 
     def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None:
+        """The first of ``tries`` draws that shows what is asked for, else the first that is a clip;
+        None when the video is too short or no draw shows an object."""
         wanted_absent = bool(rng.random() < self.absence)
         fallback = None
         for _ in range(self.tries):

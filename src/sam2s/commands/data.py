@@ -24,18 +24,21 @@ def run(options: Data) -> int:
 
 
 def _convert(options: Convert) -> int:
-    from sam2s.convert.convert import convert
+    from sam2s.convert.convert import ConvertSettings, convert
 
+    settings = ConvertSettings(
+        options=dict(_key_value(text) for text in options.option),
+        strict=options.strict,
+        skip_bad=options.skip_bad,
+        workers=options.workers,
+    )
     report = convert(
         options.name,
         options.input,
         options.out,
         frames=options.frames,
         progress=True,
-        options=dict(_key_value(text) for text in options.option),
-        strict=options.strict,
-        skip_bad=options.skip_bad,
-        workers=options.workers,
+        settings=settings,
     )
     kept = f", {report.kept} were there already" if report.kept else ""
     say(

@@ -35,7 +35,7 @@ def build_sam2(
     config_file: str | None,
     ckpt_path: str | os.PathLike[str],
     device: str | torch.device = "auto",
-    **ignored: Any,
+    **_ignored: Any,
 ) -> SAM2S:
     """The model of a checkpoint, for ``SAM2ImagePredictor``; ``config_file`` and further options
     are not read."""
@@ -46,19 +46,19 @@ def build_sam2_video_predictor(
     config_file: str | None,
     ckpt_path: str | os.PathLike[str],
     device: str | torch.device = "auto",
-    **ignored: Any,
+    **_ignored: Any,
 ) -> SAM2VideoPredictor:
     """The video predictor of a checkpoint; ``config_file`` and further options are not read."""
     return SAM2VideoPredictor(load_model(ckpt_path, device=device))
 
 
-def build_sam2_hf(model_id: str, device: str | torch.device = "auto", **ignored: Any) -> SAM2S:
+def build_sam2_hf(model_id: str, device: str | torch.device = "auto", **_ignored: Any) -> SAM2S:
     """The model of a hub id."""
     return load_model(model_id, device=device)
 
 
 def build_sam2_video_predictor_hf(
-    model_id: str, device: str | torch.device = "auto", **ignored: Any
+    model_id: str, device: str | torch.device = "auto", **_ignored: Any
 ) -> SAM2VideoPredictor:
     """The video predictor of a hub id."""
     return SAM2VideoPredictor.from_pretrained(model_id, device=device)

@@ -41,7 +41,7 @@ class SAM2ImagePredictor:
         sam_model: SAM2S,
         mask_threshold: float = 0.0,
         precision: Precision = "auto",
-        **ignored: Any,
+        **_ignored: Any,
     ) -> None:
         check_model(sam_model)
         self.model = sam_model.eval()

@@ -124,7 +124,7 @@ class SAM2VideoPredictor:
         """Where the model lies."""
         return next(self.model.parameters()).device
 
-    def init_state(self, video_path: str | Path, **ignored: Any) -> InferenceState:
+    def init_state(self, video_path: str | Path, **_ignored: Any) -> InferenceState:
         """Open a video file or a folder of pictures; Meta's options for where frames are kept have
         no use here."""
         source = open_frames(video_path)

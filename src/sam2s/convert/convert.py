@@ -39,26 +39,35 @@ class ConvertReport:
     notes: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class ConvertSettings:
+    """How to convert, apart from what to do with the pictures.
+
+    ``options``: the source's own, see ``SourceInfo.options``. ``strict``: unknown codes and names
+    are errors instead of notes. ``skip_bad``: a video that cannot be converted is left out and
+    reported instead of ending the conversion. ``workers``: processes that convert videos side by
+    side; the files do not depend on their number.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    skip_bad: bool = False
+    workers: int = 1
+
+
 def convert(
     source_name: str,
     in_dir: Path | str,
     out_dir: Path | str,
     frames: FrameMode = "link",
     progress: bool = True,
-    *,
-    options: Mapping[str, str] | None = None,
-    strict: bool = False,
-    skip_bad: bool = False,
-    workers: int = 1,
+    settings: ConvertSettings | None = None,
 ) -> ConvertReport:
     """Convert the source below ``in_dir`` into the masklet folder ``out_dir``, which may hold other
     sources already.
 
-    Stopped or broken off, it goes on where it was; done, it changes nothing. ``options``: the
-    source's own, see ``SourceInfo.options``. ``strict``: unknown codes and names are errors instead
-    of notes. ``skip_bad``: a video that cannot be converted is left out and reported instead of
-    ending the conversion. ``workers``: processes that convert videos side by side; the files do not
-    depend on it.
+    After an interruption it continues where it stopped; when everything is there already, it
+    changes nothing. ``frames``: whether pictures are linked or copied.
 
     Raises InputError for an unknown source or option, a layout that is not the source's, masks that
     do not fit their pictures, damaged files, or an ``out_dir`` that holds the same source with
@@ -67,10 +76,11 @@ def convert(
     source = get_source(source_name)
     if frames not in get_args(FrameMode):
         raise InputError(f"frames={frames}: expected one of {', '.join(get_args(FrameMode))}")
-    if workers < 1:
-        raise InputError(f"workers={workers}: expected at least one process")
+    how = settings or ConvertSettings()
+    if how.workers < 1:
+        raise InputError(f"workers={how.workers}: expected at least one process")
     report = ConvertReport()
-    reading = ReadOptions(check_options(source.info, options or {}), strict, report.notes)
+    reading = ReadOptions(check_options(source.info, how.options), how.strict, report.notes)
     root = Path(os.path.expanduser(in_dir))
     videos = list_videos(source, root, reading)
     folder = ConvertedFolder(
@@ -82,10 +92,10 @@ def convert(
     report.kept = len(videos) - len(todo)
     if todo or folder.marked():
         walks = partial(one_by_one, mode=frames)
-        if workers > 1 and len(todo) > 1:
-            order = Order(source_name, root, reading.values, strict, frames)
-            walks = partial(in_processes, order=order, workers=min(workers, len(todo)))
-        _convert_all(todo, source.info, folder, _Job(walks, skip_bad, report), progress)
+        if how.workers > 1 and len(todo) > 1:
+            order = Order(source_name, root, reading.values, how.strict, frames)
+            walks = partial(in_processes, order=order, workers=min(how.workers, len(todo)))
+        _convert_all(todo, source.info, folder, _Job(walks, how.skip_bad, report), progress)
     return report
 
 

@@ -34,11 +34,16 @@ class Labelled(Protocol):
     """What is linked: a label, a (H, W) bool mask that is not empty, and an identity or None."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Its class; regions of two classes are never linked."""
+
     @property
-    def mask(self) -> np.ndarray: ...
+    def mask(self) -> np.ndarray:
+        """(H, W) bool, at least one pixel set."""
+
     @property
-    def track(self) -> str | None: ...
+    def track(self) -> str | None:
+        """The identity that the source gives; None asks for linking."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,10 +88,10 @@ class VideoCheck:
                 self.masks += 1
                 history.seen += 1
                 _measure(history, name, mask)
-            self._flicker(object_id, history, name, mask)
+            self._flicker(object_id, history, mask)
             history.last_two = [*history.last_two[-1:], (name, mask)]
 
-    def _flicker(self, object_id: int, history: _History, name: str, mask: np.ndarray) -> None:
+    def _flicker(self, object_id: int, history: _History, mask: np.ndarray) -> None:
         """Gone for one frame, and back at the same place."""
         if len(history.last_two) == 2 and mask.any() and not history.last_two[1][1].any():
             score = jaccard(history.last_two[0][1], mask)

@@ -31,6 +31,7 @@ class Counts:
 
     @property
     def masks(self) -> int:
+        """Masks that are not empty, of instruments and of tissue."""
         return self.instrument_masks + self.tissue_masks
 
 

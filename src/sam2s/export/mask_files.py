@@ -37,6 +37,7 @@ class SavFiles:
         self._made: set[Path] = set()
 
     def write(self, frame: str, masks: Mapping[int, np.ndarray]) -> None:
+        """One white-on-black PNG for each object, absent ones included."""
         for object_id, mask in masks.items():
             target = self._folder / f"{object_id:03d}"
             if target not in self._made:
@@ -45,10 +46,12 @@ class SavFiles:
             write_binary_mask(target / f"{frame}.png", mask)
 
     def take_back(self, frame: str) -> None:
+        """Delete the frame's file in every object's folder."""
         for target in self._made:
             (target / f"{frame}.png").unlink(missing_ok=True)
 
     def notes(self) -> list[str]:
+        """Nothing: this layout keeps every pixel of every object."""
         return []
 
 
@@ -61,6 +64,8 @@ class DavisFiles:
         self._overlapping = 0
 
     def write(self, frame: str, masks: Mapping[int, np.ndarray]) -> None:
+        """One palette PNG for the frame; none where no object is tracked. Raises InputError for an
+        id above 254."""
         if not masks:
             return
         merged, contested = merge_masks(masks)
@@ -69,9 +74,11 @@ class DavisFiles:
         write_index_mask(self._folder / f"{frame}.png", merged)
 
     def take_back(self, frame: str) -> None:
+        """Delete the frame's file."""
         (self._folder / f"{frame}.png").unlink(missing_ok=True)
 
     def notes(self) -> list[str]:
+        """On how many frames objects overlapped, if on any."""
         if not self._overlapping:
             return []
         return [

@@ -23,7 +23,7 @@ FACTOR = 1000
 CLASSES = "classes.txt"
 
 
-def write_mots_txt(result: Result, out: Path, options: ExportOptions) -> None:
+def write_mots_txt(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/<video>.txt``: frame, id, class, height, width and RLE of each object in view."""
     numbers = _class_numbers(result, out)
     height, width = result.size
@@ -37,7 +37,7 @@ def write_mots_txt(result: Result, out: Path, options: ExportOptions) -> None:
                     file.write(f"{frame.index} {name} {number} {height} {width} {counts}\n")
 
 
-def write_mots_png(result: Result, out: Path, options: ExportOptions) -> None:
+def write_mots_png(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/<video>/<frame>.png``, 16 bits a pixel, 0 background."""
     numbers = _class_numbers(result, out)
     folder = out / result.video

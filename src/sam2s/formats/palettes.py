@@ -16,12 +16,12 @@ from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
 
 
-def write_davis(result: Result, out: Path, options: ExportOptions) -> None:
+def write_davis(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/Annotations/<video>/<frame>.png``."""
     _write_pictures(result, out / "Annotations" / result.video)
 
 
-def write_youtube_vos(result: Result, out: Path, options: ExportOptions) -> None:
+def write_youtube_vos(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/Annotations/<video>/<frame>.png`` and ``out/meta.json``, which lists the objects, their
     classes and the frames that show them."""
     _write_pictures(result, out / "Annotations" / result.video)

@@ -21,7 +21,7 @@ SUFFIX = "_manual.json"
 """What SA-V calls masklets that a person has seen."""
 
 
-def write_sa_v(result: Result, out: Path, options: ExportOptions) -> None:
+def write_sa_v(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/<video>_manual.json``."""
     ids = result.ids
     nothing = encode_rle(np.zeros(result.size, bool))

@@ -20,7 +20,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so is computed by a spreadsheet."""
 
 
-def write_csv(result: Result, out: Path, options: ExportOptions) -> None:
+def write_csv(result: Result, out: Path, _options: ExportOptions) -> None:
     """``out/<video>.csv``, a row an object and frame; places in pixels, (x, y) from the upper left
     corner of the picture, empty where the object is absent."""
     with open(out / f"{result.video}.csv", "w", newline="", encoding="utf-8") as file:

@@ -58,16 +58,22 @@ class ObjectFolders:
         return {object_id: _png_files(folder) for object_id, folder in self._folders.items()}
 
     def ids(self) -> list[int]:
+        """The numbers that name a folder, ascending. Raises InputError when two folders name one
+        number."""
         return list(self._folders)
 
     def frames(self, object_id: int) -> list[str]:
+        """The stems of the object's files in natural order; none for an unknown id."""
         return list(self._files.get(object_id, ()))
 
     def read(self, object_id: int, frame: str) -> np.ndarray | None:
+        """(H, W) bool, True where the picture shows the object; None where the object has no file
+        for this frame."""
         path = self._files.get(object_id, {}).get(frame)
         return None if path is None else read_binary_mask(path)
 
     def notes(self) -> list[str]:
+        """Folders whose name is no number, and pictures beside the masks that are no PNG."""
         strange = [p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.isdecimal()]
         numbers = "are not named by an object's number and were left out"
         return [
@@ -113,12 +119,16 @@ class PaletteFolder:
         return values, grey
 
     def ids(self) -> list[int]:
+        """The declared ids; without a declaration every file is read once to find them."""
         return self._scan[0] if self._declared is None else self._declared
 
     def frames(self, object_id: int) -> list[str]:
+        """The stems of all files, since a file annotates every object; none for an unknown id."""
         return list(self._files) if object_id in self.ids() else []
 
     def read(self, object_id: int, frame: str) -> np.ndarray | None:
+        """(H, W) bool, True where the pixel is the object's id; None where there is no file of this
+        name, or no object of this id."""
         path = self._files.get(frame)
         if path is None or object_id not in self.ids():
             return None
@@ -127,6 +137,8 @@ class PaletteFolder:
         return self._values(frame, path) == object_id
 
     def notes(self) -> list[str]:
+        """Pictures that are no PNG, void pixels that were taken for no object, and values that the
+        declaration does not hold."""
         said = _other_files(self.folder)
         if self._declared is None and VOID in self._used[0] and not self._scan[1]:
             said.append(f"value {VOID} was taken for void, which is no object")

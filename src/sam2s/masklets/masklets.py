@@ -79,12 +79,16 @@ class MaskletVideo:
 
     @cached_property
     def info(self) -> VideoInfo:
+        """The catalogue's entry; without one, the ids found in the masks, with no class or kind
+        known."""
         if self._info is not None:
             return self._info
         return VideoInfo(objects={object_id: ObjectInfo() for object_id in self._annotations.ids()})
 
     @cached_property
     def frame_names(self) -> list[str]:
+        """The stems of the pictures in natural order. Raises InputError when the folder of pictures
+        is missing or empty."""
         return [path.stem for path in self._pictures]
 
     @cached_property

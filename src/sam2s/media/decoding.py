@@ -298,6 +298,7 @@ class Rhythm:
         self._shortest = self._longest = self._steps = 0
 
     def note(self, pts: int | None) -> None:
+        """Take in the next frame's timestamp, in ticks of the stream; None = the frame has none."""
         if pts is not None and self._last is not None:
             step = pts - self._last
             self._shortest = min(step, self._shortest) if self._steps else step
@@ -306,6 +307,8 @@ class Rhythm:
         self._last = pts
 
     def skips(self, pts: int) -> bool:
+        """Whether a frame at ``pts`` comes after a gap, seen against an even rhythm so far; always
+        False where the rhythm is uneven or too short to judge."""
         even = self._steps >= 2 and self._longest <= 1.2 * self._shortest
         return even and self._last is not None and pts - self._last > 1.5 * self._longest
 

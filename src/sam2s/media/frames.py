@@ -42,7 +42,8 @@ class FrameSource(Protocol):
     notes: Sequence[str]
 
     @property
-    def live(self) -> bool: ...
+    def live(self) -> bool:
+        """Whether frames come once only and cannot be asked for again."""
 
     @property
     def size(self) -> tuple[int, int]:

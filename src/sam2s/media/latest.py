@@ -62,21 +62,27 @@ class LatestFrames:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) in pixels of the newest frame, which stays to be given out; waits for the first
+        one."""
         newest = self._wait(take=False)
         if newest is None:
             raise InputError(f"{self.name}: ended before its first frame")
         return newest().size
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
+        """The newest frame not given yet, again and again until the source ends; those with an
+        index below ``start`` are passed over."""
         while (newest := self._wait(take=True)) is not None:
             frame = newest()
             if frame.index >= start:
                 yield frame
 
     def frame_name(self, index: int) -> str:
+        """The index in five digits."""
         return f"{index:05d}"
 
     def close(self) -> None:
+        """Stop reading and wait up to `PATIENCE` seconds for the thread to finish its frame."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -57,11 +57,14 @@ class PictureFrames:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) in pixels of the first picture, from its header."""
         if self._size is None:
             self._size = read_size(self._paths[0], self._max_pixels)
         return self._size
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Frames from index ``start`` on; raises DamagedSource at a picture that cannot be read or
+        is of another size."""
         size = self.size
         for index in range(start, len(self._paths)):
             time = None if self.fps is None else index / self.fps
@@ -76,13 +79,14 @@ class PictureFrames:
         return _same_size(image, size, index, time, path.name)
 
     def frame_name(self, index: int) -> str:
+        """The stem of the picture's file name."""
         return self._paths[index].stem
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
     def close(self) -> None:
-        pass
+        """Does nothing: a picture's file is closed as soon as it is read."""
 
     def __enter__(self) -> PictureFrames:
         return self
@@ -126,10 +130,12 @@ class ArrayFrames:
 
     @property
     def live(self) -> bool:
+        """Whether the pictures came as an iterator, which can be read once."""
         return not self._again
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) in pixels of the first picture, which an iterator still gives out afterwards."""
         if self._size is None:
             pictures = iter(self._pictures)
             first = next(pictures, None)
@@ -141,6 +147,9 @@ class ArrayFrames:
         return self._size
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Frames from place ``start`` on. Raises InputError for an iterator that was read before, a
+        picture of an impossible shape or indices that do not rise, DamagedSource for a picture of
+        another size than the first."""
         if self._spent:
             raise InputError("source: an iterator can be read once; make a new one, or give a list")
         size = self.size
@@ -184,13 +193,14 @@ class ArrayFrames:
         return np.ascontiguousarray(image[..., :3])
 
     def frame_name(self, index: int) -> str:
+        """The index in five digits."""
         return f"{index:05d}"
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
     def close(self) -> None:
-        pass
+        """Does nothing: there is no file to close."""
 
     def __enter__(self) -> ArrayFrames:
         return self

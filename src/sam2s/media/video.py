@@ -75,6 +75,8 @@ class VideoFrames:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) in pixels as shown, after rotation; decodes the first frame, which is then not
+        decoded again."""
         if self._size is None:
             # The rotation tag travels on frames. The frame that is decoded to see it is handed to
             # the next reader.
@@ -84,6 +86,7 @@ class VideoFrames:
         return self._size
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Frames from index ``start`` on; raises DamagedSource after the last good one."""
         if self._peeked is None:
             yield from self._read(start)
             return
@@ -92,9 +95,11 @@ class VideoFrames:
         yield from (frame for frame in chain([first], rest) if frame.index >= start)
 
     def frame_name(self, index: int) -> str:
+        """The index in five digits."""
         return f"{index:05d}"
 
     def close(self) -> None:
+        """Close every container that is open; frames can no longer be asked for."""
         self._closed = True
         while self._open_containers:
             self._open_containers.pop().close()

@@ -18,7 +18,7 @@ last bit.
 from sam2s.synthetic.procedures import HELD_OUT, PROCEDURES, TRAINING
 from sam2s.synthetic.scene import Scene
 from sam2s.synthetic.spec import SceneSpec, long_term_spec, random_spec
-from sam2s.synthetic.write import synthesize, write_videos
+from sam2s.synthetic.write import SyntheticSet, synthesize, write_videos
 
 __all__ = [
     "HELD_OUT",
@@ -26,6 +26,7 @@ __all__ = [
     "TRAINING",
     "Scene",
     "SceneSpec",
+    "SyntheticSet",
     "long_term_spec",
     "random_spec",
     "synthesize",

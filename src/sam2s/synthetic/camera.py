@@ -125,7 +125,7 @@ def plan_camera(
                 continue
             spoken.append(window)
             aways[object_id] += (window,)
-            keys += _look_away(rng, window, away, homes, spec)
+            keys += _look_away(rng, window, away, homes)
     keys += _moves(rng, spec, homes, spoken)
     keys.sort(key=lambda key: key.start)
     amplitudes = np.array([0.07, 0.07, 0.06, 0.06]) * spec.motion
@@ -135,9 +135,7 @@ def plan_camera(
     }
 
 
-def _look_away(
-    rng: Rng, window: Window, away: np.ndarray, homes: list[np.ndarray], spec: SceneSpec
-) -> list[Key]:
+def _look_away(rng: Rng, window: Window, away: np.ndarray, homes: list[np.ndarray]) -> list[Key]:
     start, stop = window
     pace = int(rng.integers(6, 16))
     sudden = rng.random() < 0.35

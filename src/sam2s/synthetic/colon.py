@@ -8,6 +8,8 @@ sits beside the lens.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sam2s.opencv import cv2
@@ -41,12 +43,11 @@ def paint_colon(
         f32([[rng.normal(0, 0.35), rng.uniform(0.3, 0.9), rng.uniform(0, 6)] for _ in range(2)]),
     )
     origin = step_inside(tube, origin)
-    bare = march(tube, origin, rays[::4])
-    tube = Tube(
-        tube.wall,
-        tube.bend,
-        _grow_polyps(rng, tube, organ, origin, rays[::4], bare, half, unit / shape[0]),
-    )
+    thinned = rays[::4]
+    bare = march(tube, origin, thinned)
+    hits = _Hits(origin + thinned * bare[:, None], thinned, bare)
+    polyps = _grow_polyps(rng, tube, organ, hits, half, unit / shape[0])
+    tube = Tube(tube.wall, tube.bend, polyps)
     travel = march(tube, origin, rays)
     at = origin + rays * travel[:, None]
     normal = surface_normals(tube, at)
@@ -58,19 +59,22 @@ def paint_colon(
     return _paint(rng, canvas, tube, fields, origin, grade), names
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hits:
+    """Where every fourth ray meets the wall: ``at`` (N, 3) in tube coordinates, ``rays`` (N, 3)
+    unit directions, ``travel`` (N,) distances."""
+
+    at: np.ndarray
+    rays: np.ndarray
+    travel: np.ndarray
+
+
 def _grow_polyps(
-    rng: Rng,
-    tube: Tube,
-    organ: Organ,
-    origin: np.ndarray,
-    rays: np.ndarray,
-    travel: np.ndarray,
-    shape: tuple[int, int],
-    unit: float,
+    rng: Rng, tube: Tube, organ: Organ, hits: _Hits, shape: tuple[int, int], unit: float
 ) -> tuple[Polyp, ...]:
     """One to three polyps where the bare wall shows. ``unit``: the view's shorter side over the
     canvas' height."""
-    at = origin + rays * travel[:, None]
+    at, rays, travel = hits.at, hits.rays, hits.travel
     index = np.arange(len(rays)) * 4
     x, y = (index % shape[1]) / shape[1], (index // shape[1]) / shape[0]
     good = (np.abs(x - 0.5) < 0.3) & (np.abs(y - 0.5) < 0.3) & (travel > 0.35) & (travel < 3.2)

@@ -22,6 +22,7 @@ class Wave:
     phases: np.ndarray
 
     def __call__(self, t: float) -> float:
+        """The value at frame ``t``, which may lie between frames."""
         return float((self.amplitudes * np.sin(self.rates * t + self.phases)).sum())
 
 
@@ -97,6 +98,7 @@ class Event:
     strength: float
 
     def __call__(self, t: int) -> float:
+        """The strength at frame ``t``, 0 outside the event."""
         if not self.start <= t < self.stop:
             return 0.0
         return self.strength * ease(min(t - self.start + 1, self.stop - t) / self.ramp)

@@ -33,6 +33,7 @@ class Canvas:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(H, W) in canvas pixels."""
         return self.ids.shape[0], self.ids.shape[1]
 
 

@@ -93,9 +93,7 @@ class Scene:
             (tool, p) for tool in self._tools if (p := tool.pose(t, segment, shake)) is not None
         ]
         matrix = self._camera.matrix(pose)
-        image, owner = self._tissue.look(
-            t, matrix, pose, [(p.tip, tool.object_id) for tool, p in poses]
-        )
+        image, owner = self._tissue.look(t, matrix, [(p.tip, tool.object_id) for tool, p in poses])
         image = cast_shadows(
             image, [tool.outline(p) for tool, p in poses], [p.unit for _, p in poses]
         )

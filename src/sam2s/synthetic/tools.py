@@ -83,6 +83,7 @@ class Tool:
 
     @property
     def object_id(self) -> int:
+        """Its id in the masks of the video."""
         return self.issue.object_id
 
     def pose(self, t: int, segment: int, shake: np.ndarray) -> Pose | None:

@@ -40,7 +40,7 @@ class Tissue:
     tilt: tuple[np.ndarray, np.ndarray]
 
     def look(
-        self, t: int, matrix: np.ndarray, pose: np.ndarray, tips: Sequence[tuple[np.ndarray, int]]
+        self, t: int, matrix: np.ndarray, tips: Sequence[tuple[np.ndarray, int]]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Picture (H, W, 3) uint8 and owner ids (H, W) uint8 of the tissue alone; ``tips`` (x, y)
         touch it."""

@@ -41,37 +41,45 @@ def video_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint32)[0])
 
 
-def synthesize(
-    root: Path | str,
-    *,
-    videos: int,
-    frames: int,
-    size: int | tuple[int, int],
-    seed: int,
-    procedure: str | None = None,
-    split: str = "train",
-    progress: bool = True,
-    workers: int = 1,
-) -> list[str]:
-    """Make ``videos`` synthetic videos in the masklet folder ``root`` and return their names.
+@dataclass(frozen=True, slots=True)
+class SyntheticSet:
+    """A set of videos to make: ``videos`` of ``frames`` frames each.
 
     ``size``: side of a square, or (H, W), pixels. ``procedure``: one name for all; None: drawn by
     each video's seed, for the split ``train`` never the held-out one, for other splits any, in
-    turn. ``workers``: processes; the files do not depend on it. Videos that the folder already
+    turn.
+    """
+
+    videos: int
+    frames: int
+    size: int | tuple[int, int]
+    seed: int
+    procedure: str | None = None
+    split: str = "train"
+
+
+def synthesize(
+    root: Path | str, wanted: SyntheticSet, *, progress: bool = True, workers: int = 1
+) -> list[str]:
+    """Make a set of synthetic videos in the masklet folder ``root`` and return their names.
+
+    ``workers``: processes; the files do not depend on their number. Videos that the folder already
     lists are kept and not made again. Raises InputError for a value out of range, an unknown
     procedure, or when OpenCV is missing.
     """
-    if videos < 1:
-        raise InputError(f"synth: videos must be 1 or more, got {videos}")
+    if wanted.videos < 1:
+        raise InputError(f"synth: videos must be 1 or more, got {wanted.videos}")
     if workers < 1:
         raise InputError(f"synth: workers must be 1 or more, got {workers}")
-    if procedure is not None:
-        find_procedure(procedure)
+    if wanted.procedure is not None:
+        find_procedure(wanted.procedure)
+    size, split = wanted.size, wanted.split
     shape = (size, size) if isinstance(size, int) else size
     orders = []
-    for index in range(videos):
-        own = video_seed(seed, index)
-        spec = random_spec(own, procedure or _procedure_for(own, index, split), frames, shape)
+    for index in range(wanted.videos):
+        own = video_seed(wanted.seed, index)
+        procedure = wanted.procedure or _procedure_for(own, index, split)
+        spec = random_spec(own, procedure, wanted.frames, shape)
         orders.append(Order(f"{spec.procedure}_{index:04d}", spec, split))
     return write_orders(Path(root), orders, progress=progress, workers=workers)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sam2s.clips.batch import ClipSample, finish_clip
+from sam2s.clips.batch import ClipSample, RawClip, finish_clip
 from sam2s.clips.clips import Clip, ClipSampler, VideoIndex
 from sam2s.clips.stills.animate import Still, StillClip, StillConfig, animate, draw_pieces
 from sam2s.masklets.masklets import MaskletVideo
@@ -45,16 +45,8 @@ def draw_still_clip(
     clip = replace(clip, objects=tuple(names[k] for k in chosen))
     known = torch.ones(len(clip.frames), len(chosen), dtype=torch.bool)
     infos = [made.infos[k] for k in chosen]
-    return finish_clip(
-        clip,
-        made.images,
-        made.masks[:, chosen],
-        known,
-        infos,
-        stage.clips.size,
-        stage.clips.augment,
-        rng,
-    )
+    raw = RawClip(clip, made.images, made.masks[:, chosen], known, infos)
+    return finish_clip(raw, stage.clips.size, stage.clips.augment, rng)
 
 
 def _read(video: MaskletVideo, frame: int) -> tuple[Still, list[int]]:

@@ -71,7 +71,7 @@ class OneLine:
 class AnyText:
     """Any text, also that of a file's name, which need not be of whole characters."""
 
-    def holds(self, value: str) -> bool:
+    def holds(self, _value: str) -> bool:
         """Always."""
         return True
 
@@ -89,7 +89,7 @@ class FolderName:
         """Whether a text is such a name."""
         return is_folder_name(value)
 
-    def words(self, kind: str) -> str:
+    def words(self, _kind: str) -> str:
         """What is expected."""
         return "the name of a folder (no path, no leading dot, no control characters)"
 
@@ -101,7 +101,7 @@ class Upgrade:
 
     current: Callable[[Any], Any]
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, _value: Any) -> bool:
         """Every value: what is wrong with one is said by its type."""
         return True
 

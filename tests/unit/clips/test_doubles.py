@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.clips.augment import AugmentConfig
-from sam2s.clips.batch import ClipSample, collate, finish_clip
+from sam2s.clips.batch import ClipSample, RawClip, collate, finish_clip
 from sam2s.clips.clips import Clip
 from sam2s.clips.doubles import DoubleConfig, add_double
 from sam2s.masklets.catalogue import ObjectInfo
@@ -42,7 +42,7 @@ def finished(double: DoubleConfig, seed: int = 0) -> ClipSample:
     known = torch.ones(4, 1, dtype=torch.bool)
     infos = [ObjectInfo("grasper", "instrument")]
     rng = np.random.default_rng(seed)
-    return finish_clip(made, images, masks, known, infos, 64, still_augment(double), rng)
+    return finish_clip(RawClip(made, images, masks, known, infos), 64, still_augment(double), rng)
 
 
 @settings(max_examples=30, deadline=None)
@@ -130,5 +130,6 @@ def test_clips_without_doubles_draw_as_before() -> None:
     for double in (DoubleConfig(), DoubleConfig(motion=0.3)):
         augment = AugmentConfig(noise=0.1, double=double)
         rng = np.random.default_rng(4)
-        drawn.append(finish_clip(made, images, masks, known, infos, 64, augment, rng).images)
+        raw = RawClip(made, images, masks, known, infos)
+        drawn.append(finish_clip(raw, 64, augment, rng).images)
     assert torch.equal(*drawn)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sam2s.convert.convert import ConvertReport, convert
+from sam2s.convert.convert import ConvertReport, ConvertSettings, convert
 from sam2s.masklets.masklets import MaskletFolder, MaskletVideo, open_masklets
 from sam2s.masklets.provenance import SOURCES
 
@@ -117,5 +117,5 @@ def mask(video: MaskletVideo, object_id: int, index: int) -> np.ndarray:
 
 
 def converted(name: str, root: Path, out: Path, frames: Any = "copy", **options: str) -> Converted:
-    report = convert(name, root, out, frames, False, options=options)
+    report = convert(name, root, out, frames, False, ConvertSettings(options))
     return Converted(report, open_masklets(out), json.loads((out / SOURCES).read_text()))

@@ -8,7 +8,7 @@ import pytest
 from source_trees import box, converted, grey, picture, write
 
 from sam2s.convert import walk as module
-from sam2s.convert.convert import convert
+from sam2s.convert.convert import ConvertSettings, convert
 from sam2s.convert.sources import get_source, list_sources
 from sam2s.convert.sources.listing import sources_text
 from sam2s.errors import InputError
@@ -118,7 +118,9 @@ def test_bad_videos_end_it_or_are_left_out_and_named(tmp_path: Path) -> None:
     write(root / "masks/30.png", grey(box(3, 3, 12, 14, (20, 20))))
     with pytest.raises(InputError, match=r"30.jpg: the mask of 'polyp' is 20 x 20"):
         convert("clinicdb", root, tmp_path / "out", "copy", False)
-    report = convert("clinicdb", root, tmp_path / "out", "copy", False, skip_bad=True)
+    report = convert(
+        "clinicdb", root, tmp_path / "out", "copy", False, ConvertSettings(skip_bad=True)
+    )
     assert list(report.failed) == ["cvc-clinicdb_seq02"]
     assert list(open_masklets(tmp_path / "out").videos) == [
         "cvc-clinicdb_seq01",
@@ -173,7 +175,10 @@ def test_bad_arguments(tmp_path: Path) -> None:
         convert("clinicdb", tree(tmp_path / "in"), tmp_path / "out")
 
 
-def test_progress_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sam2s.progress.EVERY", 1e-9)  # not ten seconds a line
     convert("clinicdb", tree(tmp_path / "in"), tmp_path / "out", "copy")
     assert "4/4" in capsys.readouterr().err
 
@@ -254,10 +259,10 @@ def test_gap_option_ends_identities(tmp_path: Path) -> None:
     for number in (2, 3):
         write(root / f"masks/{number}.png", grey(box(0, 0, 0, 0)))
     for gap, objects in (("2", 1), ("1", 2)):
-        assert (
-            convert("clinicdb", root, tmp_path / gap, "copy", False, options={"gap": gap}).objects
-            == objects
-        )
+        settings = ConvertSettings({"gap": gap})
+        report = convert("clinicdb", root, tmp_path / gap, "copy", False, settings)
+        assert report.objects == objects
     assert convert("clinicdb", root, tmp_path / "any", "copy", False).objects == 1
+    settings = ConvertSettings({"gap": "long"})
     with pytest.raises(InputError, match="option gap=long: expected a number of frames"):
-        convert("clinicdb", root, tmp_path / "wrong", "copy", False, options={"gap": "long"})
+        convert("clinicdb", root, tmp_path / "wrong", "copy", False, settings)

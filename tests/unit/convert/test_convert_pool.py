@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from source_trees import box, codes, grey, picture, thrice, write
 
-from sam2s.convert.convert import ConvertReport, convert
+from sam2s.convert.convert import ConvertReport, ConvertSettings, convert
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import read_catalogue
 from sam2s.masklets.masklets import open_masklets
@@ -30,7 +30,8 @@ def content(root: Path) -> dict[str, bytes]:
 
 
 def run(name: str, root: Path, out: Path, workers: int, **options: bool) -> ConvertReport:
-    return convert(name, root, out, "copy", False, workers=workers, **options)
+    settings = ConvertSettings(workers=workers, **options)
+    return convert(name, root, out, "copy", False, settings)
 
 
 def test_files_and_report_do_not_depend_on_workers(tmp_path: Path) -> None:

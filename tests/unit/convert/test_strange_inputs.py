@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from source_trees import box, codes, grey, picture, thrice, write, write_json
 
-from sam2s.convert.convert import ConvertReport, convert
+from sam2s.convert.convert import ConvertReport, ConvertSettings, convert
 from sam2s.convert.sources.annotations import read_coco, read_labelme
 from sam2s.convert.sources.decode import decode_coco, draw_polygons
 from sam2s.errors import InputError
@@ -37,7 +37,7 @@ def tree(root: Path, videos: tuple[str, ...] = ("a", "b")) -> Path:
 
 
 def run(root: Path, out: Path, source: str = "folder", **more: Any) -> ConvertReport:
-    return convert(source, root, out, "copy", False, **more)
+    return convert(source, root, out, "copy", False, ConvertSettings(**more))
 
 
 # ---------------------------------------------------------------- masks of another size
@@ -248,7 +248,8 @@ def test_names_in_no_encoding(tmp_path: Path, frames: str) -> None:
         )
     with pytest.raises(InputError, match=r"'00001\\udcff': cannot name a video or frame"):
         convert("folder", root, tmp_path / "out", frames, False)  # type: ignore[arg-type]
-    report = convert("folder", root, tmp_path / "out", frames, False, skip_bad=True)  # type: ignore[arg-type]
+    skipping = ConvertSettings(skip_bad=True)
+    report = convert("folder", root, tmp_path / "out", frames, False, skipping)  # type: ignore[arg-type]
     assert list(report.failed) == ["folder_a"]
     assert len(open_masklets(tmp_path / "out").videos) == 1
 

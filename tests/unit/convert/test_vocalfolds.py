@@ -37,7 +37,7 @@ def test_folds_are_one_object_and_tools_are_two(tmp_path: Path) -> None:
 
 
 def test_unknown_codes_are_counted_or_refused(tmp_path: Path) -> None:
-    from sam2s.convert.convert import convert
+    from sam2s.convert.convert import ConvertSettings, convert
 
     tree(tmp_path / "in")
     write(
@@ -46,8 +46,9 @@ def test_unknown_codes_are_counted_or_refused(tmp_path: Path) -> None:
     )
     done = converted("vocalfolds", tmp_path / "in", tmp_path / "out")
     assert dict(done.report.notes) == {"unknown code 9 in a mask, left out": 1}
+    strict = ConvertSettings(strict=True)
     with pytest.raises(InputError, match=r"0002_l.png: unknown code 9 .*strict"):
-        convert("vocalfolds", tmp_path / "in", tmp_path / "other", progress=False, strict=True)
+        convert("vocalfolds", tmp_path / "in", tmp_path / "other", "link", False, strict)
 
 
 REAL = Path(__file__).parents[5] / "shared" / "real" / "vocalfolds"

@@ -261,9 +261,7 @@ def test_tissue_ids_move_with_the_picture_and_blood_cuts_them() -> None:
     painted = World(mark, np.zeros_like(world.aux), world.ids, world.depth, world.unit)
     tissue = replace(make_tissue(rng_of(1), painted, SPEC), wet=0.0, bleeding=())
     middle = np.array([world.ids.shape[1] / 2, world.ids.shape[0] / 2, 0.9, 0.2])
-    image, owner = tissue.look(
-        17, view_matrix(middle, SPEC.size), middle, [(np.array([40.0, 40.0]), 9)]
-    )
+    image, owner = tissue.look(17, view_matrix(middle, SPEC.size), [(np.array([40.0, 40.0]), 9)])
     assert ((image[..., 0] > 127) == (owner == 1)).mean() > 0.99
 
     bloody = np.zeros_like(world.aux)
@@ -273,7 +271,7 @@ def test_tissue_ids_move_with_the_picture_and_blood_cuts_them() -> None:
     tissue = replace(
         make_tissue(rng_of(1), flood, SPEC), wet=0.0, bleeding=bleeding, blood=(90.0, 5.0, 5.0)
     )
-    image, owner = tissue.look(20, view_matrix(middle, SPEC.size), middle, [])
+    image, owner = tissue.look(20, view_matrix(middle, SPEC.size), [])
     assert not owner.any()
     assert np.ptp(image.reshape(-1, 3), axis=0).max() == 0, "opaque: nothing of the ground shows"
     assert image[0, 0, 0] > 4 * image[0, 0, 1]

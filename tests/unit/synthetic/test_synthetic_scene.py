@@ -22,6 +22,7 @@ from sam2s.synthetic import (
     TRAINING,
     Scene,
     SceneSpec,
+    SyntheticSet,
     long_term_spec,
     random_spec,
     synthesize,
@@ -169,7 +170,8 @@ def test_the_held_out_procedure_is_drawn_only_on_request(tmp_path: Path) -> None
     assert HELD_OUT not in TRAINING
     assert {random_spec(seed).procedure for seed in range(60)} == set(TRAINING)
     assert random_spec(1, HELD_OUT).procedure == HELD_OUT
-    names = synthesize(tmp_path, videos=7, frames=1, size=64, seed=0, split="test", progress=False)
+    wanted = SyntheticSet(videos=7, frames=1, size=64, seed=0, split="test")
+    names = synthesize(tmp_path, wanted, progress=False)
     assert [name.rsplit("_", 1)[0] for name in names] == list(PROCEDURES)
 
 
@@ -221,13 +223,13 @@ def test_a_folder_holds_what_the_scenes_show(tmp_path: Path) -> None:
 def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(
     tmp_path: Path,
 ) -> None:
-    order = {"videos": 3, "frames": 3, "size": 64, "seed": 5, "progress": False}
-    alone = synthesize(tmp_path / "one", workers=1, **order)  # type: ignore[arg-type]
-    together = synthesize(tmp_path / "two", workers=2, **order)  # type: ignore[arg-type]
+    wanted = SyntheticSet(videos=3, frames=3, size=64, seed=5)
+    alone = synthesize(tmp_path / "one", wanted, progress=False, workers=1)
+    together = synthesize(tmp_path / "two", wanted, progress=False, workers=2)
     assert alone == together
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
     stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "one").rglob("*.jpg")}
-    more = synthesize(tmp_path / "one", workers=1, **{**order, "videos": 4})  # type: ignore[arg-type]
+    more = synthesize(tmp_path / "one", replace(wanted, videos=4), progress=False)
     assert more[:3] == alone
     assert len(more) == 4
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in stamps.items())
@@ -235,8 +237,9 @@ def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(
 
 def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Path) -> None:
     """A program read from standard input is no file that new processes could import."""
-    call = f"synthesize({str(tmp_path / 'a')!r}, videos=2, frames=1, size=64, seed=1, workers=2)"
-    program = f"from sam2s.synthetic import synthesize\n{call}"
+    wanted = "SyntheticSet(videos=2, frames=1, size=64, seed=1)"
+    call = f"synthesize({str(tmp_path / 'a')!r}, {wanted}, workers=2)"
+    program = f"from sam2s.synthetic import SyntheticSet, synthesize\n{call}"
     run = subprocess.run(
         [sys.executable, "-"], input=program, capture_output=True, text=True, timeout=120
     )
@@ -249,12 +252,12 @@ def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Pa
 def test_what_a_crash_left_is_made_again_and_what_is_not_ours_is_not_touched(
     tmp_path: Path, workers: int
 ) -> None:
-    order = {"videos": 2, "frames": 2, "size": 64, "seed": 5, "progress": False, "workers": workers}
-    names = synthesize(tmp_path / "good", **order)  # type: ignore[arg-type]
+    wanted = SyntheticSet(videos=2, frames=2, size=64, seed=5)
+    names = synthesize(tmp_path / "good", wanted, progress=False, workers=workers)
     broken = tmp_path / "broken"
     (broken / f".{names[0]}.part").mkdir(parents=True)
     (broken / "JPEGImages" / names[0]).mkdir(parents=True)
-    synthesize(broken, **order)  # type: ignore[arg-type]
+    synthesize(broken, wanted, progress=False, workers=workers)
     assert digest(broken) == digest(tmp_path / "good")
     assert not [p for p in broken.iterdir() if p.name.startswith(".")]
 
@@ -262,19 +265,19 @@ def test_what_a_crash_left_is_made_again_and_what_is_not_ours_is_not_touched(
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"x")
     with pytest.raises(InputError, match="move it away"):
-        synthesize(tmp_path / "theirs", **order)  # type: ignore[arg-type]
+        synthesize(tmp_path / "theirs", wanted, progress=False, workers=workers)
     assert theirs.read_bytes() == b"x"
 
 
 def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    for change, message in (
-        ({"videos": 0}, "videos"),
-        ({"workers": 0}, "workers"),
-        ({"procedure": "x"}, "'x'"),
+    wanted = SyntheticSet(videos=1, frames=2, size=64, seed=0)
+    for refused, workers, message in (
+        (replace(wanted, videos=0), 1, "videos"),
+        (wanted, 0, "workers"),
+        (replace(wanted, procedure="x"), 1, "'x'"),
     ):
-        order = {"videos": 1, "frames": 2, "size": 64, "seed": 0, "progress": False, **change}
         with pytest.raises(InputError, match=message):
-            synthesize(tmp_path / "out", **order)  # type: ignore[arg-type]
+            synthesize(tmp_path / "out", refused, progress=False, workers=workers)
     assert not (tmp_path / "out").exists()
 
 

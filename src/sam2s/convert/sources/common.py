@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,22 +32,33 @@ THING: Mapping[str, ObjectInfo] = {"thing": ObjectInfo(None, "other")}
 """Whatever an everyday video shows; nobody says what it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class StillOrigin:
+    """What a still image was taken from: the recording ``key`` (empty = unknown), the number of the
+    frame there, and its time in that recording in seconds (None = unknown)."""
+
+    key: str = ""
+    number: int = 0
+    time_s: float | None = None
+
+
 def still(
     name: str,
     picture: Path,
     regions: Callable[[], list[Region]],
     classes: Mapping[str, ObjectInfo],
+    origin: StillOrigin | None = None,
     *,
-    key: str = "",
-    number: int = 0,
-    time_s: float | None = None,
     split: str = "train",
     labels: tuple[Path, ...] = (),
 ) -> SourceVideo:
-    """A still image as a sequence of length one; ``key``: the recording it was taken from, where
-    known."""
-    frame = SourceFrame(f"{number:06d}", Picture(picture), number, time_s, regions, labels)
-    return SourceVideo(name, [frame], classes, split, key or name, ids="derived")
+    """A still image as a sequence of length one. ``regions`` decodes its labels; ``labels`` are the
+    mask pictures that must be of the picture's size."""
+    taken = origin or StillOrigin()
+    frame = SourceFrame(
+        f"{taken.number:06d}", Picture(picture), taken.number, taken.time_s, regions, labels
+    )
+    return SourceVideo(name, [frame], classes, split, taken.key or name, ids="derived")
 
 
 def whole(label: str, mask: np.ndarray) -> Region:

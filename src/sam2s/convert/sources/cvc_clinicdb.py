@@ -60,7 +60,7 @@ published."""
 LAST = 612
 
 
-def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
+def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence; polyps are components, linked."""
     tree = Tree(INFO, root)
     pictures = _numbered(tree, r"(?:Original|images)")

@@ -18,7 +18,7 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     tissue,
 )
-from sam2s.convert.sources.common import still, whole
+from sam2s.convert.sources.common import StillOrigin, still, whole
 from sam2s.convert.sources.decode import read_threshold
 from sam2s.convert.sources.tree import Tree, pair, unique
 from sam2s.masklets.catalogue import ObjectInfo
@@ -166,8 +166,7 @@ def _alone(name: str, frame: SourceFrame, classes: dict[str, ObjectInfo], key: s
         frame.picture.path,
         frame.regions,
         classes,
-        key=key,
-        number=frame.number,
+        StillOrigin(key, frame.number),
         labels=frame.labels,
     )
 

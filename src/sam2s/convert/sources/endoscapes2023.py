@@ -18,7 +18,7 @@ from sam2s.convert.sources.base import (
     instrument,
     tissue,
 )
-from sam2s.convert.sources.common import still
+from sam2s.convert.sources.common import StillOrigin, still
 from sam2s.convert.sources.decode import decode_coco
 from sam2s.convert.sources.tree import Tree
 from sam2s.errors import InputError
@@ -58,9 +58,9 @@ FPS = 25.0
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a labelled frame, one object an instance; class names are the file's."""
     tree = Tree(INFO, root)
-    for match, path in tree.require(r"(?P<split>train|val|test)_seg/annotation_coco\.json"):
+    for _, path in tree.require(r"(?:train|val|test)_seg/annotation_coco\.json"):
         for image, instances in _images(path, options):
-            yield _still(path.parent, match["split"], image, instances)
+            yield _still(path.parent, image, instances)
 
 
 def _images(path: Path, options: ReadOptions) -> Iterator[tuple[CocoImage, list[tuple[str, Any]]]]:
@@ -77,9 +77,7 @@ def _images(path: Path, options: ReadOptions) -> Iterator[tuple[CocoImage, list[
             yield image, instances[image.id]
 
 
-def _still(
-    folder: Path, split: str, image: CocoImage, instances: list[tuple[str, Any]]
-) -> SourceVideo:
+def _still(folder: Path, image: CocoImage, instances: list[tuple[str, Any]]) -> SourceVideo:
     picture = folder / Path(image.file_name).name
     if not picture.is_file():
         raise InputError(
@@ -90,10 +88,9 @@ def _still(
     if not frame.isdecimal():
         raise InputError(f"{INFO.title}: {picture}: expected a name <video>_<frame>.jpg")
     regions = partial(_regions, picture.name, instances, image.size)
-    number, key = int(frame), f"endoscapes:{video}"
-    return still(
-        picture.stem, picture, regions, CLASSES, key=key, number=number, time_s=number / FPS
-    )
+    number = int(frame)
+    origin = StillOrigin(f"endoscapes:{video}", number, number / FPS)
+    return still(picture.stem, picture, regions, CLASSES, origin)
 
 
 def _regions(where: str, instances: list[tuple[str, Any]], size: tuple[int, int]) -> list[Region]:

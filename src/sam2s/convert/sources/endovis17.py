@@ -155,7 +155,7 @@ def _frames(
                 _frame(
                     n,
                     picture,
-                    partial(_type_regions, picture, typed[str(n)], options),
+                    partial(_type_regions, typed[str(n)], options),
                     (typed[str(n)],),
                 )
             )
@@ -224,7 +224,7 @@ def _type_of(name: str, folder: str) -> str:
     )
 
 
-def _type_regions(picture: Path, path: Path, options: ReadOptions) -> list[Region]:
+def _type_regions(path: Path, options: ReadOptions) -> list[Region]:
     masks, strays = code_masks(_inside(read_codes(path)), TYPES)
     note_strays(strays, path, options, frozenset({0}))
     return [region for label, mask in masks.items() for region in things(label, mask, bridge=2)]

@@ -23,7 +23,7 @@ INFO = SourceInfo(
 )
 
 
-def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
+def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a picture; polyps are components."""
     tree = Tree(INFO, root)
     pictures, masks = (

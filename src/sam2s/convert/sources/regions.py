@@ -45,6 +45,7 @@ class Runs:
 
     @property
     def lengths(self) -> np.ndarray:
+        """(R,) number of pixels of each run."""
         return self.ends - self.starts
 
 

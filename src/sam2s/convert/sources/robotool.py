@@ -14,7 +14,7 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     instrument,
 )
-from sam2s.convert.sources.common import still, things
+from sam2s.convert.sources.common import StillOrigin, still, things
 from sam2s.convert.sources.decode import read_codes
 from sam2s.convert.sources.tree import Tree, pair, unique
 
@@ -32,7 +32,7 @@ INFO = SourceInfo(
 CLASSES = {"tool": instrument()}
 
 
-def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
+def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a picture; tools are components."""
     tree = Tree(INFO, root)
     stem = r"(?P<stem>(?P<video>dv\d+)_(?P<number>\d+))"
@@ -47,8 +47,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             picture,
             partial(_regions, mask),
             CLASSES,
-            key=f"robotool:{video}",
-            number=number,
+            StillOrigin(f"robotool:{video}", number),
             labels=(mask,),
         )
 

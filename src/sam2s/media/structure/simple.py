@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 from sam2s.media.structure.walk import File, Flaw, Piece
 
 
-def flv_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
+def flv_pieces(file: File, _stream: VideoStream) -> Iterator[Piece]:
     """The tags of a Flash video, of any kind."""
     position = file.number(5, 4) + 4
     while position < file.size:
@@ -24,7 +24,7 @@ def flv_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
         position = end
 
 
-def gif_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
+def gif_pieces(file: File, _stream: VideoStream) -> Iterator[Piece]:
     """The pictures of a GIF, each with the extensions before it; the last byte is its trailer."""
     colours = file.number(10, 1)
     position = begin = 13 + (3 << (colours & 7) + 1 if colours & 0x80 else 0)
@@ -79,7 +79,7 @@ def _check_lzw(data: bytes) -> None:
                 width += size == 1 << width and width < 12
 
 
-def apng_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
+def apng_pieces(file: File, _stream: VideoStream) -> Iterator[Piece]:
     """The pictures of an animated PNG, as many as it says, each chunk with its checksum right."""
     position, stated, begun = 8, 0, None
     while True:
@@ -103,7 +103,7 @@ def apng_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
         position = end
 
 
-def ivf_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
+def ivf_pieces(file: File, _stream: VideoStream) -> Iterator[Piece]:
     """The frames of an IVF file, each behind its length."""
     position = file.number(6, 2, "little")
     while position < file.size:
@@ -174,7 +174,7 @@ DV_SEQUENCE = 12_000
 """Bytes of a sequence of DV blocks, the first of which is a header."""
 
 
-def dv_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
+def dv_pieces(file: File, _stream: VideoStream) -> Iterator[Piece]:
     """The sequences of blocks, of which a frame has ten to forty-eight by its system and kind."""
     for position in range(0, file.size, DV_SEQUENCE):
         if position + DV_SEQUENCE > file.size or file.number(position, 1) != 0x1F:
