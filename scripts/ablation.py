@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from sam2s.benchmark.details import ALL
+from sam2s.benchmark.diagnostics import ALL
 from sam2s.benchmark.report import line, read_result
-from sam2s.benchmark.run import Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import Options, open_model, run_benchmark
 from sam2s.files import replace_text, write_json
 from sam2s.masklets.masklets import open_masklets
 from sam2s.recipes.ablation import ON_STILLS, VARIANTS, Variant, ablation, find_variant
@@ -96,8 +96,8 @@ def score(variant: Variant, seed: int, data: Path, given: argparse.Namespace) ->
         unseen = tuple(
             n for n, video in open_masklets(data).videos.items() if video.info.split != TRAINED_ON
         )
-        contestant = open_contestant(folder / "model", memory=variant.memory)
-        run_benchmark(data, contestant, Options(prompt=given.prompt, videos=unseen, json=file))
+        evaluated = open_model(folder / "model", memory=variant.memory)
+        run_benchmark(data, evaluated, Options(prompt=given.prompt, videos=unseen, json=file))
 
 
 def collect(out: Path, data: str) -> dict[str, Any]:

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from contact_sheet import contact_sheet
 
-from sam2s.benchmark.provenance import provenance
+from sam2s.benchmark.environment import environment
 from sam2s.benchmark.report import markdown_table
-from sam2s.benchmark.run import MODEL, BenchmarkResult, Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import MODEL, BenchmarkResult, Options, open_model, run_benchmark
 from sam2s.export.video_file import write_video
 from sam2s.files import write_json
 from sam2s.masklets.masklets import open_masklets
@@ -49,7 +49,7 @@ GOALS = {"jf": 65.0, "above floors": 25.0, "fps": 15.0}
 def main() -> None:
     given = _arguments()
     given.out.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Any] = {"provenance": provenance(), "goals": GOALS}
+    figures: dict[str, Any] = {"provenance": environment(), "goals": GOALS}
     with _cores(CORES):
         if not given.no_speed:
             figures["speed"] = speed(given.out, given.model)
@@ -70,9 +70,7 @@ def main() -> None:
 def benchmark(name: str, data: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Score model and floors on ``data``, print the table, draw the sheet; the figures in short."""
     masks = given.out / f"{name}_masks"
-    contestant = open_contestant(
-        given.model, memory=None if given.memory == "auto" else given.memory
-    )
+    evaluated = open_model(given.model, memory=None if given.memory == "auto" else given.memory)
     never_trained_on = tuple(
         n for n, video in open_masklets(data).videos.items() if video.info.split != "train"
     )
@@ -80,7 +78,7 @@ def benchmark(name: str, data: Path, given: argparse.Namespace) -> dict[str, Any
     options = Options(
         prompt=given.prompt, floors=True, videos=never_trained_on, json=out, masks=masks
     )
-    result = run_benchmark(data, contestant, options)
+    result = run_benchmark(data, evaluated, options)
     contact_sheet(data, masks, given.out / f"{name}.png")
     print(f"\n## {name}\n\n{markdown_table([result])}")
     return summary(result)

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from sam2s.benchmark.provenance import provenance
+from sam2s.benchmark.environment import environment
 from sam2s.files import write_json
 from sam2s.synthetic import Scene, random_spec
 from sam2s.tracking.tracker import Tracker
@@ -61,7 +61,7 @@ def main() -> None:
     if given.json is not None:
         record = {str(frame): size for frame, size in sizes.items()}
         write_json(
-            given.json, {"rss": record, "growth": growth, "goal": GOAL, "provenance": provenance()}
+            given.json, {"rss": record, "growth": growth, "goal": GOAL, "provenance": environment()}
         )
 
 

@@ -30,9 +30,9 @@ from contact_sheet import contact_sheet
 from real_masklets import LARYNX, POLYP, write_sequence
 from scipy import ndimage
 
-from sam2s.benchmark.provenance import provenance
+from sam2s.benchmark.environment import environment
 from sam2s.benchmark.report import read_result
-from sam2s.benchmark.run import MODEL, Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import MODEL, Options, open_model, run_benchmark
 from sam2s.clips.stills.animate import Still, StillConfig, animate
 from sam2s.convert.convert import ConvertSettings, convert
 from sam2s.files import write_json
@@ -224,7 +224,7 @@ def main() -> None:
         means = [row["mean"][MODEL] for row in rows.values()]
         print(f"mean of the validation sets: {sum(means) / len(means):.2f}")
     label = _label(given)
-    write_json(where.out / f"table_{label}.json", {"rows": rows, "provenance": provenance()})
+    write_json(where.out / f"table_{label}.json", {"rows": rows, "provenance": environment()})
     print(table(rows))
 
 
@@ -240,7 +240,7 @@ def score(name: str, what: Set, where: Folder, given: argparse.Namespace) -> dic
         floors = not given.no_floors
         options = Options(floors=floors, videos=names, json=file, masks=masks, progress=False)
         if not file.is_file():
-            run_benchmark(root, open_contestant(given.model), options)
+            run_benchmark(root, open_model(given.model), options)
         entries.append(read_result(file))
         if what.lookalikes:
             covering += covered([videos[n] for n in names], masks)

@@ -4,8 +4,8 @@
 For every prompt one table: J&F by subset and its mean, identity swaps, recovery after absence,
 false presence, ECE, frames/s. ``OUT`` gets a result file per rule and prompt, ``table.json``,
 ``table.md``, and plots per prompt: J&F as bars, J&F over the time since the prompt, reliability.
-Rules and videos that are done are not run again; stopped, the same command goes on. ``--data`` may
-be given several times; each folder gets tables of its own.
+Rules and videos that are done are not run again; stopped, the same command goes on. ``--data``
+may be given several times; each folder gets tables of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sam2s.benchmark.details import ALL, COLUMNS, details_cells
+from sam2s.benchmark.diagnostics import ALL, COLUMNS, diagnostics_cells
+from sam2s.benchmark.environment import environment
 from sam2s.benchmark.plots import plot_comparison, plot_course, plot_reliability, require_matplotlib
-from sam2s.benchmark.provenance import provenance
 from sam2s.benchmark.report import line, number, read_result
-from sam2s.benchmark.run import (
-    Contestant,
+from sam2s.benchmark.run_benchmark import (
+    EvaluatedModel,
     Options,
     describe_protocol,
-    open_contestant,
+    open_model,
     prepare,
     run_benchmark,
 )
@@ -48,7 +48,7 @@ def main() -> None:
             texts.append(f"## {title}\n\n{table(runs)}")
             draw(runs, given.out / f"{data.name}_{prompt}", title)
             print(texts[-1], flush=True)
-    write_json(given.out / "table.json", {"tables": tables, "provenance": provenance()})
+    write_json(given.out / "table.json", {"tables": tables, "provenance": environment()})
     replace_text(given.out / "table.md", "\n".join(texts))
     print(f"all numbers: {given.out / 'table.json'}")
 
@@ -58,18 +58,18 @@ def score(given: argparse.Namespace, data: Path, prompt: str, rule: str) -> Entr
     file = given.out / f"{data.name}_{prompt}_{rule}.json"
     options = Options(prompt=prompt, suite=given.suite, videos=tuple(given.video), json=file)
     where = {"device": given.device, "precision": given.precision, "image_size": given.image_size}
-    contestant = open_contestant(given.model, memory=rule, **where)
+    evaluated = open_model(given.model, memory=rule, **where)
     if file.is_file():
-        return _known(file, data, contestant, options)
+        return _known(file, data, evaluated, options)
     print(f"{rule}, {prompt}:", flush=True)
-    return run_benchmark(data, contestant, options).to_json()
+    return run_benchmark(data, evaluated, options).to_json()
 
 
-def _known(file: Path, data: Path, contestant: Contestant, options: Options) -> Entry:
+def _known(file: Path, data: Path, evaluated: EvaluatedModel, options: Options) -> Entry:
     """A result that is there; InputError when it is another model's or another protocol's."""
     entry = read_result(file)
     folder, names = prepare(data, options)
-    now = {"model": dict(contestant.about), "protocol": describe_protocol(folder, options)}
+    now = {"model": dict(evaluated.about), "protocol": describe_protocol(folder, options)}
     if any(entry[key] != now[key] for key in now) or set(entry["videos"]) != set(names):
         raise InputError(
             f"{file}: holds a result of another model, protocol or data; give another OUT, or"
@@ -102,7 +102,7 @@ def table(runs: Mapping[str, Entry]) -> str:
         scores = [entry["mean"], *(entry["subsets"][name] for name in subsets if len(subsets) > 1)]
         cells = [number(None if score is None else score["jf"]) for score in scores]
         lines.append(
-            line([rule, *cells, *details_cells(entry["details"][ALL]), number(entry["fps"], 1)])
+            line([rule, *cells, *diagnostics_cells(entry["details"][ALL]), number(entry["fps"], 1)])
         )
     return "\n".join(lines) + "\n"
 

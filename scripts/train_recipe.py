@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from sam2s.errors import Sam2sError
-from sam2s.recipes.run import Order, carry_out
+from sam2s.recipes.train_recipe import TrainingRequest, train_recipe
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def main() -> int:
     given = vars(parser.parse_args())
     given.update(data=tuple(given["data"]), settings=tuple(given.pop("set")))
     try:
-        folder = carry_out(Order(**given))
+        folder = train_recipe(TrainingRequest(**given))
     except Sam2sError as error:
         print(f"train_recipe: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code

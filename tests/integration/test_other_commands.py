@@ -164,7 +164,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         raise AssertionError("the work began")
 
     for name in (
-        "sam2s.benchmark.run.score_videos",
+        "sam2s.benchmark.run_benchmark.score_videos",
         "sam2s.benchmark.evaluate.open_mask_folder",
         "sam2s.curation.stats.open_masklets",
         "sam2s.curation.check.open_masklets",
@@ -223,7 +223,7 @@ def test_train_hands_over_and_says_where_the_model_is(
         seen.update(config=config, out=out_dir, **how)
         return out_dir / "model"
 
-    monkeypatch.setattr("sam2s.recipes.run.run_training", run_training)
+    monkeypatch.setattr("sam2s.recipes.train_recipe.run_training", run_training)
     said = sam2s(
         f"train nano:scratch --out {tmp_path}/run --resume --scenes {tmp_path}/s --set seed=5 --set"
         " stages.*.schedule.steps=1"
@@ -241,7 +241,7 @@ def test_train_hands_over_and_says_where_the_model_is(
 def test_train_without_its_extra_says_what_to_install(
     sam2s, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(__import__("sys").modules, "sam2s.recipes.run", None)
+    monkeypatch.setitem(__import__("sys").modules, "sam2s.recipes.train_recipe", None)
     said = sam2s(f"train nano --out {tmp_path}/run")
     assert said.code == 2
     assert "pip install 'sam2s[train]'" in said.err

@@ -20,13 +20,13 @@ import numpy as np
 import pytest
 
 from sam2s.benchmark.evaluate import Evaluation, evaluate_folders
-from sam2s.benchmark.rules import DAVIS, EVERY_FRAME, SA_V, Rules
+from sam2s.benchmark.scoring_rules import DAVIS, EVERY_FRAME, SA_V, ScoringRules
 from sam2s.masklets.masks import write_binary_mask, write_index_mask
 
 NUMBERS = Path(__file__).with_name("evaluators.json")
 SIZE = (48, 64)
 FRAMES = 9
-SA_V_EVERY = Rules(skip_first="none", unseen="skip", mean="all")
+SA_V_EVERY = ScoringRules(skip_first="none", unseen="skip", mean="all")
 RUNS = {
     "sa-v": ("sav", SA_V),
     "sa-v, every frame": ("sav", SA_V_EVERY),
@@ -106,7 +106,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def evaluate(folders: Path, name: str, rules: Rules | None = None) -> Evaluation:
+def evaluate(folders: Path, name: str, rules: ScoringRules | None = None) -> Evaluation:
     layout, given = RUNS[name]
     return evaluate_folders(
         folders / layout / "pred", folders / layout / "gt", rules=rules or given, progress=False
@@ -137,12 +137,12 @@ def test_every_rule_matters_on_these_folders(folders: Path, name: str) -> None:
     own = {(o.video, o.object_id): o.score for o in evaluate(folders, name).board.objects}
     for field in ("skip_first", "skip_last", "unseen", "late"):
         if getattr(rules, field) != getattr(EVERY_FRAME, field):
-            changed = {f: getattr(rules, f) for f in Rules.__slots__} | {
+            changed = {f: getattr(rules, f) for f in ScoringRules.__slots__} | {
                 field: getattr(EVERY_FRAME, field)
             }
             other = {
                 (o.video, o.object_id): o.score
-                for o in evaluate(folders, name, Rules(**changed)).board.objects
+                for o in evaluate(folders, name, ScoringRules(**changed)).board.objects
             }
             assert other != own, field
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.metrics.behaviour import Sight, behaviour
+from sam2s.metrics.behaviour import FrameOutcome, behaviour
 
 STATES = "RowO_F-"
 
 
-def sights(states: str) -> list[Sight]:
+def outcomes(states: str) -> list[FrameOutcome]:
     return [
-        Sight(i, None, s in "Row_", s not in "_-", right=s == "R", other=s in "oO")
+        FrameOutcome(i, None, s in "Row_", s not in "_-", right=s == "R", other=s in "oO")
         for i, s in enumerate(states)
     ]
 
@@ -37,7 +37,7 @@ def slow_returns(states: str) -> list[tuple[int, bool]]:
 @settings(deadline=None, max_examples=300)
 @given(st.text(STATES, max_size=25))
 def test_equal_to_the_definitions(states: str) -> None:
-    found = behaviour(sights(states))
+    found = behaviour(outcomes(states))
     assert found.swaps == slow_swaps(states)
     assert [(r.frames, r.recovered) for r in found.returns] == slow_returns(states)
     assert found.absent == sum(s in "OF-" for s in states)
@@ -49,4 +49,4 @@ def test_equal_to_the_definitions(states: str) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.text(STATES, max_size=15), st.text("wF_-", max_size=8))
 def test_being_lost_for_longer_makes_no_swaps(states: str, lost: str) -> None:
-    assert behaviour(sights(states + lost)).swaps == behaviour(sights(states)).swaps
+    assert behaviour(outcomes(states + lost)).swaps == behaviour(outcomes(states)).swaps

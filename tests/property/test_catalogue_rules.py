@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sam2s.benchmark.folders import open_mask_folder
-from sam2s.benchmark.times import frame_times
+from sam2s.benchmark.timestamps import frame_times
 from sam2s.curation.stats import stats
 from sam2s.curation.stats_report import stats_table
 from sam2s.errors import InputError

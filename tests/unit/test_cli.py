@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from sam2s import cli
-from sam2s.benchmark.rules import SA_V, Rules
+from sam2s.benchmark.scoring_rules import SA_V, ScoringRules
 from sam2s.commands import options
 from sam2s.errors import DamagedSource, InputError, WeightsError
 from sam2s.memory.all_rules import RULES
@@ -102,7 +102,7 @@ def test_track_takes_every_choice(seen: Seen):
         (
             "evaluate --pred p --gt g --json r.json --skip-first prompted",
             options.Evaluate(
-                Path("p"), Path("g"), json=Path("r.json"), rules=Rules(skip_first="prompted")
+                Path("p"), Path("g"), json=Path("r.json"), rules=ScoringRules(skip_first="prompted")
             ),
         ),
         (
@@ -115,7 +115,7 @@ def test_track_takes_every_choice(seen: Seen):
                 suite="sa-sv",
                 report=Path("out"),
                 prompt="mask",
-                rules=Rules(skip_last="video", absent="skip", mean="all"),
+                rules=ScoringRules(skip_last="video", absent="skip", mean="all"),
             ),
         ),
         (

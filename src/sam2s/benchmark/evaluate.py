@@ -14,10 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from sam2s.benchmark.environment import environment
 from sam2s.benchmark.folders import VideoMasks, open_mask_folder
-from sam2s.benchmark.provenance import provenance
-from sam2s.benchmark.rules import EVERY_FRAME, Rules, Shown, counted, frames_to_score, takes_part
 from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
+from sam2s.benchmark.scoring_rules import (
+    EVERY_FRAME,
+    ScoringRules,
+    Shown,
+    counted,
+    frames_to_score,
+    takes_part,
+)
 from sam2s.benchmark.unmatched import Notes, frame_names, note_differences, note_videos
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
@@ -38,7 +45,7 @@ class Evaluation:
     missing: Mapping[str, int]
     protocol: Mapping[str, Any]
     notes: Sequence[str] = ()
-    provenance: Mapping[str, Any] = field(default_factory=provenance)
+    provenance: Mapping[str, Any] = field(default_factory=environment)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -65,7 +72,7 @@ def evaluate_folders(
     pred: Path | str,
     gt: Path | str,
     *,
-    rules: Rules = EVERY_FRAME,
+    rules: ScoringRules = EVERY_FRAME,
     json: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
@@ -148,7 +155,7 @@ def _start(video: VideoMasks, object_id: int, order: list[str]) -> int | None:
 
 
 def _frames(
-    video: VideoMasks, object_id: int, order: list[str], start: int | None, rules: Rules
+    video: VideoMasks, object_id: int, order: list[str], start: int | None, rules: ScoringRules
 ) -> list[str]:
     """Names of the frames that may count for the object."""
     places = {frame: i for i, frame in enumerate(order)}

@@ -1,9 +1,8 @@
-"""Floors: rules that know nothing of objects. A tracker that does not clearly beat them has shown
-nothing.
+"""Floors: baselines without a model. A tracker that does not clearly beat them has shown nothing.
 
-Both are given the true first mask, more than a prompted model gets. ``HeldStill`` never moves it.
-``CarriedByFlow`` moves it along dense optical flow (OpenCV's DIS, medium preset) from each frame to
-the next. Neither can lose or find again an object.
+Both are given the true first mask, which is more than a prompted model gets. ``HeldStill`` never
+moves it. ``CarriedByFlow`` moves it along dense optical flow (OpenCV's DIS, medium preset) from
+each frame to the next. Neither can notice that an object has left, or find it again.
 """
 
 from __future__ import annotations
@@ -33,9 +32,11 @@ class HeldStill:
         self._masks: dict[int, np.ndarray] = {}
 
     def add(self, object_id: int, mask: np.ndarray) -> None:
+        """As in `Floor`."""
         self._masks[object_id] = mask
 
     def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        """As in `Floor`; the picture is not looked at."""
         return dict(self._masks)
 
 
@@ -53,9 +54,11 @@ class CarriedByFlow:
         self._before: np.ndarray | None = None
 
     def add(self, object_id: int, mask: np.ndarray) -> None:
+        """As in `Floor`."""
         self._soft[object_id] = mask.astype(np.float32)
 
     def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+        """As in `Floor`."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if self._soft and self._before is not None:
             came_from = _grid(*grey.shape) + self._flow.calc(grey, self._before, None)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.stored import read_scores
-from sam2s.benchmark.video import VideoScores
+from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError
 from sam2s.files import FileLock, json_text, lock_file, not_written, replace_text, write_json
 from sam2s.typed_json import parse_json

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam2s.benchmark.details import ALL
+from sam2s.benchmark.diagnostics import ALL
 from sam2s.errors import InputError
 from sam2s.files import replacing
 

@@ -5,7 +5,7 @@ simulated user (``tracking.annotator``): the first at the object's centre, each 
 centre of the largest error of the mask shown so far, all on that one frame. The model then tracks
 to the end; every annotated frame after the prompted one is scored at the source's resolution,
 frames without the object included (there an empty mask scores 1, any other 0). Other rules that
-evaluators go by are options (``benchmark.rules``).
+evaluators go by are options (``benchmark.scoring_rules``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from sam2s.benchmark.rules import BENCHMARK, Rules, frames_to_score, takes_part
+from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules, frames_to_score, takes_part
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.tracking.annotator import Click, box_around, center_click, to_points
@@ -44,7 +44,7 @@ class TrackerLike(Protocol):
 class Target:
     """One object to track: prompted on frame ``start`` (an index), scored on the frames ``scored``;
     ``watched``: its annotated frames after the prompted one, on which swaps and recovery are
-    told."""
+    counted."""
 
     object_id: int
     start: int
@@ -57,7 +57,7 @@ class Target:
         return self.scored | self.watched | {self.start}
 
 
-def plan(video: MaskletVideo, rules: Rules = BENCHMARK) -> list[Target]:
+def plan(video: MaskletVideo, rules: ScoringRules = BENCHMARK) -> list[Target]:
     """The objects of a video to prompt, in the order of their ids; an object never in view has no
     target."""
     labels = {object_id: video.annotated(object_id) for object_id in sorted(video.info.objects)}

@@ -2,7 +2,7 @@
 
 A worker (a Ray actor) opens the model once and then scores one video after another; the driver
 hands out the longest videos first and keeps what comes back in its journal, so that a run that was
-cut off goes on where it was. A video that fails is told of at the end, the others go on. Data,
+cut off goes on where it was. A video that fails is reported at the end; the others go on. Data,
 weights and the folder for masks must be visible to the workers under the same paths, and this
 package installed there.
 """
@@ -19,16 +19,16 @@ from typing import Any, cast
 
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import TrackerLike
-from sam2s.benchmark.run import (
+from sam2s.benchmark.run_benchmark import (
     BenchmarkResult,
-    Contestant,
+    EvaluatedModel,
     Options,
     assemble,
     identity,
     prepare,
     score_videos,
 )
-from sam2s.benchmark.video import VideoScores
+from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError, Sam2sError
 from sam2s.masklets.masklets import MaskletFolder
 from sam2s.progress import progress_bar
@@ -46,18 +46,18 @@ class Cluster:
 
 
 class Worker:
-    """What runs in an actor: one contestant, videos by name.
+    """What runs in an actor: one model, videos by name.
 
     It opens at the first call, not when it is made: of an error in an actor's constructor Ray hands
     on the text alone.
     """
 
-    def __init__(self, root: str, open_one: Callable[[], Contestant], options: Options) -> None:
+    def __init__(self, root: str, open_one: Callable[[], EvaluatedModel], options: Options) -> None:
         self._root, self._open = root, open_one
         self._options = replace(options, json=None, progress=False)
 
     @cached_property
-    def _contestant(self) -> Contestant:
+    def _evaluated(self) -> EvaluatedModel:
         return self._open()
 
     @cached_property
@@ -65,18 +65,18 @@ class Worker:
         return prepare(self._root, self._options)[0]
 
     def about(self) -> dict[str, Any]:
-        """What the result says of the contestant."""
-        return dict(self._contestant.about)
+        """What the result says of the model."""
+        return dict(self._evaluated.about)
 
     def score(self, name: str) -> dict[str, Any]:
         """The scores of one video, as JSON."""
-        kept = _Kept({})
-        score_videos(self._folder, self._contestant, self._options, (name,), kept)
+        kept = _Collected({})
+        score_videos(self._folder, self._evaluated, self._options, (name,), kept)
         return kept.finished[name].to_json()
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Collected:
     finished: dict[str, VideoScores]
 
     def add(self, scores: VideoScores) -> None:
@@ -84,9 +84,9 @@ class _Kept:
 
 
 def run_on_ray(
-    root: Path | str, open_one: Callable[[], Contestant], options: Options, cluster: Cluster
+    root: Path | str, open_one: Callable[[], EvaluatedModel], options: Options, cluster: Cluster
 ) -> BenchmarkResult:
-    """``run_benchmark``, on a cluster. ``open_one`` opens the contestant; it is called once in
+    """``run_benchmark``, on a cluster. ``open_one`` opens the model; it is called once in
     every worker.
 
     Raises InputError where Ray is not installed or the cluster cannot be reached, as
@@ -97,19 +97,21 @@ def run_on_ray(
     folder, names = prepare(root, options)
     with ExitStack() as taken:
         taken.enter_context(_connected(ray, cluster.address))
-        team = _Team(ray, cluster, len(names), (str(Path(root).resolve()), open_one, options))
+        actors = _ActorPool(
+            ray, cluster, len(names), (str(Path(root).resolve()), open_one, options)
+        )
         try:
-            # This process tracks nothing: the contestant here is only what the result says of it.
-            contestant = Contestant(cast(TrackerLike, None), team.about())
-            journal = Journal(options.json, identity(folder, contestant, options, names))
+            # This process tracks nothing: the model here is only what the result says of it.
+            evaluated = EvaluatedModel(cast(TrackerLike, None), actors.about())
+            journal = Journal(options.json, identity(folder, evaluated, options, names))
             taken.enter_context(journal)
             todo = sorted(
                 (n for n in names if n not in journal.finished),
                 key=lambda n: (-len(folder.videos[n]), n),
             )
-            failed = _hand_out(team, todo, journal, options.progress)
+            failed = _distribute(actors, todo, journal, options.progress)
         finally:
-            team.dismiss()
+            actors.stop()
         if failed:
             reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
             raise InputError(
@@ -120,16 +122,18 @@ def run_on_ray(
                     else "give --json FILE"
                 )
             )
-        result = assemble(folder, contestant, options, names, journal.finished)
+        result = assemble(folder, evaluated, options, names, journal.finished)
         journal.close(result.to_json())
         return result
 
 
-def _hand_out(team: _Team, todo: list[str], journal: Journal, progress: bool) -> dict[str, str]:
+def _distribute(
+    actors: _ActorPool, todo: list[str], journal: Journal, progress: bool
+) -> dict[str, str]:
     """Score all of ``todo``; {video: why it failed}."""
     failed: dict[str, str] = {}
     with progress_bar(len(todo), unit="video", shown=progress) as bar:
-        for name, outcome in team.each(todo):
+        for name, outcome in actors.each(todo):
             if isinstance(outcome, VideoScores):
                 journal.add(outcome)
             else:
@@ -138,7 +142,7 @@ def _hand_out(team: _Team, todo: list[str], journal: Journal, progress: bool) ->
     return failed
 
 
-class _Team:
+class _ActorPool:
     """The actors. One that dies is replaced, and its video counts as failed."""
 
     def __init__(self, ray: Any, cluster: Cluster, videos: int, arguments: tuple[Any, ...]) -> None:
@@ -147,14 +151,14 @@ class _Team:
         gpus = cluster.gpus if cluster.gpus is not None else float(have.get("GPU", 0) >= 1)
         fitting = have["GPU"] // gpus if gpus else max(1, have.get("CPU", 1) // 4)
         count = max(1, min(cluster.workers or int(fitting), videos))
-        self._hire = ray.remote(num_gpus=gpus, num_cpus=1)(Worker).remote
+        self._start = ray.remote(num_gpus=gpus, num_cpus=1)(Worker).remote
         self._arguments = arguments
-        self._idle = [self._hire(*arguments) for _ in range(count)]
+        self._idle = [self._start(*arguments) for _ in range(count)]
         self._all = list(self._idle)
 
     def about(self) -> dict[str, Any]:
-        """Of the contestants, which must be one and the same. Raises the error that opening one
-        met."""
+        """What the result says of the model, the same in every worker. Raises the error that
+        opening one met."""
         try:
             about: list[dict[str, Any]] = self._ray.get(
                 [worker.about.remote() for worker in self._idle]
@@ -180,19 +184,19 @@ class _Team:
             worker, name = busy.pop(done)
             outcome, alive = self._outcome(done)
             if not alive:
-                worker = self._hire(*self._arguments)
+                worker = self._start(*self._arguments)
                 self._all.append(worker)
             self._idle.append(worker)
             yield name, outcome
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End all actors: in a session that stays open they would keep their share of the
         cluster."""
         for worker in self._all:
             self._ray.kill(worker)
 
     def _outcome(self, done: Any) -> tuple[VideoScores | str, bool]:
-        """What a task gave, and whether its worker can go on."""
+        """What a task returned, and whether its worker is still alive."""
         exceptions = self._ray.exceptions
         try:
             entry: Mapping[str, Any] = self._ray.get(done)

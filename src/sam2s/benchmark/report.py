@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sam2s.benchmark.run import FORMAT, BenchmarkResult
+from sam2s.benchmark.run_benchmark import FORMAT, BenchmarkResult
 from sam2s.errors import InputError
 from sam2s.typed_json import build, read_json
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from sam2s.metrics import Score, mean_score
 from sam2s.metrics.behaviour import Behaviour, total
 from sam2s.metrics.calibration import Calibration, total_calibration
-from sam2s.metrics.course import Course, CoursePoint, mean_course
+from sam2s.metrics.score_over_time import AgeBinScore, ScoreOverTime, mean_over_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class ObjectScore:
     """One object's score; ``score`` is None when it has no frame to score. ``first``: index of its
     prompted frame.
 
-    ``behaviour``: swaps and recovery; ``course``: J and F since the prompt; ``calibration``:
-    boundary pixels of the model's logits. None where nothing could be told.
+    ``behaviour``: swaps and recovery; ``course``: J and F over the time since the prompt;
+    ``calibration``: boundary pixels of the model's logits. None where there was nothing to measure.
     """
 
     video: str
@@ -38,10 +38,11 @@ class ObjectScore:
     first: int | None = None
     score: Score | None = None
     behaviour: Behaviour | None = None
-    course: Course | None = None
+    course: ScoreOverTime | None = None
     calibration: Calibration | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """All fields; `from_json` reads them."""
         plain = ("video", "object_id", "source", "kind", "procedure", "class_name", "first")
         parts = {name: getattr(self, name) for name in _PARTS}
         return {
@@ -52,6 +53,7 @@ class ObjectScore:
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> ObjectScore:
+        """What `to_json` gave."""
         given = dict(entry)
         if given["score"] is not None:
             given["score"] = Score(**given["score"])
@@ -63,7 +65,7 @@ class ObjectScore:
 
 _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "behaviour": Behaviour.from_json,
-    "course": Course.from_json,
+    "course": ScoreOverTime.from_json,
     "calibration": Calibration.from_json,
 }
 SubsetOf = Callable[[ObjectScore], str]
@@ -102,30 +104,37 @@ class Scoreboard:
 
     @property
     def mean_over_objects(self) -> Score | None:
+        """Every object counts once, as in DAVIS."""
         return mean_score(o.score for o in self.objects)
 
     @property
     def mean_over_videos(self) -> Score | None:
+        """The mean over videos of the mean over their objects."""
         return _over_videos(self.objects)
 
     @property
     def sources(self) -> dict[str, Score | None]:
+        """{data set: its mean}."""
         return self._grouped(lambda o: o.source)
 
     @property
     def subsets(self) -> dict[str, Score | None]:
+        """{subset: its mean}; see `Means.subset`."""
         return {name: self._mean(objects) for name, objects in self.by_subset().items()}
 
     @property
     def procedures(self) -> dict[str, Score | None]:
+        """{procedure: its mean}."""
         return self._grouped(lambda o: o.procedure or "unknown")
 
     @property
     def classes(self) -> dict[str, Score | None]:
+        """{class: its mean}; see `class_of`."""
         return self._grouped(class_of)
 
     @property
     def videos(self) -> dict[str, Score | None]:
+        """{video: its mean}."""
         return self._grouped(lambda o: o.video)
 
     def by_subset(self) -> dict[str, list[ObjectScore]]:
@@ -154,9 +163,9 @@ class Scoreboard:
         return total_calibration(o.calibration for o in self.objects)
 
     @property
-    def course(self) -> tuple[CoursePoint, ...]:
+    def course(self) -> tuple[AgeBinScore, ...]:
         """J and F since the prompt, mean over objects."""
-        return mean_course(o.course for o in self.objects)
+        return mean_over_time(o.course for o in self.objects)
 
     def of(self, objects: Iterable[ObjectScore]) -> Scoreboard:
         """Some of the objects, with the same means."""
@@ -216,7 +225,7 @@ def _over_videos(objects: Iterable[ObjectScore]) -> Score | None:
 
 
 def percent(score: Score | None) -> dict[str, float] | None:
-    """A score as JSON shows it: J, F and J&F in percent, and how many frames it rests on; None
+    """A score as JSON shows it: J, F and J&F in percent, and how many frames it is over; None
     where there is none."""
     if score is None:
         return None

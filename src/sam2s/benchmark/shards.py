@@ -10,7 +10,7 @@ age, so the machines' clocks need not agree.
 Claims only save work. Two workers that score the same video write the same scores, each in one
 move, so the result does not depend on who did what, or on a claim that a slow network lost. Whoever
 finishes the last video writes the result; the folder stays, so that a worker that is started again
-late finds nothing left to do.
+later finds nothing left to do.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from typing import Any
 from urllib.parse import quote
 
 from sam2s.benchmark.journal import read_run, run_key
-from sam2s.benchmark.run import (
+from sam2s.benchmark.run_benchmark import (
     BenchmarkResult,
-    Contestant,
+    EvaluatedModel,
     Options,
     assemble,
     identity,
@@ -38,7 +38,7 @@ from sam2s.benchmark.run import (
     score_videos,
 )
 from sam2s.benchmark.stored import read_scores
-from sam2s.benchmark.video import VideoScores
+from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError
 from sam2s.files import check_folder, json_text, replace_text, write_json
 from sam2s.masklets.masklets import MaskletFolder
@@ -53,7 +53,7 @@ file systems."""
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Part ``index`` (from 1) of ``count`` equal parts of the videos; ``count`` 0: whichever videos
-    nobody has yet."""
+    no worker has yet."""
 
     index: int = 1
     count: int = 0
@@ -86,8 +86,8 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far all workers have come. ``result`` is there once every video is finished."""
+class ShardProgress:
+    """How many videos the workers have finished together; ``result`` once that is all of them."""
 
     finished: int
     videos: int
@@ -96,12 +96,12 @@ class Standing:
 
 def run_shard(
     root: Path | str,
-    contestant: Contestant,
+    evaluated: EvaluatedModel,
     options: Options,
     shard: Shard,
     *,
     reclaim: bool = False,
-) -> Standing:
+) -> ShardProgress:
     """Score the videos of ``shard`` that no other worker has, and write the result when they were
     the last.
 
@@ -114,43 +114,42 @@ def run_shard(
     finished to the others.
     """
     folder, names = prepare(root, options)
-    board = SharedBoard.open(options.json, identity(folder, contestant, options, names))
+    shared = SharedScores.open(options.json, identity(folder, evaluated, options, names))
     if reclaim:
-        board.reclaim()
+        shared.reclaim()
     _work(
         folder,
-        contestant,
+        evaluated,
         options,
         shard.pick({name: len(folder.videos[name]) for name in names}),
-        board,
+        shared,
     )
-    finished = board.load(names)
+    finished = shared.load(names)
     if len(finished) < len(names):
-        return Standing(len(finished), len(names))
-    result = assemble(folder, contestant, options, names, finished)
-    board.conclude(result.to_json())
-    return Standing(len(finished), len(names), result)
+        return ShardProgress(len(finished), len(names))
+    result = assemble(folder, evaluated, options, names, finished)
+    shared.conclude(result.to_json())
+    return ShardProgress(len(finished), len(names), result)
 
 
 def _work(
     folder: MaskletFolder,
-    contestant: Contestant,
+    evaluated: EvaluatedModel,
     options: Options,
     names: Sequence[str],
-    board: SharedBoard,
+    shared: SharedScores,
 ) -> None:
     for name in names:
-        if board.has(name):
+        if shared.has(name):
             continue
-        with board.claim(name) as mine:
-            # Finished, perhaps, between the look and the claim.
-            if mine and not board.has(name):
-                score_videos(folder, contestant, replace(options, json=None), (name,), board)
+        with shared.claim(name) as mine:
+            # Another worker may have finished it between the check and the claim.
+            if mine and not shared.has(name):
+                score_videos(folder, evaluated, replace(options, json=None), (name,), shared)
 
 
-class SharedBoard:
-    """The folder that workers share; ``add`` makes it a place for ``score_videos`` to put finished
-    videos."""
+class SharedScores:
+    """The folder that workers share, a `Finished`: ``score_videos`` adds what is finished to it."""
 
     def __init__(
         self, folder: Path, result: Path, heartbeat: float = HEARTBEAT, patience: float = PATIENCE
@@ -161,7 +160,7 @@ class SharedBoard:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     @staticmethod
-    def open(result: Path | None, run: Mapping[str, Any]) -> SharedBoard:
+    def open(result: Path | None, run: Mapping[str, Any]) -> SharedScores:
         """The folder beside the file ``result``, made where it is not there. ``run``: all that
         decides the scores."""
         if result is None:
@@ -173,12 +172,12 @@ class SharedBoard:
             raise InputError(f"{result}: its folder {result.parent} does not exist; make it first")
         folder = result.with_name(result.name + ".shards")
         check_folder(folder)
-        board = SharedBoard(folder, result)
-        board._sign(run_key(run))
-        return board
+        shared = SharedScores(folder, result)
+        shared._check_run(run_key(run))
+        return shared
 
     def has(self, name: str) -> bool:
-        """Whether the video is finished, by whomever."""
+        """Whether any worker has finished the video."""
         return self._path(name, "json").exists()
 
     def add(self, scores: VideoScores) -> None:
@@ -206,7 +205,7 @@ class SharedBoard:
     def claim(self, name: str) -> Iterator[bool]:
         """Whether the video is this worker's for the time being; it is given back on leaving."""
         path = self._path(name, "claim")
-        self._bury(path)
+        self._remove_stale(path)
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(self._owner)
@@ -241,7 +240,7 @@ class SharedBoard:
                 f"{self._result}: cannot be written ({error.strerror or error})"
             ) from error
 
-    def _sign(self, key: str) -> None:
+    def _check_run(self, key: str) -> None:
         path = self.folder / "run"
         if not path.exists():
             self._put(path, json_text({"run": key}) + "\n")
@@ -257,17 +256,17 @@ class SharedBoard:
         replace_text(own, text)
         os.replace(own, path)
 
-    def _bury(self, path: Path) -> None:
+    def _remove_stale(self, path: Path) -> None:
         """Take a dead worker's claim away. The move succeeds for one of several that try; should it
-        take a claim made in that very moment, its owner works on unharmed and only work is done
-        twice."""
+        take a claim made in that very moment, its owner goes on undisturbed and the video is
+        merely scored twice."""
         age = self._age(path)
         if age is None or age < self._patience:
             return
-        grave = path.with_name(f"{path.name}.{self._owner}.dead")
+        stale = path.with_name(f"{path.name}.{self._owner}.dead")
         try:
-            os.rename(path, grave)
-            grave.unlink()
+            os.rename(path, stale)
+            stale.unlink()
         except FileNotFoundError:
             return
 
@@ -288,9 +287,8 @@ class SharedBoard:
         while not stop.wait(self._heartbeat):
             try:
                 os.utime(path)
-            except (
-                OSError
-            ):  # taken over, or the network is away: the work goes on, and at worst is done twice
+            except OSError:
+                # Taken over, or the network is down: at worst the video is scored twice.
                 continue
 
     def _path(self, name: str, kind: str) -> Path:

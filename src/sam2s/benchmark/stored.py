@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from sam2s.benchmark.video import VideoScores
+from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError
 from sam2s.metrics.calibration import BINS
 from sam2s.typed_json import Bounds, Ids, OneLine, build, parse_json

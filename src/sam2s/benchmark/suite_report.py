@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sam2s.benchmark.details import details_table
+from sam2s.benchmark.diagnostics import diagnostics_table
 from sam2s.benchmark.paper_rows import BY_PROMPT, PROMPT, ROWS, TITLES
 from sam2s.benchmark.plots import plot_classes, plot_course, plot_reliability, require_matplotlib
 from sam2s.benchmark.report import label_of, line, markdown_table, number
@@ -57,7 +57,7 @@ def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
         yield "## By procedure\n"
         yield _jf_table(entry["procedures"], None, None)
     yield "## Swaps, recovery, presence and calibration\n"
-    yield details_table(entry["details"])
+    yield diagnostics_table(entry["details"])
     yield (
         "Definitions: docs/benchmark.md. The median frames to recover are of the recovered returns"
         " only.\n"

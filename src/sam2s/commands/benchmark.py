@@ -5,9 +5,15 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from sam2s.benchmark.details import details_table
+from sam2s.benchmark.diagnostics import diagnostics_table
 from sam2s.benchmark.report import markdown_table
-from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import (
+    BenchmarkResult,
+    EvaluatedModel,
+    Options,
+    open_model,
+    run_benchmark,
+)
 from sam2s.commands.benchmark_options import Benchmark
 from sam2s.commands.terminal import say, say_text
 from sam2s.devices import describe
@@ -48,7 +54,7 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
     """The scores, from this process, a share of it, or a cluster; None while other shards are
     missing."""
     open_one = partial(
-        open_contestant,
+        open_model,
         options.model,
         memory=None if options.memory == "auto" else options.memory,
         device=options.device,
@@ -61,25 +67,27 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
 
         return run_on_ray(options.data, open_one, settings, Cluster(options.ray))
     if options.shard is None:
-        return run_benchmark(options.data, _said(open_one()), settings)
+        return run_benchmark(options.data, _announced(open_one()), settings)
     from sam2s.benchmark.shards import Shard, run_shard
 
     shard = Shard.parse(options.shard)
-    standing = run_shard(options.data, _said(open_one()), settings, shard, reclaim=options.reclaim)
-    if standing.result is None:
+    progress = run_shard(
+        options.data, _announced(open_one()), settings, shard, reclaim=options.reclaim
+    )
+    if progress.result is None:
         say(
-            f"{standing.finished} of {standing.videos} videos are finished; the shard that ends"
+            f"{progress.finished} of {progress.videos} videos are finished; the shard that ends"
             " last writes the result"
         )
-    return standing.result
+    return progress.result
 
 
-def _said(contestant: Contestant) -> Contestant:
+def _announced(evaluated: EvaluatedModel) -> EvaluatedModel:
     """The same; where it runs is printed."""
-    tracker = contestant.tracker
+    tracker = evaluated.tracker
     assert isinstance(tracker, Tracker), "the command line scores models only"
     say(f"running on {describe(tracker.device, bf16=tracker.bf16)}")
-    return contestant
+    return evaluated
 
 
 def _json(options: Benchmark) -> Path | None:
@@ -105,7 +113,7 @@ def _tell(result: BenchmarkResult) -> None:
     """Print the tables, and what a reader has to know of them."""
     entry = result.to_json()
     say_text(markdown_table([entry]))
-    say_text(details_table(entry["details"]))
+    say_text(diagnostics_table(entry["details"]))
     for note in entry["protocol"]["notes"]:
         say(f"note: {note}")
     if "suite" in entry and entry["suite"]["missing"]:

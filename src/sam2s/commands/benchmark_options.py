@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg
 
-from sam2s.benchmark.rules import BENCHMARK, EVERY_FRAME, Rules
+from sam2s.benchmark.scoring_rules import BENCHMARK, EVERY_FRAME, ScoringRules
 
 MemoryRule = Literal["auto", "recent", "diverse", "pruned", "distractor", "samurai", "tree"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -26,14 +26,14 @@ class Benchmark:
     model: str = "nano"
     """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
     memory: MemoryRule = "auto"
-    """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made
-    for."""
+    """recent (SAM 2), diverse (DiveMem), another method's rule, or auto: the one saved with the
+    model."""
     prompt: PromptKind = "3-click"
     """What every object is prompted with, on the first annotated frame that shows it."""
     suite: Literal["none", "sa-sv", "long-term"] = "none"
     """sa-sv: the test videos of SA-SV's sources in DATA, a masklet folder or one for each source.
     long-term: synthetic videos of 600 frames, made in DATA where they are not there yet."""
-    rules: OmitArgPrefixes[Rules] = BENCHMARK
+    rules: OmitArgPrefixes[ScoringRules] = BENCHMARK
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
@@ -46,13 +46,13 @@ class Benchmark:
     """Score one part of the videos, such as 2/8, or any: whichever no other worker has. Workers
     share the folder of the result file; the last one writes the result."""
     reclaim: bool = False
-    """With --shard, when no worker runs any more: do not wait for the claims of those that died."""
+    """With --shard, when no worker is running: take over at once what dead workers had claimed."""
     ray: Annotated[str | None, arg(metavar="ADDRESS")] = None
     """Spread the videos over a Ray cluster that is there already: auto, host:6379 or
     ray://host:10001."""
     floors: bool = False
-    """Also score two rules that know nothing: the first mask held still, and carried by optical
-    flow."""
+    """Also score two baselines without a model: the first mask, unmoved, and the same carried along
+    by optical flow."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels; by default the model's own."""
     device: str = "auto"
@@ -71,6 +71,6 @@ class Evaluate:
     """Folder with the predicted masks (masklet layout or DAVIS palette)."""
     gt: Path
     """Folder with the true masks, in either layout."""
-    rules: OmitArgPrefixes[Rules] = EVERY_FRAME
+    rules: OmitArgPrefixes[ScoringRules] = EVERY_FRAME
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""

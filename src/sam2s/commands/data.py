@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sam2s.commands.data_options import Check, Convert, Data, Sources, Stats
+from sam2s.commands.data_options import Check, Convert, Data, Sources, StatsOptions
 from sam2s.commands.terminal import say, say_text
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
@@ -17,7 +17,7 @@ def run(options: Data) -> int:
     actions: dict[type, Callable[[Any], int]] = {
         Convert: _convert,
         Sources: _sources,
-        Stats: _stats,
+        StatsOptions: _stats,
         Check: _check,
     }
     return actions[type(options.action)](options.action)
@@ -66,7 +66,7 @@ def _sources(options: Sources) -> int:
     return 0
 
 
-def _stats(options: Stats) -> int:
+def _stats(options: StatsOptions) -> int:
     from sam2s.curation.stats import stats
     from sam2s.curation.stats_report import check_plot, stats_table, write_stats_plot
 

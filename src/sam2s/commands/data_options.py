@@ -44,7 +44,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class StatsOptions:
     """Count videos, frames, masks, masklets and minutes of a masklet folder, per source and
     class."""
 
@@ -79,7 +79,7 @@ class Check:
 Action = (
     Annotated[Convert, subcommand("convert")]
     | Annotated[Sources, subcommand("sources")]
-    | Annotated[Stats, subcommand("stats")]
+    | Annotated[StatsOptions, subcommand("stats")]
     | Annotated[Check, subcommand("check")]
 )
 

@@ -11,13 +11,13 @@ from sam2s.files import check_folder
 def run(options: Train) -> int:
     """Train, and say where the model is."""
     try:
-        from sam2s.recipes.run import Order, carry_out
+        from sam2s.recipes.train_recipe import TrainingRequest, train_recipe
     except ModuleNotFoundError as error:
         raise InputError(
             f"training needs {error.name}; install it with pip install 'sam2s[train]'"
         ) from error
     check_folder(options.scenes)
-    order = Order(
+    request = TrainingRequest(
         options.recipe,
         options.out,
         data=options.data,
@@ -28,7 +28,7 @@ def run(options: Train) -> int:
         resume=options.resume,
         dry_run=options.dry_run,
     )
-    model = carry_out(order)
+    model = train_recipe(request)
     say(
         "dry run: nothing was trained"
         if options.dry_run

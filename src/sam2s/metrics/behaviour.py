@@ -1,8 +1,8 @@
-"""What a mean of masks cannot tell: identity swaps, recovery after absence, and masks of what is
-not there.
+"""What a mean over masks does not show: identity swaps, recovery after absence, and masks where
+there is no object.
 
-All of it follows from one ``Sight`` for each annotated frame after the prompted one, in the order
-of time:
+All of it follows from one ``FrameOutcome`` for each annotated frame after the prompted one, in
+temporal order:
 
 **right**: the predicted mask has an IoU of at least 0.5 with its own object (``RIGHT``, the
 matching threshold of the multi-object tracking field). **On another object**: it is not right, and
@@ -38,7 +38,7 @@ RIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class FrameOutcome:
     """One annotated frame of one tracked object.
 
     ``index``: of the frame; ``time``: its seconds, or None; ``present``: the true mask is not
@@ -125,20 +125,20 @@ class Behaviour:
 COUNTS = ("objects", "frames", "swaps", "on_other", "absent", "false_present", "missed")
 
 
-def sight(
+def frame_outcome(
     index: int,
     time: float | None,
     pred: np.ndarray,
     iou: float,
     truth: np.ndarray,
     others: Iterable[np.ndarray],
-) -> Sight:
+) -> FrameOutcome:
     """Judge one predicted mask, (H, W) bool, of IoU ``iou`` with its own object's ``truth``;
     ``others``: true masks of the frame's other objects, looked at only when the mask is wrong and
     not empty."""
     present, shown = bool(truth.any()), bool(pred.any())
     right = present and iou >= RIGHT
-    return Sight(
+    return FrameOutcome(
         index, time, present, shown, right, other=shown and not right and _on_any(pred, others)
     )
 
@@ -153,18 +153,18 @@ def _on_any(pred: np.ndarray, others: Iterable[np.ndarray]) -> bool:
     return False
 
 
-def behaviour(sights: Sequence[Sight]) -> Behaviour:
-    """The counts of one object from its annotated frames, in the order of time."""
-    absent = [s for s in sights if not s.present]
+def behaviour(outcomes: Sequence[FrameOutcome]) -> Behaviour:
+    """The counts of one object from its annotated frames, in temporal order."""
+    absent = [s for s in outcomes if not s.present]
     return Behaviour(
         objects=1,
-        frames=len(sights),
-        swaps=_swaps(sights),
-        on_other=sum(s.other for s in sights),
+        frames=len(outcomes),
+        swaps=_swaps(outcomes),
+        on_other=sum(s.other for s in outcomes),
         absent=len(absent),
         false_present=sum(s.shown for s in absent),
-        missed=sum(s.present and not s.shown for s in sights),
-        returns=tuple(_returns(sights)),
+        missed=sum(s.present and not s.shown for s in outcomes),
+        returns=tuple(_returns(outcomes)),
     )
 
 
@@ -173,19 +173,19 @@ def total(parts: Iterable[Behaviour | None]) -> Behaviour:
     return sum((part for part in parts if part is not None), Behaviour())
 
 
-def _swaps(sights: Sequence[Sight]) -> int:
+def _swaps(outcomes: Sequence[FrameOutcome]) -> int:
     swaps, away = 0, False
-    for seen in sights:
+    for seen in outcomes:
         swaps += seen.other and not away
         away = seen.other or (away and not seen.right)
     return swaps
 
 
-def _returns(sights: Sequence[Sight]) -> list[Return]:
+def _returns(outcomes: Sequence[FrameOutcome]) -> list[Return]:
     found = []
-    back: Sight | None = None  # the frame of a return that is not recovered yet
-    before: Sight | None = None
-    for seen in sights:
+    back: FrameOutcome | None = None  # the frame of a return that is not recovered yet
+    before: FrameOutcome | None = None
+    for seen in outcomes:
         if seen.present and before is not None and not before.present:
             back = seen
         if back is not None and seen.present and seen.right:
@@ -201,9 +201,10 @@ def _returns(sights: Sequence[Sight]) -> list[Return]:
     return found
 
 
-def _from(back: Sight, until: Sight, *, recovered: bool) -> Return:
-    known = back.time is not None and until.time is not None
-    seconds = round(until.time - back.time, 6) if known else None  # type: ignore[operator]
+def _from(back: FrameOutcome, until: FrameOutcome, *, recovered: bool) -> Return:
+    seconds = None
+    if back.time is not None and until.time is not None:
+        seconds = round(until.time - back.time, 6)
     return Return(until.index - back.index, seconds, recovered)
 
 

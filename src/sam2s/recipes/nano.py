@@ -9,7 +9,7 @@ and says how to make the folders of real data. Nephrectomy is never trained on.
 
 What each part is for:
 
-1. **scratch**: synthetic scenes alone. Boxes first, with the image encoder resting and all
+1. **scratch**: synthetic scenes alone. Boxes first, with the image encoder frozen and all
    candidates taught alike: the decoder then reads prompts within a hundred steps, where everything
    at once stays on a plateau of empty masks for many hundreds. Then clicks, then tracking.
 2. **further**: an encoder that knows where things end. Masks followed colour, in blocks of 16

@@ -92,7 +92,7 @@ def encoder_stage(schedule: Schedule, sampler: ConsecutiveSampler, **seen: Any) 
 
 
 def clicks_stage(schedule: Schedule, sampler: ConsecutiveSampler, **seen: Any) -> Stage:
-    """The decoder learns to read new features, which rest, on single frames."""
+    """The decoder learns to read new features, which are frozen, on single frames."""
     clips = Clips(size=FULL, batch=8, sampler=sampler, **seen)
     teaching = Teaching(user=CLICKING, loss=SOFT_LOSS, frozen=RESTING)
     return Stage(name="clicks", schedule=schedule, clips=clips, teaching=teaching)

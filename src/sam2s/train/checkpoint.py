@@ -25,13 +25,13 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True, eq=False)
 class Running:
-    """The parts of a run that change while it trains. ``resting``: names of parameters that never
+    """The parts of a run that change while it trains. ``frozen``: names of parameters that never
     do; ``auxiliary``: a head that is trained along and not kept (`sam2s.train.dense`)."""
 
     model: SAM2S
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
-    resting: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
     auxiliary: nn.Module | None = None
 
 

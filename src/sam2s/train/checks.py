@@ -90,9 +90,9 @@ def _contents(pool: VideoPool) -> str:
     ends = " to ".join(
         dict.fromkeys(f"{width} x {height}" for height, width in (sizes[0], sizes[-1]))
     )
-    told = f", {stills} of them still images" if stills else ""
+    of_stills = f", {stills} of them still images" if stills else ""
     return (
-        f"data: {_count(len(pool.videos), 'video')}{told}, {_count(frames, 'frame')} of {ends}"
+        f"data: {_count(len(pool.videos), 'video')}{of_stills}, {_count(frames, 'frame')} of {ends}"
         " pixels"
     )
 
@@ -129,12 +129,12 @@ def _oddities(pool: VideoPool) -> list[str]:
         if not (areas > 0).any()
     ]
     bare = [index.name for index in pool.indices if not index.object_ids]
-    told = []
+    notes = []
     if unseen:
-        told.append(f"note: {_count(len(unseen), 'object')} never in view: {_some(unseen)}")
+        notes.append(f"note: {_count(len(unseen), 'object')} never in view: {_some(unseen)}")
     if bare:
-        told.append(f"note: {_count(len(bare), 'video')} without objects: {_some(bare)}")
-    return told
+        notes.append(f"note: {_count(len(bare), 'video')} without objects: {_some(bare)}")
+    return notes
 
 
 def _stages(pool: VideoPool, config: TrainConfig) -> list[str]:

@@ -104,7 +104,7 @@ class Clips:
 class Teaching:
     """What is asked of the model, and which part of it learns.
 
-    ``frozen``: beginnings of the names of parameters that rest during the stage, such as
+    ``frozen``: beginnings of the names of parameters that are frozen during the stage, such as
     ``image_encoder``. ``encoder_only``: no prompts and no tracking, only the image encoder is
     taught, by ``loss.dense``. ``encoder_gradient``: factor on the gradient that prompts and
     tracking send into the image encoder, so that the dense one is not drowned.

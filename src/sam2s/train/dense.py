@@ -75,7 +75,7 @@ def dense_loss(
 
     ``features``: of all B x T frames, clip by clip. Frames without annotation are left out; objects
     out of view ask for an empty mask. Of an object's double nothing is asked: it looks like the
-    object, and place is not for these features to tell.
+    object, and these features are not meant to encode place.
     """
     embedded = head(features).unflatten(0, (-1, batch.frames))
     truth = F.avg_pool2d(batch.masks.float(), STRIDE) >= 0.5

@@ -104,8 +104,8 @@ def prepare_start(model: SAM2S) -> None:
 
 
 def add_adapters(model: SAM2S, config: LoraConfig) -> SAM2S:
-    """Put adapters into ``model``, in place, and let everything but them and ``config.modules``
-    rest.
+    """Put adapters into ``model``, in place, and freeze everything but them and
+    ``config.modules``.
 
     An adapter starts as zero, so the model's answers do not change yet. ``InputError`` when
     ``peft`` is missing, or when ``targets`` or ``modules`` match nothing.
@@ -126,7 +126,7 @@ def add_adapters(model: SAM2S, config: LoraConfig) -> SAM2S:
         (*config.modules, "semantic_head") if model.semantic_head is not None else config.modules
     )
     for prefix in trained:
-        _wake(model, prefix)
+        _unfreeze(model, prefix)
     return model
 
 
@@ -165,13 +165,13 @@ def _check_targets(model: SAM2S, targets: str) -> None:
         )
 
 
-def _wake(model: SAM2S, prefix: str) -> None:
-    woken = [p for name, p in model.named_parameters() if name.startswith(prefix)]
-    if not woken:
+def _unfreeze(model: SAM2S, prefix: str) -> None:
+    found = [p for name, p in model.named_parameters() if name.startswith(prefix)]
+    if not found:
         raise InputError(
             f"lora.modules: no parameter's name begins with {prefix!r}; try mask_decoder"
         )
-    for parameter in woken:
+    for parameter in found:
         parameter.requires_grad_(True)
 
 

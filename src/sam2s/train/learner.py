@@ -58,8 +58,10 @@ class ClipLearner(nn.Module):
             return self._with_dense(
                 Losses.none(batch.images.device), batch, stage, features, rng
             ), []
-        heard = _attenuated(features, stage.teaching.encoder_gradient)
-        answers = unroll(self.model, self.policy, batch, heard, script, stage.teaching.user, rng)
+        attenuated = _attenuated(features, stage.teaching.encoder_gradient)
+        answers = unroll(
+            self.model, self.policy, batch, attenuated, script, stage.teaching.user, rng
+        )
         # The losses are float32 work whatever the precision of the layers.
         with torch.autocast(batch.images.device.type, enabled=False):
             losses = self._judge(batch, stage, answers)

@@ -95,14 +95,14 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr * group["lr_scale"]
 
 
-def freeze(model: nn.Module, prefixes: Sequence[str], *, resting: Collection[str] = ()) -> None:
-    """Let exactly those parameters rest whose name begins with one of ``prefixes`` or is among
-    ``resting``.
+def freeze(model: nn.Module, prefixes: Sequence[str], *, always: Collection[str] = ()) -> None:
+    """Freeze exactly those parameters whose name begins with one of ``prefixes`` or is among
+    ``always``.
 
     They get no gradient, and thus neither weight decay nor momentum.
     """
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(prefixes)) and name not in resting)
+        parameter.requires_grad_(not name.startswith(tuple(prefixes)) and name not in always)
 
 
 def check_frozen(model: nn.Module, prefixes: Sequence[str]) -> None:

@@ -131,7 +131,7 @@ def prepare(
         check_classes(pool.videos, model.semantic_head.classes)
     if config.run.recompute:
         recompute_blocks(model)
-    resting = frozenset(
+    frozen = frozenset(
         name for name, parameter in model.named_parameters() if not parameter.requires_grad
     )
     dense_head = build_dense_head(model) if config.dense else None
@@ -144,7 +144,7 @@ def prepare(
         if config.optim.ema
         else None
     )
-    running = Running(model, optimizer, average, resting, dense_head)
+    running = Running(model, optimizer, average, frozen, dense_head)
     return Trainer(config, out_dir, accelerator, learner, running, pool, samples)
 
 
@@ -171,7 +171,7 @@ def _accelerator(config: TrainConfig, out_dir: Path) -> Accelerator:
 
 
 def _report(trainer: Trainer, tell: Callable[[str], None]) -> None:
-    """What is in the data and what the run will cost, told by the main process."""
+    """What is in the data and what the run will cost, reported by the main process."""
     findings = check_data(trainer.pool, trainer.config)
     costs = estimate(trainer)
     if trainer.accelerator.is_main_process:

@@ -3,8 +3,8 @@
 
 Softmax cross-entropy over the scaled cosines to K class names. What an object is does not depend on
 the frame, so every decoding of an object with a class counts, also where it is out of view: there
-its memories must tell. Objects without an instrument class (tissue, sources that name no type) add
-nothing.
+only its memories can say. Objects without an instrument class (tissue, sources that name no type)
+add nothing.
 """
 
 from __future__ import annotations

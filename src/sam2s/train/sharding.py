@@ -1,5 +1,5 @@
-"""Weights that FSDP has spread over processes, whole again and back; what is not spread passes
-through.
+"""Weights that FSDP has sharded over processes, gathered and sharded again; what is not sharded
+passes through.
 
 Source: ``torch.distributed.fsdp.fully_shard`` (FSDP2), which leaves names alone and makes every
 parameter a DTensor. Gathering is done by all processes together.

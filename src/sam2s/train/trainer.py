@@ -125,7 +125,7 @@ class Trainer:
         holds all rows. DDP takes the mean over processes, hence the factor.
         """
         stage, _ = self.config.stage_at(step)
-        freeze(self.running.model, stage.teaching.frozen, resting=self.running.resting)
+        freeze(self.running.model, stage.teaching.frozen, always=self.running.frozen)
         self.running.optimizer.zero_grad(set_to_none=True)
         rows = self._rows(passes)
         figures: list[dict[str, float]] = []

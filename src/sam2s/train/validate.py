@@ -37,8 +37,8 @@ class Validation:
     """Means over objects, in percent.
 
     ``j_1`` and ``j_3``: Jaccard index on the first frame after one and three clicks; ``j_track``:
-    on the later frames, tracked from the three clicks; ``j_still``: the true first mask held still,
-    the floor; ``presence``: share of later frames on which presence is told rightly; ``iou_gap``:
+    on the later frames, tracked from the three clicks; ``j_still``: the true first mask unmoved, as
+    a floor; ``presence``: share of later frames whose presence is predicted rightly; ``iou_gap``:
     mean absolute error of the predicted IoU where present.
     """
 

@@ -10,7 +10,7 @@ from colours import SIZE, square
 from PIL import Image
 
 from sam2s.benchmark.evaluate import Evaluation, evaluate_folders
-from sam2s.benchmark.rules import EVERY_FRAME, Rules
+from sam2s.benchmark.scoring_rules import EVERY_FRAME, ScoringRules
 from sam2s.errors import InputError
 from sam2s.masklets.masks import write_binary_mask, write_index_mask
 from sam2s.metrics import score_frame, score_sequence
@@ -37,7 +37,7 @@ def write_davis(folder: Path, ids: list[np.ndarray], video: str = "video") -> Pa
     return folder
 
 
-def evaluate(pred: Path, gt: Path, rules: Rules = EVERY_FRAME) -> Evaluation:
+def evaluate(pred: Path, gt: Path, rules: ScoringRules = EVERY_FRAME) -> Evaluation:
     return evaluate_folders(pred, gt, rules=rules, progress=False)
 
 
@@ -53,11 +53,11 @@ def test_skip_rules(tmp_path: Path) -> None:
     pred = write_sav(tmp_path / "pred", [square(0, 0), *GUESS])
     gt = write_sav(tmp_path / "gt", [empty, *TRUTH])
     pairs = list(zip(GUESS, TRUTH, strict=True))
-    assert evaluate(pred, gt, Rules()).board.objects[0].score == score_sequence(pairs[1:])
-    assert evaluate(pred, gt, Rules(skip_first="none", skip_last="video")).board.objects[
+    assert evaluate(pred, gt, ScoringRules()).board.objects[0].score == score_sequence(pairs[1:])
+    assert evaluate(pred, gt, ScoringRules(skip_first="none", skip_last="video")).board.objects[
         0
     ].score == score_sequence([(GUESS[0], empty), *pairs[:-1]])
-    both = evaluate(pred, gt, Rules(skip_first="prompted", skip_last="video"))
+    both = evaluate(pred, gt, ScoringRules(skip_first="prompted", skip_last="video"))
     assert both.board.objects[0].score == score_sequence(pairs[1:-1])
     assert both.board.objects[0].first == 1
 
@@ -103,7 +103,7 @@ def test_catalogue_gives_sources_and_kinds(folder: Path) -> None:
     assert (
         found.board.objects[2].first is None
     )  # never in view; its empty frames count all the same
-    assert evaluate(folder, folder, Rules()).board.objects[2].score is None
+    assert evaluate(folder, folder, ScoringRules()).board.objects[2].score is None
 
 
 def test_json(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_errors(tmp_path: Path) -> None:
         evaluate(pred, gt)
     single = write_sav(tmp_path / "single", TRUTH[:1])
     with pytest.raises(InputError, match="left to score"):
-        evaluate(single, single, Rules())
+        evaluate(single, single, ScoringRules())
 
 
 def test_one_score_by_hand(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from colours import ColourTracker
 
 from sam2s.benchmark import ray_run
 from sam2s.benchmark.ray_run import Cluster, run_on_ray
-from sam2s.benchmark.run import Contestant, Options, run_benchmark
+from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
 from sam2s.errors import InputError
 
 ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
@@ -37,22 +37,22 @@ class Picky(ColourTracker):
         return super().step(frame, prompts, prior)
 
 
-def opened(log: Path) -> Contestant:
+def opened(log: Path) -> EvaluatedModel:
     with log.open("a") as file:
         file.write("opened\n")
-    return Contestant(ColourTracker(), ABOUT)
+    return EvaluatedModel(ColourTracker(), ABOUT)
 
 
-def broken(dies: bool) -> Contestant:
-    return Contestant(Picky(dies), ABOUT)
+def broken(dies: bool) -> EvaluatedModel:
+    return EvaluatedModel(Picky(dies), ABOUT)
 
 
-def failing() -> Contestant:
+def failing() -> EvaluatedModel:
     raise InputError("no such weights")
 
 
-def unlike() -> Contestant:
-    return Contestant(ColourTracker(), {**ABOUT, "device": os.getpid()})
+def unlike() -> EvaluatedModel:
+    return EvaluatedModel(ColourTracker(), {**ABOUT, "device": os.getpid()})
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ class TestOnRay:
         self, folder: Path, tmp_path: Path
     ) -> None:
         one, many = tmp_path / "one.json", tmp_path / "many.json"
-        run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=one, progress=False))
+        run_benchmark(
+            folder, EvaluatedModel(ColourTracker(), ABOUT), Options(json=one, progress=False)
+        )
         log = tmp_path / "opened"
         result = run_on_ray(folder, partial(opened, log), Options(json=many, progress=False), TWO)
         assert result.board().mean is not None
@@ -226,7 +228,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 
 def test_videos_are_shared_out(folder: Path, tmp_path: Path, fake: FakeRay) -> None:
     one, many = tmp_path / "one.json", tmp_path / "many.json"
-    run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=one, progress=False))
+    run_benchmark(folder, EvaluatedModel(ColourTracker(), ABOUT), Options(json=one, progress=False))
     run_on_ray(
         folder, partial(opened, tmp_path / "log"), Options(json=many, progress=False), Cluster()
     )
@@ -276,12 +278,12 @@ def test_a_failure_is_told_of_and_the_others_go_on(
 ) -> None:
     file = tmp_path / "results.json"
     options = Options(json=file, progress=False)
-    frail = [Contestant(Frail(error), ABOUT)]  # the first worker; its successor is sound
+    frail = [EvaluatedModel(Frail(error), ABOUT)]  # the first worker; its successor is sound
     one = Cluster(workers=1)
     with pytest.raises(InputError, match="1 of 2 videos failed") as caught:
         run_on_ray(
             folder,
-            lambda: frail.pop() if frail else Contestant(ColourTracker(), ABOUT),
+            lambda: frail.pop() if frail else EvaluatedModel(ColourTracker(), ABOUT),
             options,
             one,
         )
@@ -290,7 +292,7 @@ def test_a_failure_is_told_of_and_the_others_go_on(
     assert len(fake.hired) == fake.killed == hired
     assert not file.exists()
     sound = ColourTracker()
-    run_on_ray(folder, lambda: Contestant(sound, ABOUT), options, one)
+    run_on_ray(folder, lambda: EvaluatedModel(sound, ABOUT), options, one)
     assert sound.resets == 1
     assert file.exists()
 
@@ -301,7 +303,10 @@ def test_a_model_that_does_not_open_ends_the_run(folder: Path, fake: FakeRay) ->
     abouts = iter([ABOUT, {**ABOUT, "device": "cuda"}])
     with pytest.raises(InputError, match="do not run alike"):
         run_on_ray(
-            folder, lambda: Contestant(ColourTracker(), next(abouts)), Options(progress=False), TWO
+            folder,
+            lambda: EvaluatedModel(ColourTracker(), next(abouts)),
+            Options(progress=False),
+            TWO,
         )
     assert fake.closed == 2
 

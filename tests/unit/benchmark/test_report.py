@@ -8,23 +8,21 @@ import pytest
 from colours import ColourTracker
 
 from sam2s.benchmark.report import markdown_table, read_result
-from sam2s.benchmark.run import Contestant, Options, run_benchmark
+from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
 from sam2s.errors import InputError
 
 QUIET = Options(progress=False)
 
 
-def contestant(name: str) -> Contestant:
-    return Contestant(ColourTracker(), {"name": name, "memory": {"rule": "diverse"}})
+def evaluated(name: str) -> EvaluatedModel:
+    return EvaluatedModel(ColourTracker(), {"name": name, "memory": {"rule": "diverse"}})
 
 
 def test_table_of_several_results(folder: Path, tmp_path: Path) -> None:
-    run_benchmark(
-        folder, contestant("one"), replace(QUIET, floors=True, json=tmp_path / "one.json")
-    )
+    run_benchmark(folder, evaluated("one"), replace(QUIET, floors=True, json=tmp_path / "one.json"))
     run_benchmark(
         folder,
-        contestant("two"),
+        evaluated("two"),
         replace(QUIET, floors=True, videos=("still",), json=tmp_path / "two.json"),
     )
     first, second = (read_result(tmp_path / f"{name}.json") for name in ("one", "two"))
@@ -43,7 +41,7 @@ def test_table_of_several_results(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_result_object_needs_no_file(folder: Path) -> None:
-    result = run_benchmark(folder, contestant("one"), QUIET)
+    result = run_benchmark(folder, evaluated("one"), QUIET)
     assert markdown_table([result]).count("\n") == 3
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from colours import ColourTracker
 
-from sam2s.benchmark.run import Contestant
+from sam2s.benchmark.run_benchmark import EvaluatedModel
 from sam2s.errors import InputError
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "rules_table.py"
@@ -25,11 +25,11 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.loader.exec_module(module)
     module.opened = []
 
-    def open_contestant(model, *, memory, device, precision, image_size):
+    def open_model(model, *, memory, device, precision, image_size):
         module.opened.append(ColourTracker())
-        return Contestant(module.opened[-1], {"name": model, "memory": {"rule": memory}})
+        return EvaluatedModel(module.opened[-1], {"name": model, "memory": {"rule": memory}})
 
-    monkeypatch.setattr(module, "open_contestant", open_contestant)
+    monkeypatch.setattr(module, "open_model", open_model)
     return module
 
 

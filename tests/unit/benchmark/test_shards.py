@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.benchmark import shards
-from sam2s.benchmark.run import Contestant, Options, run_benchmark
-from sam2s.benchmark.shards import Shard, SharedBoard, Standing, run_shard
+from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
+from sam2s.benchmark.shards import Shard, ShardProgress, SharedScores, run_shard
 from sam2s.errors import InputError
 
 ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
@@ -28,7 +28,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from colours import ColourTracker
-from sam2s.benchmark.run import Contestant, Options
+from sam2s.benchmark.run_benchmark import EvaluatedModel, Options
 from sam2s.benchmark.shards import Shard, run_shard
 
 class Stuck(ColourTracker):
@@ -40,16 +40,16 @@ class Stuck(ColourTracker):
 
 about = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
 options = Options(json=Path(sys.argv[2]), progress=False)
-run_shard(sys.argv[1], Contestant(Stuck(), about), options, Shard())
+run_shard(sys.argv[1], EvaluatedModel(Stuck(), about), options, Shard())
 """
 
 
 def work(
     folder: Path, file: Path, shard: str = "any", tracker: ColourTracker | None = None, **more: bool
-) -> Standing:
-    contestant = Contestant(tracker or ColourTracker(), ABOUT)
+) -> ShardProgress:
+    evaluated = EvaluatedModel(tracker or ColourTracker(), ABOUT)
     return run_shard(
-        folder, contestant, Options(json=file, progress=False), Shard.parse(shard), **more
+        folder, evaluated, Options(json=file, progress=False), Shard.parse(shard), **more
     )
 
 
@@ -61,7 +61,9 @@ def scores(file: Path) -> dict[str, object]:
 def alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The result of one run."""
     file = tmp_path_factory.mktemp("alone") / "results.json"
-    run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(json=file, progress=False))
+    run_benchmark(
+        folder, EvaluatedModel(ColourTracker(), ABOUT), Options(json=file, progress=False)
+    )
     return scores(file)
 
 
@@ -157,7 +159,7 @@ def test_reclaim_does_not_wait(folder: Path, tmp_path: Path, alone: dict[str, ob
 
 def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
     mine, yours = (
-        SharedBoard(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2)
+        SharedScores(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2)
     )
     with mine.claim("a/b") as first:
         time.sleep(1.0)
@@ -170,7 +172,7 @@ def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
 
 def test_a_claim_taken_over_is_not_given_back_by_its_former_owner(tmp_path: Path) -> None:
     slow, quick = (
-        SharedBoard(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2)
+        SharedScores(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2)
     )
     with slow.claim("a"):
         time.sleep(0.2)
@@ -188,7 +190,7 @@ def test_of_many_contenders_one_wins(tmp_path: Path) -> None:
 
     @contextmanager
     def claimed() -> Iterator[None]:
-        with SharedBoard(tmp_path, tmp_path / "r").claim("a") as mine:
+        with SharedScores(tmp_path, tmp_path / "r").claim("a") as mine:
             won.append(mine)
             gate.wait(10)
             yield
@@ -211,9 +213,11 @@ def test_another_run_is_refused(folder: Path, tmp_path: Path) -> None:
     work(folder, file, "1/2")
     options = Options(json=file, progress=False, prompt="1-click")
     with pytest.raises(InputError, match="another run"):
-        run_shard(folder, Contestant(ColourTracker(), ABOUT), options, Shard())
+        run_shard(folder, EvaluatedModel(ColourTracker(), ABOUT), options, Shard())
     with pytest.raises(InputError, match="--json"):
-        run_shard(folder, Contestant(ColourTracker(), ABOUT), replace(options, json=None), Shard())
+        run_shard(
+            folder, EvaluatedModel(ColourTracker(), ABOUT), replace(options, json=None), Shard()
+        )
     with pytest.raises(InputError, match="does not exist"):
         work(folder, tmp_path / "no" / "results.json")
 

@@ -16,12 +16,12 @@ from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.report import markdown_table, read_result
 from sam2s.benchmark.scoreboard import ObjectScore
 from sam2s.benchmark.stored import read_scores
-from sam2s.benchmark.video import VideoScores
+from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError
 from sam2s.metrics import Score
 from sam2s.metrics.behaviour import Behaviour, Return
 from sam2s.metrics.calibration import Calibration, empty_reliability
-from sam2s.metrics.course import Course
+from sam2s.metrics.score_over_time import ScoreOverTime
 
 CURVE = empty_reliability()
 ONE = ObjectScore(
@@ -34,7 +34,7 @@ ONE = ObjectScore(
     0,
     Score(0.5, 0.75, 3),
     Behaviour(1, 3, returns=(Return(2, None, True),)),
-    Course({0: Score(0.5, 0.5)}),
+    ScoreOverTime({0: Score(0.5, 0.5)}),
     Calibration(CURVE, CURVE),
 )
 SCORES = VideoScores("v", {"model": (ONE,)}, (replace(ONE, course=None),), 3, 3, 0.5, (2,))

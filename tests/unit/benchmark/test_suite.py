@@ -10,7 +10,7 @@ from PIL import Image
 
 from sam2s.benchmark import long_term, plots, suite_report
 from sam2s.benchmark.paper_rows import BY_PROMPT, PROMPT, ROWS, TITLES
-from sam2s.benchmark.run import Contestant, Options, run_benchmark
+from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
 from sam2s.benchmark.suite import SA_SV, choose, gather
 from sam2s.benchmark.suite_report import prepare_report, sa_sv_table, write_report
 from sam2s.errors import InputError
@@ -48,7 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(root: Path, options: Options = QUIET):
-    return run_benchmark(root, Contestant(ColourTracker(), ABOUT), options)
+    return run_benchmark(root, EvaluatedModel(ColourTracker(), ABOUT), options)
 
 
 def test_the_suite_is_the_papers() -> None:
@@ -157,7 +157,7 @@ def test_report_of_a_suite(sources: Path, tmp_path: Path) -> None:
 
 
 def test_report_without_a_suite(folder: Path, tmp_path: Path) -> None:
-    result = run_benchmark(folder, Contestant(ColourTracker(), ABOUT), Options(progress=False))
+    result = run_benchmark(folder, EvaluatedModel(ColourTracker(), ABOUT), Options(progress=False))
     text = write_report(tmp_path, result.to_json()).read_text()
     assert "| myotomy |" in text
     assert "†" not in text
@@ -223,7 +223,7 @@ def test_long_term_videos_are_made_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert choose("long-term", data, progress=False).names == made.names
     assert picture.stat().st_mtime_ns == before
     result = run_benchmark(
-        data, Contestant(ColourTracker(), ABOUT), Options(progress=False, suite="long-term")
+        data, EvaluatedModel(ColourTracker(), ABOUT), Options(progress=False, suite="long-term")
     )
     assert "suite" not in result.to_json()
     assert result.protocol["suite"] == "long-term"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sam2s.metrics.behaviour import Behaviour, Return, Sight, behaviour, sight, total
+from sam2s.metrics.behaviour import Behaviour, FrameOutcome, Return, behaviour, frame_outcome, total
 
 
-def sights(states: str, fps: float | None = None, step: int = 1) -> list[Sight]:
+def outcomes(states: str, fps: float | None = None, step: int = 1) -> list[FrameOutcome]:
     """One letter a frame. In view: R right, o on another object, w wrong, _ no mask. Absent: O on
     another object, F a mask elsewhere, - no mask."""
     return [
-        Sight(
+        FrameOutcome(
             index=step * i,
             time=None if fps is None else step * i / fps,
             present=state in "Row_",
@@ -40,7 +40,7 @@ def sights(states: str, fps: float | None = None, step: int = 1) -> list[Sight]:
     ],
 )
 def test_swaps(states: str, swaps: int) -> None:
-    assert behaviour(sights(states)).swaps == swaps
+    assert behaviour(outcomes(states)).swaps == swaps
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_swaps(states: str, swaps: int) -> None:
     ],
 )
 def test_returns(states: str, returns: list[Return]) -> None:
-    assert behaviour(sights(states)).returns == tuple(returns)
+    assert behaviour(outcomes(states)).returns == tuple(returns)
 
 
 def test_time_to_recovery_counts_frames_between_annotated_ones_and_seconds() -> None:
-    found = behaviour(sights("R-wwR", fps=25.0, step=10))
+    found = behaviour(outcomes("R-wwR", fps=25.0, step=10))
     assert found.returns == (Return(20, 0.8, True),)
     assert (found.frames_to_recover, found.seconds_to_recover) == (20, 0.8)
 
 
 def test_shares_and_medians() -> None:
-    found = behaviour(sights("R-R-wR-wwwR-ww-F_"))
+    found = behaviour(outcomes("R-R-wR-wwwR-ww-F_"))
     assert [r.frames for r in found.returns if r.recovered] == [0, 1, 3]
     assert found.share_recovered == pytest.approx(3 / 5)
     assert found.frames_to_recover == 1
@@ -77,7 +77,7 @@ def test_shares_and_medians() -> None:
     assert (found.absent, found.false_presence) == (6, 1 / 6)
     assert found.missed == 1
     assert found.miss_rate == pytest.approx(1 / 11)
-    nothing = behaviour(sights("RR"))
+    nothing = behaviour(outcomes("RR"))
     assert (nothing.share_recovered, nothing.frames_to_recover, nothing.false_presence) == (
         None,
         None,
@@ -86,7 +86,7 @@ def test_shares_and_medians() -> None:
 
 
 def test_sums_and_json() -> None:
-    one, two = behaviour(sights("R-wR", fps=5.0)), behaviour(sights("RoO-R"))
+    one, two = behaviour(outcomes("R-wR", fps=5.0)), behaviour(outcomes("RoO-R"))
     both = total([one, None, two])
     assert (both.objects, both.frames, both.swaps, both.on_other) == (2, 9, 1, 2)
     assert both.returns == one.returns + two.returns
@@ -115,10 +115,10 @@ def box(left: int, width: int = 10) -> np.ndarray:
     ],
 )
 def test_what_a_mask_is_on(pred: np.ndarray, truth: np.ndarray, iou: float, state: str) -> None:
-    seen = sight(3, None, pred, iou, truth, [box(20), box(50, 0)])
+    seen = frame_outcome(3, None, pred, iou, truth, [box(20), box(50, 0)])
     assert (seen.right, seen.other) == (state == "right", state == "other")
     assert (seen.present, seen.shown) == (bool(truth.any()), bool(pred.any()))
 
 
 def test_own_object_comes_first_where_true_masks_overlap() -> None:
-    assert not sight(0, None, box(0), 1.0, box(0), [box(0)]).other
+    assert not frame_outcome(0, None, box(0), 1.0, box(0), [box(0)]).other

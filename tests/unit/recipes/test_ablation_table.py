@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sam2s.benchmark.details import ALL, details_json
+from sam2s.benchmark.diagnostics import ALL, diagnostics_json
 from sam2s.benchmark.scoreboard import ObjectScore, Scoreboard
 from sam2s.metrics import Score
 
@@ -39,4 +39,4 @@ def _result(jf: float, swaps: int, ece: float | None = None) -> dict[str, Any]:
 
 def test_results_hold_what_the_table_reads() -> None:
     score = ObjectScore("v", 1, "s", "instrument", None, None, 0, Score(0.5, 0.5))
-    assert {"swaps", "ece"} <= set(details_json(Scoreboard((score,)))[ALL])
+    assert {"swaps", "ece"} <= set(diagnostics_json(Scoreboard((score,)))[ALL])

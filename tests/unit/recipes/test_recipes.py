@@ -1,5 +1,5 @@
-"""Recipes on a user's data: their defaults, the held-out videos, and the whole way from an order to
-a model."""
+"""Recipes on a user's data: their defaults, the held-out videos, and the whole way from a request
+to a model."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from sam2s.benchmark.run import Contestant, open_contestant
+from sam2s.benchmark.run_benchmark import EvaluatedModel, open_model
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.model.presets import SemanticConfig
 from sam2s.recipes import RECIPES, recipe
-from sam2s.recipes import run as recipes_run
+from sam2s.recipes import train_recipe as train_recipe_module
 from sam2s.recipes.finetune import CLIP, LONG, STILLS, choose_held_out, finetune, survey
 from sam2s.recipes.overrides import override
-from sam2s.recipes.run import Order, carry_out, judge, score_text
+from sam2s.recipes.train_recipe import TrainingRequest, judge, score_text, train_recipe
 from sam2s.train.config import TrainConfig, from_json, to_json
 from sam2s.train.semantic import with_semantics
 from sam2s.weights.load import load_model
@@ -201,9 +201,11 @@ def test_from_an_order_to_a_better_judged_model(
         "stages.0.clips.accumulate=1",
         "run.precision=fp32",
     )
-    order = Order("finetune", tmp_path / "run", data=(str(root),), model=str(start), settings=quick)
+    request = TrainingRequest(
+        "finetune", tmp_path / "run", data=(str(root),), model=str(start), settings=quick
+    )
     told: list[str] = []
-    carry_out(replace(order, dry_run=True), told.append)
+    train_recipe(replace(request, dry_run=True), told.append)
     assert [line.split()[0] for line in told] == [
         "data:",
         "masks:",
@@ -213,7 +215,7 @@ def test_from_an_order_to_a_better_judged_model(
     ]
     assert not (tmp_path / "run").exists()
     told.clear()
-    folder = carry_out(order, told.append)
+    folder = train_recipe(request, told.append)
     assert [line for line in told if "running" in line] == ["running on cpu, fp32"]
     words = [line.split(":")[0] for line in told]
     assert words[-3:] == ["held out, to judge the result", "before", "after"]
@@ -229,11 +231,11 @@ def test_held_out_videos_are_judged_on_the_device_of_the_run(
     config = finetune([str(root)], str(start))
     asked: list[str] = []
 
-    def opened(model: str, *, device: str, image_size: int) -> Contestant:
+    def opened(model: str, *, device: str, image_size: int) -> EvaluatedModel:
         asked.append(device)
-        return open_contestant(model, device="cpu", image_size=image_size)
+        return open_model(model, device="cpu", image_size=image_size)
 
-    monkeypatch.setattr(recipes_run, "open_contestant", opened)
+    monkeypatch.setattr(train_recipe_module, "open_model", opened)
     judge(replace(config, run=replace(config.run, device="cuda:1")), str(start))
     assert asked == ["cuda:1"]
     assert config.run.precision == "auto"
@@ -241,11 +243,11 @@ def test_held_out_videos_are_judged_on_the_device_of_the_run(
 
 def test_a_mistaken_setting_stops_before_anything_is_made(tmp_path: Path, start: Path) -> None:
     root = folder_of(tmp_path / "data", {"a": 3})
-    order = Order(
+    request = TrainingRequest(
         "finetune", tmp_path / "run", (str(root),), str(start), ("stages.0.clips.size=100",)
     )
     with pytest.raises(InputError, match=r"stages\.0\.clips\.size: got 100"):
-        carry_out(order)
+        train_recipe(request)
     assert not (tmp_path / "run").exists()
 
 
@@ -257,14 +259,14 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
     first = override(finetune([str(root)], str(start)), quick)
     second = replace(first, name="second", keep_start=0.5, keep_from="finetune", seed=1)
     monkeypatch.setitem(RECIPES, "course", lambda: (first, second))
-    order = Order(
+    request = TrainingRequest(
         "course",
         tmp_path / "run",
         settings=("second.seed=4", "*.run.log_every=1"),
         device="cpu",
     )
     told: list[str] = []
-    folder = carry_out(order, told.append)
+    folder = train_recipe(request, told.append)
     assert folder == tmp_path / "run" / "2_second" / "model"
     configs = [
         from_json(TrainConfig, (tmp_path / "run" / name / "config.json").read_text())
@@ -281,12 +283,12 @@ def test_a_recipe_of_several_parts_hands_the_model_on_and_resumes(
               ("1_finetune", "2_second")]  # fmt: skip
     assert any(not torch.equal(models[0][name], models[1][name]) for name in models[0])
     with pytest.raises(InputError, match="holds a run; resume it"):
-        carry_out(order)
-    alone = replace(order, recipe="course:second", out=tmp_path / "alone", settings=())
+        train_recipe(request)
+    alone = replace(request, recipe="course:second", out=tmp_path / "alone", settings=())
     with pytest.raises(InputError, match="keeps weights of the part finetune; give them with"):
-        carry_out(alone)
+        train_recipe(alone)
     told.clear()
-    assert carry_out(replace(order, resume=True), told.append) == folder
+    assert train_recipe(replace(request, resume=True), told.append) == folder
     assert told == []  # nothing was left to do
     with pytest.raises(InputError, match="begin with \\*, finetune, second"):
-        carry_out(replace(order, settings=("seed=4",)))
+        train_recipe(replace(request, settings=("seed=4",)))

@@ -5,7 +5,13 @@ import itertools
 import pytest
 
 from sam2s.metrics import Score
-from sam2s.metrics.course import Course, age_bin, bin_ages, course, mean_course
+from sam2s.metrics.score_over_time import (
+    ScoreOverTime,
+    age_bin,
+    bin_ages,
+    mean_over_time,
+    score_over_time,
+)
 
 
 def test_every_age_lies_in_its_bin_and_bins_follow_one_another() -> None:
@@ -23,17 +29,17 @@ def test_every_age_lies_in_its_bin_and_bins_follow_one_another() -> None:
 
 
 def test_means_count_every_object_once() -> None:
-    long = course(
+    long = score_over_time(
         [(age, Score(1.0, 0.5)) for age in (8, 9, 10)]
         + [(0, Score(0.0, 0.0)), (-1, Score(0.0, 0.0))]
     )
-    short = course([(8, Score(0.0, 0.1))])
-    (point,) = mean_course([long, None, short])
+    short = score_over_time([(8, Score(0.0, 0.1))])
+    (point,) = mean_over_time([long, None, short])
     assert (point.first, point.last, point.objects, point.score.frames) == (8, 11, 2, 4)
     assert (point.score.j, point.score.f) == pytest.approx((0.5, 0.3))
-    assert mean_course([]) == ()
+    assert mean_over_time([]) == ()
 
 
 def test_json() -> None:
-    one = course([(1, Score(0.25, 0.75)), (40, Score(0.5, 1.0))])
-    assert Course.from_json(one.to_json()) == one
+    one = score_over_time([(1, Score(0.25, 0.75)), (40, Score(0.5, 1.0))])
+    assert ScoreOverTime.from_json(one.to_json()) == one

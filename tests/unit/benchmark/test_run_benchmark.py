@@ -11,12 +11,18 @@ import pytest
 import torch
 from colours import ColourTracker, scene
 
+from sam2s.benchmark.environment import machine
 from sam2s.benchmark.evaluate import evaluate_folders
 from sam2s.benchmark.floors import CarriedByFlow, HeldStill
 from sam2s.benchmark.protocol import plan
-from sam2s.benchmark.provenance import machine
-from sam2s.benchmark.rules import BENCHMARK
-from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import (
+    BenchmarkResult,
+    EvaluatedModel,
+    Options,
+    open_model,
+    run_benchmark,
+)
+from sam2s.benchmark.scoring_rules import BENCHMARK
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import open_masklets
 from sam2s.metrics import score_sequence
@@ -28,7 +34,7 @@ ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
 
 
 def run(folder: Path, tracker: ColourTracker, options: Options = QUIET) -> BenchmarkResult:
-    return run_benchmark(folder, Contestant(tracker, ABOUT), options)
+    return run_benchmark(folder, EvaluatedModel(tracker, ABOUT), options)
 
 
 def test_plan_prompts_on_the_first_annotated_frame_in_view(folder: Path) -> None:
@@ -220,7 +226,7 @@ def test_progress_bar_counts_the_tracked_frames(
 def test_imports_without_video_and_command_line_libraries() -> None:
     code = (
         "import sys; sys.modules['av'] = None; sys.modules['tyro'] = None\n"
-        "import sam2s.benchmark.run, sam2s.benchmark.report, sam2s.benchmark.evaluate\n"
+        "import sam2s.benchmark.run_benchmark, sam2s.benchmark.report, sam2s.benchmark.evaluate\n"
         "assert 'cv2' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -246,9 +252,9 @@ def test_a_real_model_runs_under_both_memory_rules(folder: Path) -> None:
     model = build_tiny()
     scores = []
     for memory in (None, "recent", "diverse"):
-        contestant = open_contestant(model, memory=memory)
-        result = run_benchmark(folder, contestant, replace(QUIET, videos=("moving",)))
-        again = run_benchmark(folder, contestant, replace(QUIET, videos=("moving",)))
+        evaluated = open_model(model, memory=memory)
+        result = run_benchmark(folder, evaluated, replace(QUIET, videos=("moving",)))
+        again = run_benchmark(folder, evaluated, replace(QUIET, videos=("moving",)))
         assert result.board() == again.board()
         scores.append(result)
     assert len(scores[0].model["sha256"]) == 64
@@ -258,9 +264,9 @@ def test_a_real_model_runs_under_both_memory_rules(folder: Path) -> None:
 
 def test_devices_are_named_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards on cards of one kind may share a folder, and a result says which kind it was."""
-    assert open_contestant(small_model(), device="cpu").about["device"] == "cpu"
-    monkeypatch.setattr("sam2s.benchmark.run.kind_of", lambda device: f"kind of {device}")
-    assert open_contestant(small_model(), device="cpu").about["device"] == "kind of cpu"
+    assert open_model(small_model(), device="cpu").about["device"] == "cpu"
+    monkeypatch.setattr("sam2s.benchmark.run_benchmark.kind_of", lambda device: f"kind of {device}")
+    assert open_model(small_model(), device="cpu").about["device"] == "kind of cpu"
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"card {max(index, 1)}")
     assert machine()["gpu"] == "card 1, card 2"

@@ -17,7 +17,7 @@ import torch
 PACKAGES = ("sam2s", "torch", "numpy", "scipy", "pillow", "av", "opencv-python-headless")
 
 
-def provenance() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Versions, machine, time and command line of this process, as JSON holds them."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

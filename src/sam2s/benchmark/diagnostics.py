@@ -1,4 +1,4 @@
-"""Beyond J and F: swaps, recovery, presence, calibration and the course over time, as JSON and as a
+"""Beyond J and F: swaps, recovery, presence, calibration and J&F over time, as JSON and as a
 table."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 from sam2s.benchmark.scoreboard import Scoreboard, percent
 from sam2s.metrics.behaviour import Behaviour
 from sam2s.metrics.calibration import Calibration, Reliability
-from sam2s.metrics.course import CoursePoint
+from sam2s.metrics.score_over_time import AgeBinScore
 
 ALL = "all"
 """Name of the row that holds every object."""
@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 
-def details_json(board: Scoreboard) -> dict[str, Any]:
+def diagnostics_json(board: Scoreboard) -> dict[str, Any]:
     """{"all" and each subset: what is known beyond its means}; the definitions are those of
     ``sam2s.metrics``."""
     groups = {ALL: board} | {name: board.of(objects) for name, objects in board.by_subset().items()}
@@ -62,19 +62,19 @@ def behaviour_json(found: Behaviour) -> dict[str, Any]:
     }
 
 
-def details_table(details: Mapping[str, Any]) -> str:
-    """``details_json`` as a Markdown table, a row per subset and one for all objects."""
+def diagnostics_table(details: Mapping[str, Any]) -> str:
+    """``diagnostics_json`` as a Markdown table, a row per subset and one for all objects."""
     rows = [name for name in details if name != ALL]
     lines = [
         "| | " + " | ".join(COLUMNS) + " |",
         "| :-- | " + " | ".join(["--:"] * len(COLUMNS)) + " |",
     ]
     for name in [*(rows if len(rows) > 1 else ()), ALL]:
-        lines.append(f"| {name} | " + " | ".join(details_cells(details[name])) + " |")
+        lines.append(f"| {name} | " + " | ".join(diagnostics_cells(details[name])) + " |")
     return "\n".join(lines) + "\n"
 
 
-def details_cells(entry: Mapping[str, Any]) -> list[str]:
+def diagnostics_cells(entry: Mapping[str, Any]) -> list[str]:
     """The cells of one row, in the order of ``COLUMNS``."""
     keys = (
         "swaps",
@@ -116,7 +116,7 @@ def _curve(curve: Reliability) -> dict[str, list[float]]:
     }
 
 
-def _point(point: CoursePoint) -> dict[str, Any]:
+def _point(point: AgeBinScore) -> dict[str, Any]:
     return {
         "first": point.first,
         "last": point.last,

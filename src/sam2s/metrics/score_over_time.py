@@ -2,7 +2,8 @@
 up.
 
 Bins grow with age, two to every doubling (1, 2, 3, 4-5, 6-7, 8-11, 12-15, 16-23, ... frames): a few
-numbers describe a video of any length, and the first frames after the prompt are told apart.
+numbers describe a video of any length, and the first frames after the prompt have bins of their
+own.
 """
 
 from __future__ import annotations
@@ -13,25 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from sam2s.metrics.protocol import Score
+from sam2s.metrics.scores import Score
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """One object's course. ``bins``: {bin of age: mean J and F over its frames}."""
+class ScoreOverTime:
+    """One object's J and F over time. ``bins``: {bin of age: mean J and F over its frames}."""
 
     bins: Mapping[int, Score]
 
     def to_json(self) -> dict[str, Any]:
+        """{bin: [J, F, frames]}; `from_json` reads it."""
         return {str(bin): [score.j, score.f, score.frames] for bin, score in self.bins.items()}
 
     @staticmethod
-    def from_json(entry: Mapping[str, Any]) -> Course:
-        return Course({int(bin): Score(*values) for bin, values in entry.items()})
+    def from_json(entry: Mapping[str, Any]) -> ScoreOverTime:
+        """What `to_json` gave."""
+        return ScoreOverTime({int(bin): Score(*values) for bin, values in entry.items()})
 
 
 @dataclass(frozen=True, slots=True)
-class CoursePoint:
+class AgeBinScore:
     """Mean over the ``objects`` with frames of ages ``first`` to ``last`` (inclusive, in frames
     since the prompt)."""
 
@@ -41,27 +44,27 @@ class CoursePoint:
     objects: int
 
 
-def course(scores: Iterable[tuple[int, Score]]) -> Course:
-    """The course of one object from (age in frames, score of that frame); ages below 1 are left
-    out."""
+def score_over_time(scores: Iterable[tuple[int, Score]]) -> ScoreOverTime:
+    """J and F over time of one object, from (age in frames, score of that frame); ages below 1 are
+    left out."""
     found: dict[int, list[Score]] = {}
     for age, score in scores:
         if age >= 1:
             found.setdefault(age_bin(age), []).append(score)
-    return Course(
+    return ScoreOverTime(
         {bin: _mean(found[bin], sum(s.frames for s in found[bin])) for bin in sorted(found)}
     )
 
 
-def mean_course(courses: Iterable[Course | None]) -> tuple[CoursePoint, ...]:
-    """Unweighted mean over objects, bin by bin; later bins rest on fewer objects, those of longer
+def mean_over_time(courses: Iterable[ScoreOverTime | None]) -> tuple[AgeBinScore, ...]:
+    """Unweighted mean over objects, bin by bin; later bins average fewer objects, those of longer
     videos."""
     found: dict[int, list[Score]] = {}
     for one in courses:
         for bin, score in one.bins.items() if one is not None else ():
             found.setdefault(bin, []).append(score)
     return tuple(
-        CoursePoint(
+        AgeBinScore(
             *bin_ages(bin), _mean(found[bin], sum(s.frames for s in found[bin])), len(found[bin])
         )
         for bin in sorted(found)

@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sam2s.benchmark.details import details_json
+from sam2s.benchmark.diagnostics import diagnostics_json
+from sam2s.benchmark.environment import environment
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
-from sam2s.benchmark.provenance import provenance
-from sam2s.benchmark.rules import BENCHMARK, Rules
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
+from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
-from sam2s.benchmark.video import MODEL, VideoScores, run_video
+from sam2s.benchmark.video_scores import MODEL, VideoScores, score_video
 from sam2s.devices import Precision, kind_of
 from sam2s.errors import InputError
 from sam2s.files import lock_folder
@@ -43,7 +43,7 @@ class Options:
     layout that ``evaluate`` reads; ``progress``: show a bar."""
 
     prompt: PromptKind = "3-click"
-    rules: Rules = BENCHMARK
+    rules: ScoringRules = BENCHMARK
     suite: SuiteName | None = None
     floors: bool = False
     videos: tuple[str, ...] = ()
@@ -53,9 +53,9 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
-    """A tracker and what the result says of it (name, weights' sha256, image size, memory rule,
-    device...)."""
+class EvaluatedModel:
+    """A tracker to score, and what the result says of it (name, weights' sha256, image size,
+    memory rule, device...)."""
 
     tracker: TrackerLike
     about: Mapping[str, Any]
@@ -78,7 +78,7 @@ class BenchmarkResult:
     protocol: Mapping[str, Any]
     model: Mapping[str, Any]
     means: Means = OF_SUBSETS
-    provenance: Mapping[str, Any] = field(default_factory=provenance)
+    provenance: Mapping[str, Any] = field(default_factory=environment)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ class BenchmarkResult:
             "fps": self.frames_per_second,
             "object_fps": self.object_frames_per_second,
             "floors": {name: self.board(name).to_json() for name in self.methods if name != MODEL},
-            "details": details_json(self.board()),
+            "details": diagnostics_json(self.board()),
             **(
                 {"suite": sa_sv_json(self.board())} if self.protocol.get("suite") == "sa-sv" else {}
             ),
@@ -132,7 +132,7 @@ class BenchmarkResult:
         }
 
 
-def open_contestant(
+def open_model(
     model: SAM2S | str | os.PathLike[str],
     *,
     memory: str | Policy | None = None,
@@ -140,7 +140,7 @@ def open_contestant(
     precision: Precision = "auto",
     image_size: int | None = None,
     exclusive: bool = False,
-) -> Contestant:
+) -> EvaluatedModel:
     """A model, by name, path or as it is, ready to be scored. ``memory`` None: the rule saved with
     the weights; ``exclusive``: objects that are tracked together do not overlap."""
     name = model.config.name if isinstance(model, SAM2S) else str(model)
@@ -150,7 +150,7 @@ def open_contestant(
         else load_model(model, device=device, image_size=image_size)
     )
     tracker = Tracker(loaded, memory, precision=precision, exclusive=exclusive)
-    return Contestant(
+    return EvaluatedModel(
         tracker,
         {
             "name": name,
@@ -165,9 +165,9 @@ def open_contestant(
 
 
 def run_benchmark(
-    root: Path | str, contestant: Contestant, options: Options | None = None
+    root: Path | str, evaluated: EvaluatedModel, options: Options | None = None
 ) -> BenchmarkResult:
-    """Score a contestant on a masklet, DAVIS, YouTube-VOS or SA-V folder.
+    """Score a model on a masklet, DAVIS, YouTube-VOS or SA-V folder.
 
     Deterministic: no random number is drawn. Raises InputError for data that cannot be used, an
     unknown prompt kind, or when no object can be scored; finished videos are then kept beside
@@ -176,12 +176,12 @@ def run_benchmark(
     options = options or Options()
     folder, names = prepare(root, options)
     with ExitStack() as taken:
-        journal = Journal(options.json, identity(folder, contestant, options, names))
+        journal = Journal(options.json, identity(folder, evaluated, options, names))
         taken.enter_context(journal)
         if options.masks is not None:
             taken.enter_context(lock_folder(options.masks, "benchmark"))
-        score_videos(folder, contestant, options, names, journal)
-        result = assemble(folder, contestant, options, names, journal.finished)
+        score_videos(folder, evaluated, options, names, journal)
+        result = assemble(folder, evaluated, options, names, journal.finished)
         journal.close(result.to_json())
     return result
 
@@ -191,7 +191,7 @@ def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[st
     to be wrong now."""
     check_kind(options.prompt)
     if options.floors:
-        make_floors()  # a missing library is told of now, not after the first video
+        make_floors()  # a missing library is reported now, not after the first video
     if options.suite is None:
         folder = open_masklets(root)
         return folder, _chosen(folder.videos, options.videos)
@@ -202,14 +202,14 @@ def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[st
 
 
 def identity(
-    folder: MaskletFolder, contestant: Contestant, options: Options, names: Sequence[str]
+    folder: MaskletFolder, evaluated: EvaluatedModel, options: Options, names: Sequence[str]
 ) -> dict[str, Any]:
     """All that decides the scores, as JSON: runs of equal identity may share finished videos."""
     # Which data: names and ids, so that a result cannot be resumed on another folder.
     contents = {name: sorted(folder.videos[name].info.objects) for name in names}
     protocol = describe_protocol(folder, options)
     return {
-        "model": dict(contestant.about),
+        "model": dict(evaluated.about),
         "protocol": protocol,
         "floors": options.floors,
         "videos": contents,
@@ -218,7 +218,7 @@ def identity(
 
 def score_videos(
     folder: MaskletFolder,
-    contestant: Contestant,
+    evaluated: EvaluatedModel,
     options: Options,
     names: Sequence[str],
     journal: Finished,
@@ -230,7 +230,7 @@ def score_videos(
         for video in videos:
             if video.name not in journal.finished:
                 bar.set_description(video.name)
-                journal.add(_run_one(video, contestant.tracker, options, folder.root.name, bar))
+                journal.add(_run_one(video, evaluated.tracker, options, folder.root.name, bar))
             else:
                 bar.total -= len(video)
                 bar.refresh()
@@ -238,7 +238,7 @@ def score_videos(
 
 def assemble(
     folder: MaskletFolder,
-    contestant: Contestant,
+    evaluated: EvaluatedModel,
     options: Options,
     names: Sequence[str],
     finished: Mapping[str, VideoScores],
@@ -250,7 +250,7 @@ def assemble(
         options.rules.unit, options.rules.mean, title_of if options.suite == "sa-sv" else None
     )
     result = BenchmarkResult(
-        tuple(finished[name] for name in names), protocol, contestant.about, means
+        tuple(finished[name] for name in names), protocol, evaluated.about, means
     )
     if result.board().mean is None:
         raise InputError(
@@ -277,7 +277,7 @@ def _run_one(
 ) -> VideoScores:
     target = None if options.masks is None else options.masks / "Annotations" / video.name
     begun = bar.n
-    scores = run_video(
+    scores = score_video(
         video,
         tracker,
         options.prompt,

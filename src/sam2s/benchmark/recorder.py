@@ -1,5 +1,5 @@
-"""What is kept of a video while it is tracked: scores, sights and bin counts per method and object,
-never pixels."""
+"""What is kept of a video while it is tracked: scores, outcomes and bin counts per method and
+object, never pixels."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from PIL import Image
 
 from sam2s.benchmark.protocol import Target
-from sam2s.benchmark.rules import Rules, Shown, counted
 from sam2s.benchmark.scoreboard import ObjectScore
+from sam2s.benchmark.scoring_rules import ScoringRules, Shown, counted
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.metrics import Score, jaccard, mean_score, score_frame
-from sam2s.metrics.behaviour import RIGHT, Sight, behaviour, sight
+from sam2s.metrics.behaviour import RIGHT, FrameOutcome, behaviour, frame_outcome
 from sam2s.metrics.calibration import Calibration, boundary_reliability, empty_reliability
-from sam2s.metrics.course import course
+from sam2s.metrics.score_over_time import score_over_time
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FrameTruth:
     """One frame as it is judged. ``truths``: {id: true mask (H, W) bool} of the objects that are
     annotated on it."""
 
@@ -34,16 +34,16 @@ class Moment:
 
 
 @dataclass(slots=True)
-class Record:
+class ObjectRecorder:
     """One object as one method tracked it, frame by frame. ``frames``: those to score, with their
-    age since the prompt; ``sights``: the annotated ones after the prompt."""
+    age since the prompt; ``outcomes``: the annotated ones after the prompt."""
 
     frames: list[tuple[Shown, tuple[int, Score]]] = field(default_factory=list)
-    sights: list[Sight] = field(default_factory=list)
+    outcomes: list[FrameOutcome] = field(default_factory=list)
     calibration: Calibration | None = None
 
     def judge(
-        self, target: Target, now: Moment, guess: np.ndarray | None, logits: np.ndarray | None
+        self, target: Target, now: FrameTruth, guess: np.ndarray | None, logits: np.ndarray | None
     ) -> None:
         """Add one frame. ``guess``: the predicted mask (H, W) bool, None before the object is
         known; ``logits``: the decoder's (h, w), None where there are none."""
@@ -52,13 +52,13 @@ class Record:
         scored, watched = now.index in target.scored, now.index in target.watched
         score = score_frame(guess, truth) if scored else None
         iou = jaccard(guess, truth) if score is None else score.j
-        seen = sight(
+        seen = frame_outcome(
             now.index, now.time, guess, iou, truth, now.others(target.object_id) if watched else ()
         )
         if score is not None:
             self.frames.append((Shown(seen.present, seen.shown), (now.index - target.start, score)))
         if watched:
-            self.sights.append(seen)
+            self.outcomes.append(seen)
         if scored and watched and seen.present and logits is not None:
             self._calibrate(logits, truth, iou)
 
@@ -69,17 +69,17 @@ class Record:
         self.calibration = new if self.calibration is None else self.calibration + new
 
     def conclude(
-        self, video: MaskletVideo, target: Target, source: str, rules: Rules
+        self, video: MaskletVideo, target: Target, source: str, rules: ScoringRules
     ) -> ObjectScore:
-        """The object's line in the result."""
+        """The object's score, with everything that was counted beside it."""
         frames = counted(rules, self.frames)
         return object_score(
             video,
             target,
             source,
             mean_score(score for _, score in frames),
-            behaviour=behaviour(self.sights) if self.sights else None,
-            course=course(frames) if frames else None,
+            behaviour=behaviour(self.outcomes) if self.outcomes else None,
+            course=score_over_time(frames) if frames else None,
             calibration=self.calibration,
         )
 

@@ -10,19 +10,19 @@ import pytest
 from colours import ColourTracker, paint, scene, square
 
 from sam2s.benchmark.protocol import plan
-from sam2s.benchmark.rules import (
+from sam2s.benchmark.recorder import at_decoder
+from sam2s.benchmark.run_benchmark import BenchmarkResult, EvaluatedModel, Options, run_benchmark
+from sam2s.benchmark.scoring_rules import (
     BENCHMARK,
     DAVIS,
     EVERY_FRAME,
-    Rules,
+    ScoringRules,
     Shown,
     counted,
     frames_to_score,
     takes_part,
 )
-from sam2s.benchmark.run import BenchmarkResult, Contestant, Options, run_benchmark
-from sam2s.benchmark.tally import at_decoder
-from sam2s.benchmark.times import frame_times
+from sam2s.benchmark.timestamps import frame_times
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 
@@ -46,7 +46,7 @@ OWN = [2, 4, 5]
         (DAVIS, [4, 5]),
     ],
 )
-def test_frames_to_score(rules: Rules, frames: list[int]) -> None:
+def test_frames_to_score(rules: ScoringRules, frames: list[int]) -> None:
     assert frames_to_score(rules, OWN, 4, EVERYONE) == frames
 
 
@@ -91,14 +91,14 @@ def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, rules: Rules) -> BenchmarkResult:
+def run(root: Path, rules: ScoringRules) -> BenchmarkResult:
     return run_benchmark(
-        root, Contestant(ColourTracker(), {"name": "colour"}), replace(QUIET, rules=rules)
+        root, EvaluatedModel(ColourTracker(), {"name": "colour"}), replace(QUIET, rules=rules)
     )
 
 
 def test_rules_decide_which_frames_a_run_scores(sparse: Path) -> None:
-    def frames(rules: Rules) -> list[int]:
+    def frames(rules: ScoringRules) -> list[int]:
         return [
             0 if o.score is None else o.score.frames for o in run(sparse, rules).board().objects
         ]
@@ -125,7 +125,7 @@ def test_frames_before_any_prompt_need_no_tracker(folder: Path) -> None:
     video = open_masklets(folder).videos["moving"]
     assert [t.start for t in plan(video, DAVIS)] == [0]
     result = run_benchmark(
-        folder, Contestant(ColourTracker(), {}), replace(QUIET, rules=EVERY_FRAME, floors=True)
+        folder, EvaluatedModel(ColourTracker(), {}), replace(QUIET, rules=EVERY_FRAME, floors=True)
     )
     for method in result.methods:
         assert result.board(method).objects[1].score.frames == 10  # three before it appears
@@ -133,7 +133,7 @@ def test_frames_before_any_prompt_need_no_tracker(folder: Path) -> None:
 
 
 def test_left_out_objects_are_named(folder: Path) -> None:
-    result = run_benchmark(folder, Contestant(ColourTracker(), {}), replace(QUIET, rules=DAVIS))
+    result = run_benchmark(folder, EvaluatedModel(ColourTracker(), {}), replace(QUIET, rules=DAVIS))
     assert result.to_json()["skipped"] == {"moving": [2, 3]}
 
 
@@ -184,7 +184,9 @@ class Swapper(ColourTracker):
 
 def test_a_swap_is_seen_and_logits_are_calibrated(folder: Path) -> None:
     assert scene(5)[2].any()
-    result = run_benchmark(folder, Contestant(Swapper(), {}), replace(QUIET, videos=("moving",)))
+    result = run_benchmark(
+        folder, EvaluatedModel(Swapper(), {}), replace(QUIET, videos=("moving",))
+    )
     one, two = result.board().objects
     assert (one.behaviour.swaps, one.behaviour.on_other) == (1, 5)  # frames 3 to 7
     assert two.behaviour.swaps == 0
@@ -193,7 +195,9 @@ def test_a_swap_is_seen_and_logits_are_calibrated(folder: Path) -> None:
     assert 0 < details["ece_found"] < details["ece"] < 100
     assert sum(details["reliability"]["every"]["pixels"]) == result.board().calibration.every.pixels
     assert (
-        run_benchmark(folder, Contestant(Swapper(), {}), replace(QUIET, videos=("moving",))).board()
+        run_benchmark(
+            folder, EvaluatedModel(Swapper(), {}), replace(QUIET, videos=("moving",))
+        ).board()
         == result.board()
     )
 
@@ -201,9 +205,9 @@ def test_a_swap_is_seen_and_logits_are_calibrated(folder: Path) -> None:
 def test_a_resumed_run_has_the_same_details(folder: Path, tmp_path: Path) -> None:
     options = replace(QUIET, json=tmp_path / "result.json")
     with pytest.raises(RuntimeError, match="on purpose"):
-        run_benchmark(folder, Contestant(Swapper(fail_at=(2, 6)), {}), options)
-    resumed = run_benchmark(folder, Contestant(Swapper(), {}), options)
-    whole = run_benchmark(folder, Contestant(Swapper(), {}), QUIET)
+        run_benchmark(folder, EvaluatedModel(Swapper(fail_at=(2, 6)), {}), options)
+    resumed = run_benchmark(folder, EvaluatedModel(Swapper(), {}), options)
+    whole = run_benchmark(folder, EvaluatedModel(Swapper(), {}), QUIET)
     assert resumed.board() == whole.board()
     assert resumed.to_json()["details"] == whole.to_json()["details"]
 

@@ -1,4 +1,4 @@
-"""From a recipe's name to a trained model, with what a user wants to know told on the way; behind
+"""From a recipe's name to a trained model, reporting on the way what a user wants to know; behind
 ``sam2s train``."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sam2s.benchmark.protocol import PromptKind
-from sam2s.benchmark.run import Options, open_contestant, run_benchmark
+from sam2s.benchmark.run_benchmark import Options, open_model, run_benchmark
 from sam2s.benchmark.scoreboard import merge
 from sam2s.devices import describe, pick_device, trains_in_bf16
 from sam2s.errors import InputError
@@ -26,7 +26,7 @@ PROMPT: PromptKind = "3-click"
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingRequest:
     """A run as a user asks for it: ``data`` and ``model`` as in `sam2s.recipes.recipe`,
     ``settings`` as in `sam2s.recipes.overrides.override`, the rest as in
     `sam2s.train.run.run_training`. ``scenes``: where synthetic scenes are kept; ``device``: as in
@@ -43,33 +43,33 @@ class Order:
     dry_run: bool = False
 
 
-def carry_out(order: Order, tell: Callable[[str], None] = print) -> Path:
+def train_recipe(request: TrainingRequest, tell: Callable[[str], None] = print) -> Path:
     """Train, and give the folder of the trained model. Held-out videos are judged before and after.
 
     A recipe of several parts has a folder for each below ``out``, and its model in the last one;
     parts that are done are not trained again. Several processes may call this together (torchrun);
     the first of them speaks and judges.
     """
-    parts = recipe(order.recipe, order.data, order.model)
-    parts = _with_settings(parts, order.settings)
-    if order.device != "auto":
-        parts = tuple(replace(part, run=replace(part.run, device=order.device)) for part in parts)
+    parts = recipe(request.recipe, request.data, request.model)
+    parts = _with_settings(parts, request.settings)
+    if request.device != "auto":
+        parts = tuple(replace(part, run=replace(part.run, device=request.device)) for part in parts)
     if len(parts) == 1:
-        _check_kept(parts[0], order.recipe)
-        return _one(parts[0], order, tell)
-    folders = [order.out / f"{number}_{part.name}" for number, part in enumerate(parts, start=1)]
-    if not order.resume and any(folder.exists() for folder in folders):
-        raise InputError(f"{order.out}: holds a run; resume it or choose another folder")
+        _check_kept(parts[0], request.recipe)
+        return _one(parts[0], request, tell)
+    folders = [request.out / f"{number}_{part.name}" for number, part in enumerate(parts, start=1)]
+    if not request.resume and any(folder.exists() for folder in folders):
+        raise InputError(f"{request.out}: holds a run; resume it or choose another folder")
     model = parts[0].model
     known = {part.name: str(folder / "model") for part, folder in zip(parts, folders, strict=True)}
     for part, folder in zip(parts, folders, strict=True):
         if not (folder / "model" / WEIGHTS_FILE).is_file():
             resume = (folder / CHECKPOINT).is_file()
-            scenes = order.scenes or order.out / "data"
-            own = replace(order, out=folder, resume=resume, scenes=scenes)
+            scenes = request.scenes or request.out / "data"
+            own = replace(request, out=folder, resume=resume, scenes=scenes)
             kept = part.keep_from and known.get(part.keep_from, part.keep_from)
             _one(replace(part, model=model, keep_from=kept), own, tell)
-            if order.dry_run:
+            if request.dry_run:
                 return folder / "model"
         model = str(folder / "model")
     return Path(model)
@@ -104,28 +104,28 @@ def _with_settings(
     return parts
 
 
-def _one(config: TrainConfig, order: Order, tell: Callable[[str], None]) -> Path:
+def _one(config: TrainConfig, request: TrainingRequest, tell: Callable[[str], None]) -> Path:
     """One part, by `run_training`."""
-    names = [name for folder in config.folders for name in folder.held_out] if order.data else []
+    names = [name for folder in config.folders for name in folder.held_out] if request.data else []
 
     def begin() -> None:
         device = pick_device(config.run.device)
         bf16 = trains_in_bf16(config.run.precision, device)
         tell(f"running on {describe(device, bf16=bf16)}")
-        if names and not order.resume:
+        if names and not request.resume:
             tell(f"held out, to judge the result: {', '.join(names)}")
             tell(f"before: {score_text(judge(config, config.model))}")
 
     folder = run_training(
         config,
-        order.out,
-        resume=order.resume,
-        data_dir=order.scenes,
+        request.out,
+        resume=request.resume,
+        data_dir=request.scenes,
         tell=tell,
-        dry_run=order.dry_run,
+        dry_run=request.dry_run,
         ready=begin,
     )
-    if names and not order.dry_run and os.environ.get("RANK", "0") == "0":
+    if names and not request.dry_run and os.environ.get("RANK", "0") == "0":
         tell(f"after:  {score_text(judge(config, str(folder)))}")
     return folder
 
@@ -134,12 +134,12 @@ def judge(config: TrainConfig, model: str) -> Score | None:
     """The mean over the objects of the held-out videos, prompted by three clicks and tracked to the
     end."""
     size = config.stages[-1].clips.size
-    contestant = open_contestant(model, device=config.run.device, image_size=size)
+    evaluated = open_model(model, device=config.run.device, image_size=size)
     boards = []
     for folder in config.folders:
         if folder.held_out:
             options = Options(prompt=PROMPT, videos=folder.held_out, progress=True)
-            boards.append(run_benchmark(folder.root, contestant, options).board())
+            boards.append(run_benchmark(folder.root, evaluated, options).board())
     return merge(boards).mean_over_objects
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.protocol import PromptKind, Target, TrackerLike, plan, prompt_objects
-from sam2s.benchmark.rules import BENCHMARK, Rules
+from sam2s.benchmark.recorder import FrameTruth, ObjectRecorder, object_score
 from sam2s.benchmark.scoreboard import ObjectScore
-from sam2s.benchmark.tally import Moment, Record, object_score
-from sam2s.benchmark.times import frame_times
+from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules
+from sam2s.benchmark.timestamps import frame_times
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.masklets.masks import write_binary_mask
 from sam2s.metrics import Score, score_frame
@@ -46,6 +46,7 @@ class VideoScores:
     skipped: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """All fields; `from_json` reads them."""
         return {
             "video": self.video,
             "methods": {
@@ -60,6 +61,7 @@ class VideoScores:
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> VideoScores:
+        """What `to_json` gave."""
         methods = {
             name: tuple(map(ObjectScore.from_json, objects))
             for name, objects in entry["methods"].items()
@@ -72,11 +74,11 @@ class VideoScores:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Records and times as they come in."""
+class _VideoRecorder:
+    """What is recorded of a video while it is tracked, and the time it takes."""
 
     targets: Sequence[Target]
-    records: dict[tuple[str, int], Record] = field(default_factory=dict)
+    records: dict[tuple[str, int], ObjectRecorder] = field(default_factory=dict)
     prompted: dict[int, Score] = field(default_factory=dict)
     frames: int = 0
     object_frames: int = 0
@@ -91,23 +93,23 @@ class _Tally:
     def judge(
         self,
         method: str,
-        now: Moment,
+        now: FrameTruth,
         masks: Mapping[int, np.ndarray],
         logits: Mapping[int, np.ndarray],
     ) -> None:
         for target in self.targets:
             if now.index in target.scored or now.index in target.watched:
-                record = self.records.setdefault((method, target.object_id), Record())
+                record = self.records.setdefault((method, target.object_id), ObjectRecorder())
                 record.judge(target, now, masks.get(target.object_id), logits.get(target.object_id))
 
 
-def run_video(
+def score_video(
     video: MaskletVideo,
     tracker: TrackerLike,
     prompt: PromptKind,
     *,
     source: str,
-    rules: Rules = BENCHMARK,
+    rules: ScoringRules = BENCHMARK,
     floors: bool = False,
     masks: Path | None = None,
     on_frame: Callable[[], object] = lambda: None,
@@ -118,30 +120,34 @@ def run_video(
     masks (``<object id>/<frame>.png``), or None; ``on_frame`` is called after every frame.
     """
     targets = plan(video, rules)
-    tally = _Tally(targets)
-    rivals = make_floors() if floors else {}
+    recorder = _VideoRecorder(targets)
+    baselines = make_floors() if floors else {}
     times = frame_times(video)
     tracker.reset()
     for index in _before(targets):
-        tally.judge(MODEL, Moment(index, times[index], _truths(video, targets, index)), {}, {})
-        for name in rivals:
-            tally.judge(name, Moment(index, times[index], _truths(video, targets, index)), {}, {})
+        recorder.judge(
+            MODEL, FrameTruth(index, times[index], _truths(video, targets, index)), {}, {}
+        )
+        for name in baselines:
+            recorder.judge(
+                name, FrameTruth(index, times[index], _truths(video, targets, index)), {}, {}
+            )
     for index in _span(targets):
-        with tally.clock():
+        with recorder.clock():
             image = video.image(index)
-        now = Moment(index, times[index], _truths(video, targets, index))
+        now = FrameTruth(index, times[index], _truths(video, targets, index))
         starting = {t.object_id: now.truths[t.object_id] for t in targets if t.start == index}
-        result = _advance(tracker, Frame(index, now.time, image), starting, prompt, tally)
-        tally.judge(MODEL, now, result.masks, result.logits)
-        for name, floor in rivals.items():
+        result = _advance(tracker, Frame(index, now.time, image), starting, prompt, recorder)
+        recorder.judge(MODEL, now, result.masks, result.logits)
+        for name, floor in baselines.items():
             carried = floor.advance(image)
             for object_id, truth in starting.items():
                 floor.add(object_id, truth)
-            tally.judge(name, now, {**carried, **starting}, {})
+            recorder.judge(name, now, {**carried, **starting}, {})
         if masks is not None:
             _keep(masks, video.frame_names[index], result)
         on_frame()
-    return _conclude(video, tally, [MODEL, *rivals], source, rules)
+    return _conclude(video, recorder, [MODEL, *baselines], source, rules)
 
 
 def _span(targets: Sequence[Target]) -> range:
@@ -164,16 +170,16 @@ def _advance(
     frame: Frame,
     starting: Mapping[int, np.ndarray],
     prompt: PromptKind,
-    tally: _Tally,
+    recorder: _VideoRecorder,
 ) -> FrameResult:
     """One frame through the tracker, prompting the objects that start on it, {id: true mask}."""
     prompts, prior = prompt_objects(tracker, frame, starting, prompt) if starting else ({}, None)
-    with tally.clock():
+    with recorder.clock():
         result = tracker.step(frame, prompts, prior)
-    tally.frames += 1
-    tally.object_frames += len(result.masks)
+    recorder.frames += 1
+    recorder.object_frames += len(result.masks)
     for object_id, truth in starting.items():
-        tally.prompted[object_id] = score_frame(result.masks[object_id], truth)
+        recorder.prompted[object_id] = score_frame(result.masks[object_id], truth)
     return result
 
 
@@ -192,23 +198,29 @@ def _keep(folder: Path, frame_name: str, result: FrameResult) -> None:
 
 
 def _conclude(
-    video: MaskletVideo, tally: _Tally, methods: Sequence[str], source: str, rules: Rules
+    video: MaskletVideo,
+    recorder: _VideoRecorder,
+    methods: Sequence[str],
+    source: str,
+    rules: ScoringRules,
 ) -> VideoScores:
-    targets, records = tally.targets, tally.records
+    targets, records = recorder.targets, recorder.records
     return VideoScores(
         video=video.name,
         methods={
             method: tuple(
-                records.get((method, t.object_id), Record()).conclude(video, t, source, rules)
+                records.get((method, t.object_id), ObjectRecorder()).conclude(
+                    video, t, source, rules
+                )
                 for t in targets
             )
             for method in methods
         },
         prompted=tuple(
-            object_score(video, t, source, tally.prompted[t.object_id]) for t in targets
+            object_score(video, t, source, recorder.prompted[t.object_id]) for t in targets
         ),
-        frames=tally.frames,
-        object_frames=tally.object_frames,
-        seconds=tally.seconds,
+        frames=recorder.frames,
+        object_frames=recorder.object_frames,
+        seconds=recorder.seconds,
         skipped=tuple(sorted(set(video.info.objects) - {t.object_id for t in targets})),
     )

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScoringRules:
     """Which objects and frames count, and how means are formed (docs/benchmark.md)."""
 
     skip_first: Literal["none", "annotated", "prompted"] = "prompted"
@@ -36,18 +36,18 @@ class Rules:
     """The overall mean: over the subsets' means, or over all units at once (DAVIS, SA-V)."""
 
 
-BENCHMARK = Rules()
+BENCHMARK = ScoringRules()
 """What ``sam2s benchmark`` goes by."""
-EVERY_FRAME = Rules(skip_first="none")
+EVERY_FRAME = ScoringRules(skip_first="none")
 """What folders of masks are scored by unless told otherwise: they do not say what was prompted."""
-DAVIS = Rules(skip_first="annotated", skip_last="video", late="drop", mean="all")
+DAVIS = ScoringRules(skip_first="annotated", skip_last="video", late="drop", mean="all")
 """DAVIS 2017, semi-supervised."""
-SA_V = Rules(skip_first="annotated", skip_last="object", unseen="skip", mean="all")
+SA_V = ScoringRules(skip_first="annotated", skip_last="object", unseen="skip", mean="all")
 """The evaluator of SA-V, val and test."""
 
 
 def frames_to_score(
-    rules: Rules, annotated: Sequence[int], start: int | None, everyone: Sequence[int]
+    rules: ScoringRules, annotated: Sequence[int], start: int | None, everyone: Sequence[int]
 ) -> list[int]:
     """The frames of one object that may count, ascending.
 
@@ -63,7 +63,7 @@ def frames_to_score(
     return [frame for frame in frames if not last or frame != last[0]]
 
 
-def takes_part(rules: Rules, start: int | None, everyone: Sequence[int]) -> bool:
+def takes_part(rules: ScoringRules, start: int | None, everyone: Sequence[int]) -> bool:
     """Whether an object that first shows on ``start`` counts at all."""
     return rules.late == "prompt" or (start is not None and start == everyone[0])
 
@@ -79,7 +79,7 @@ class Shown:
 T = TypeVar("T")
 
 
-def counted(rules: Rules, frames: Sequence[tuple[Shown, T]]) -> list[T]:
+def counted(rules: ScoringRules, frames: Sequence[tuple[Shown, T]]) -> list[T]:
     """Of one object's frames to score, in order, those that count by what their masks show."""
     if rules.unseen == "skip":
         if not any(shown.truth for shown, _ in frames):
