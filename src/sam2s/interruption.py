@@ -57,7 +57,7 @@ def stoppable() -> Iterator[None]:
     before = {n: signal.getsignal(n) for n in numbers}
     heard = [n for n in numbers if before[n] not in (signal.SIG_IGN, None)]
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         for each in heard:
             signal.signal(each, signal.SIG_DFL)
         _Held.number = number

@@ -39,7 +39,7 @@ class _Lines(tqdm):
 
     last_print_t: float
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:  # noqa: ARG002
         # Also called for a new description, however soon, and with "" to wipe the bar out.
         if msg is None and self._time() - self.last_print_t >= self.mininterval:
             self.fp.write(f"{str(self).strip()}\n")

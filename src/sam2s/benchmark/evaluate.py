@@ -48,6 +48,7 @@ class Evaluation:
     provenance: Mapping[str, Any] = field(default_factory=environment)
 
     def to_json(self) -> dict[str, Any]:
+        """The result file; scores in percent."""
         return {
             "format": FORMAT,
             "unit": "percent",

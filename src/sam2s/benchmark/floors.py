@@ -35,7 +35,7 @@ class HeldStill:
         """As in `Floor`."""
         self._masks[object_id] = mask
 
-    def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:
+    def advance(self, image: np.ndarray) -> dict[int, np.ndarray]:  # noqa: ARG002
         """As in `Floor`; the picture is not looked at."""
         return dict(self._masks)
 

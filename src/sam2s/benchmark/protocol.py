@@ -29,15 +29,16 @@ PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
 class TrackerLike(Protocol):
     """What the benchmark needs of a tracker; ``tracking.tracker.Tracker`` is one."""
 
-    def step(
-        self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None
-    ) -> FrameResult: ...
+    def step(self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None) -> FrameResult:
+        """Track every object on the next frame; ``prior``: the preview that the clicks correct."""
 
     def preview(
         self, frame: Frame, prompts: Prompts | None, prior: FrameResult | None
-    ) -> FrameResult: ...
+    ) -> FrameResult:
+        """What ``step`` would give, without advancing."""
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget all objects: a new video begins."""
 
 
 @dataclass(frozen=True, slots=True)

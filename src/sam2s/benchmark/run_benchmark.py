@@ -18,7 +18,7 @@ from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
-from sam2s.benchmark.video_scores import MODEL, VideoScores, score_video
+from sam2s.benchmark.video_scores import MODEL, VideoScores, VideoTask, score_video
 from sam2s.devices import Precision, kind_of
 from sam2s.errors import InputError
 from sam2s.files import lock_folder
@@ -66,7 +66,8 @@ class Finished(Protocol):
 
     finished: dict[str, VideoScores]
 
-    def add(self, scores: VideoScores) -> None: ...
+    def add(self, scores: VideoScores) -> None:
+        """Keep one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,19 +278,10 @@ def _run_one(
 ) -> VideoScores:
     target = None if options.masks is None else options.masks / "Annotations" / video.name
     begun = bar.n
-    scores = score_video(
-        video,
-        tracker,
-        options.prompt,
-        source=source,
-        rules=options.rules,
-        floors=options.floors,
-        masks=target,
-        on_frame=bar.update,
-    )
-    bar.total -= len(video) - (
-        bar.n - begun
-    )  # frames before the first prompt and after the last annotation
+    task = VideoTask(options.prompt, source, options.rules, options.floors)
+    scores = score_video(video, tracker, task, masks=target, on_frame=bar.update)
+    # Frames before the first prompt and after the last annotation are not tracked.
+    bar.total -= len(video) - (bar.n - begun)
     return scores
 
 

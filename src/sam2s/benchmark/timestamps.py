@@ -31,7 +31,7 @@ def frame_times(video: MaskletVideo) -> list[float | None]:
 
 
 @lru_cache(maxsize=4)
-def _origins(root: Path, written: int) -> Mapping[str, VideoOrigin]:
-    """The videos of ``root/sources.json`` as it was ``written`` then; a large folder's is not read
-    for each video."""
+def _origins(root: Path, _written: int) -> Mapping[str, VideoOrigin]:
+    """The videos of ``root/sources.json`` as it was when it was last written, which is part of
+    what is cached by; a large folder's file is not read for each video."""
     return read_provenance(root).videos

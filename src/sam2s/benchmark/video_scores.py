@@ -103,25 +103,34 @@ class _VideoRecorder:
                 record.judge(target, now, masks.get(target.object_id), logits.get(target.object_id))
 
 
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """What is done with a video. ``prompt``: see ``protocol``; ``source``: its data set where its
+    own info names none; ``rules``: which frames and objects count; ``floors``: score the two floors
+    as well."""
+
+    prompt: PromptKind
+    source: str
+    rules: ScoringRules = BENCHMARK
+    floors: bool = False
+
+
 def score_video(
     video: MaskletVideo,
     tracker: TrackerLike,
-    prompt: PromptKind,
+    task: VideoTask,
     *,
-    source: str,
-    rules: ScoringRules = BENCHMARK,
-    floors: bool = False,
     masks: Path | None = None,
     on_frame: Callable[[], object] = lambda: None,
 ) -> VideoScores:
     """Track and score one video, from the first prompted frame to the last annotated one.
 
-    ``source``: its data set where its own info names none; ``masks``: a folder for the model's
-    masks (``<object id>/<frame>.png``), or None; ``on_frame`` is called after every frame.
+    ``masks``: a folder for the model's masks (``<object id>/<frame>.png``), or None; ``on_frame``
+    is called after every frame.
     """
-    targets = plan(video, rules)
+    targets = plan(video, task.rules)
     recorder = _VideoRecorder(targets)
-    baselines = make_floors() if floors else {}
+    baselines = make_floors() if task.floors else {}
     times = frame_times(video)
     tracker.reset()
     for index in _before(targets):
@@ -137,7 +146,7 @@ def score_video(
             image = video.image(index)
         now = FrameTruth(index, times[index], _truths(video, targets, index))
         starting = {t.object_id: now.truths[t.object_id] for t in targets if t.start == index}
-        result = _advance(tracker, Frame(index, now.time, image), starting, prompt, recorder)
+        result = _advance(tracker, Frame(index, now.time, image), starting, task.prompt, recorder)
         recorder.judge(MODEL, now, result.masks, result.logits)
         for name, floor in baselines.items():
             carried = floor.advance(image)
@@ -147,7 +156,7 @@ def score_video(
         if masks is not None:
             _keep(masks, video.frame_names[index], result)
         on_frame()
-    return _conclude(video, recorder, [MODEL, *baselines], source, rules)
+    return _conclude(video, recorder, [MODEL, *baselines], task.source, task.rules)
 
 
 def _span(targets: Sequence[Target]) -> range:

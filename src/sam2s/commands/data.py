@@ -59,7 +59,7 @@ def _key_value(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _sources(options: Sources) -> int:
+def _sources(_options: Sources) -> int:
     from sam2s.convert.sources.listing import sources_text
 
     say_text(sources_text())

@@ -41,6 +41,7 @@ class Outcome:
 
     @property
     def fps(self) -> float:
+        """Frames per second, decoding and writing included."""
         return self.frames / self.seconds if self.seconds else 0.0
 
 

@@ -118,6 +118,7 @@ class Behaviour:
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> Behaviour:
+        """What `to_json` gave."""
         returns = tuple(Return(*values) for values in entry["returns"])
         return Behaviour(returns=returns, **{name: entry[name] for name in COUNTS})
 

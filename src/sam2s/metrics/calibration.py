@@ -79,6 +79,7 @@ class Reliability:
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> Reliability:
+        """What `to_json` gave."""
         return Reliability(
             *(np.array(entry[name], np.float64) for name in ("count", "confidence", "positive"))
         )
@@ -88,7 +89,7 @@ class Reliability:
 class Calibration:
     """Boundary pixels of scored frames: ``every`` one with the object in view, and those on which
     it was ``found`` (IoU with the true mask at least 0.5). A lost object is confidently wrong all
-    along its boundary; where it was found the curve tells how sure the model is of where exactly
+    along its boundary; where it was found the curve shows how sure the model is of where exactly
     the boundary lies."""
 
     every: Reliability
@@ -98,10 +99,12 @@ class Calibration:
         return Calibration(self.every + other.every, self.found + other.found)
 
     def to_json(self) -> dict[str, Any]:
+        """Both curves; ``from_json`` reads them."""
         return {"every": self.every.to_json(), "found": self.found.to_json()}
 
     @staticmethod
     def from_json(entry: Mapping[str, Any]) -> Calibration:
+        """What `to_json` gave."""
         return Calibration(
             Reliability.from_json(entry["every"]), Reliability.from_json(entry["found"])
         )

@@ -18,7 +18,7 @@ from sam2s.recipes import recipe
 from sam2s.recipes.overrides import override
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import TrainConfig
-from sam2s.train.run import run_training
+from sam2s.train.run import Listener, run_training
 from sam2s.weights.save import WEIGHTS_FILE
 
 PROMPT: PromptKind = "3-click"
@@ -121,9 +121,8 @@ def _one(config: TrainConfig, request: TrainingRequest, tell: Callable[[str], No
         request.out,
         resume=request.resume,
         data_dir=request.scenes,
-        tell=tell,
+        listener=Listener(tell, ready=begin),
         dry_run=request.dry_run,
-        ready=begin,
     )
     if names and not request.dry_run and os.environ.get("RANK", "0") == "0":
         tell(f"after:  {score_text(judge(config, str(folder)))}")

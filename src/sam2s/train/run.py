@@ -36,27 +36,37 @@ class LogLine:
     step: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a run reports to. ``tell`` (``print``, say) receives what was found in the data, and an
+    estimate of time and memory from some passes over real batches, before the first step; without
+    it neither is looked for. ``ready`` is called then. Both by the main process alone."""
+
+    tell: Callable[[str], None] | None = None
+    ready: Callable[[], None] | None = None
+
+
+NOBODY = Listener()
+
+
 def run_training(
     config: TrainConfig,
     out_dir: Path | str,
     *,
     resume: bool = False,
     data_dir: Path | str | None = None,
-    tell: Callable[[str], None] | None = None,
+    listener: Listener = NOBODY,
     dry_run: bool = False,
-    ready: Callable[[], None] | None = None,
     pool: VideoPool | None = None,
 ) -> Path:
     """Carry out ``config`` and return the folder of the trained model, ``out_dir/model``.
 
     ``out_dir`` receives ``config.json``, ``log.jsonl``, ``checkpoint.pt`` and sample overlays.
     Synthetic scenes are made once under ``data_dir`` (default ``out_dir/data``). ``resume`` goes on
-    from the checkpoint; without it a folder that holds one is refused. ``tell`` (``print``, say)
-    receives what was found in the data, and an estimate of time and memory from some passes over
-    real batches, before the first step; ``dry_run`` stops there. ``ready`` is called then, by the
-    main process alone. ``pool``: the run's videos where they are open already, so that several runs
-    on the same data read the masks once. Raises InputError for unusable data or configuration,
-    `Diverged` for NaN.
+    from the checkpoint; without it a folder that holds one is refused. ``dry_run`` stops before the
+    first step, once data and costs are reported (printed, where ``listener`` has no ``tell``).
+    ``pool``: the run's videos where they are open already, so that several runs on the same data
+    read the masks once. Raises InputError for unusable data or configuration, `Diverged` for NaN.
     """
     out_dir = Path(out_dir)
     scenes = Path(data_dir) if data_dir is not None else out_dir / "data"
@@ -67,13 +77,13 @@ def run_training(
                 f"{out_dir}: holds a checkpoint; resume that run or choose another folder"
             )
         trainer = prepare(config, out_dir, scenes, pool)
-        if not resume and (tell is not None or dry_run):
+        if not resume and (listener.tell is not None or dry_run):
             with _memory_errors(trainer.accelerator):
-                _report(trainer, tell or print)
+                _report(trainer, listener.tell or print)
         if dry_run:
             return out_dir / "model"
-        if ready is not None and trainer.accelerator.is_main_process:
-            ready()
+        if listener.ready is not None and trainer.accelerator.is_main_process:
+            listener.ready()
         first = load_checkpoint(out_dir, trainer.config, trainer.running) if resume else 0
         if trainer.accelerator.is_main_process:
             replace_text(out_dir / "config.json", to_json(trainer.config) + "\n")

@@ -16,7 +16,7 @@ from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.train.checks import Estimate, check_config, check_data, duration, estimate
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.losses import LossConfig
-from sam2s.train.run import prepare, run_training
+from sam2s.train.run import Listener, prepare, run_training
 from sam2s.train.unroll import UserConfig
 from sam2s.train.video_pool import annotated_frames, clips_per_epoch, open_pool, with_steps
 from sam2s.weights.save import save_model
@@ -226,7 +226,7 @@ def test_the_estimate_is_measured_and_leaves_no_trace(squares: Path, tmp_path: P
 def test_a_run_is_the_same_with_and_without_an_estimate(squares: Path, tmp_path: Path) -> None:
     config = config_for(squares, save_model(small_model(), tmp_path / "start"))
     told: list[str] = []
-    run_training(config, tmp_path / "told", tell=told.append)
+    run_training(config, tmp_path / "told", listener=Listener(told.append))
     run_training(config, tmp_path / "silent")
     assert told[0].startswith("data: 4 videos, 40 frames")
     assert told[-1].startswith("estimate: about")
@@ -242,11 +242,14 @@ def test_a_dry_run_stops_after_the_estimate(squares: Path, tmp_path: Path) -> No
     config = replace(config, run=replace(config.run, overlay_every=1))
     told: list[str] = []
     run_training(
-        config, tmp_path / "dry", tell=told.append, dry_run=True, ready=lambda: told.append("ready")
+        config,
+        tmp_path / "dry",
+        dry_run=True,
+        listener=Listener(told.append, lambda: told.append("ready")),
     )
     assert told[-1].startswith("estimate")
     assert not (tmp_path / "dry").exists()
-    run_training(config, tmp_path / "wet", ready=lambda: told.append("ready"))
+    run_training(config, tmp_path / "wet", listener=Listener(ready=lambda: told.append("ready")))
     assert told[-1] == "ready"
 
 

@@ -38,7 +38,7 @@ from sam2s.train.initial_weights import COARSEST, QUIET, prepare_start, starting
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
-from sam2s.train.run import run_training
+from sam2s.train.run import Listener, run_training
 from sam2s.train.trainer import Diverged
 from sam2s.train.unroll import UserConfig
 from sam2s.train.validate import Validation, load_validation, validate
@@ -173,7 +173,7 @@ def test_memory_that_runs_out_is_one_line_that_says_what_to_do(
 
     monkeypatch.setattr(ClipLearner, "forward", full)
     with pytest.raises(OutOfMemory, match="training on cpu, fp32: the device has no mem") as caught:
-        run_training(config_for(squares), tmp_path, tell=told)
+        run_training(config_for(squares), tmp_path, listener=Listener(told))
     assert caught.value.exit_code == 2
     assert "--set run.recompute=true" in str(caught.value)
 
