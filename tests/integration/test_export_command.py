@@ -38,6 +38,21 @@ def test_every_format_is_written_and_verified(sam2s, result: Path, tmp_path: Pat
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("name", sorted(n for n in FORMATS if FORMATS[n].outlines == "option"))
+def test_outlines_are_written_and_verified(sam2s, result: Path, tmp_path: Path, name: str):
+    said = sam2s(f"export {result} {tmp_path}/made --to {name} --polygons")
+    assert said.code == 0, said.err
+    assert any((tmp_path / "made").rglob("*.*"))
+
+
+def test_options_of_other_formats_are_refused(sam2s, result: Path, tmp_path: Path):
+    for options in ("--to davis --polygons", "--to cvat --uncompressed"):
+        said = sam2s(f"export {result} {tmp_path}/made {options}")
+        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert "is not for this format; leave it out" in said.err
+    assert not (tmp_path / "made").exists()
+
+
 def test_masks_are_those_of_the_run(sam2s, result: Path, tmp_path: Path):
     assert sam2s(f"export {result} {tmp_path}/made").code == 0
     tracks = read_tracks(result / "tracks.json")

@@ -126,11 +126,23 @@ class Export:
     out: Positional[Path]
     """Folder to make."""
     to: Literal[
-        "coco", "sa-v", "davis", "youtube-vos", "mots-txt", "mots-png", "csv", "yolo-seg"
+        "coco",
+        "sa-v",
+        "davis",
+        "youtube-vos",
+        "mots-txt",
+        "mots-png",
+        "cvat",
+        "labelme",
+        "label-studio",
+        "datumaro",
+        "mask-video",
+        "csv",
+        "yolo-seg",
     ] = "coco"
     """The format."""
     polygons: bool = False
-    """Outlines instead of run lengths, in COCO; holes are lost."""
+    """Outlines instead of masks, in COCO, CVAT (then real tracks) and LabelMe; holes are lost."""
     uncompressed: bool = False
     """Run lengths as lists of numbers instead of text, in COCO."""
     allow_loss: bool = False

@@ -8,14 +8,21 @@ tools.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from sam2s.errors import InputError
-from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import (
+    UNNAMED,
+    ExportOptions,
+    Key,
+    ObjectMask,
+    Result,
+    ResultFrame,
+    collected,
+)
 from sam2s.masklets.masks import encode_rle
 from sam2s.media.pictures import open_picture
 
@@ -62,10 +69,10 @@ def _apart(frame: ResultFrame) -> dict[int, np.ndarray]:
 
 def _class_numbers(result: Result, out: Path) -> dict[int, int]:
     """{object id: number of its class}; the names go into ``classes.txt``."""
-    names = sorted({result.names.get(i, "object") for i in result.ids})
+    names = sorted({result.names.get(i, UNNAMED) for i in result.ids})
     text = "".join(f"{number} {name}\n" for number, name in enumerate(names, start=1))
     (out / CLASSES).write_text(text, encoding="utf-8")
-    return {i: names.index(result.names.get(i, "object")) + 1 for i in result.ids}
+    return {i: names.index(result.names.get(i, UNNAMED)) + 1 for i in result.ids}
 
 
 def read_mots_txt(folder: Path) -> Result:
@@ -73,8 +80,8 @@ def read_mots_txt(folder: Path) -> Result:
     files = [path for path in sorted(folder.glob("*.txt")) if path.name != CLASSES]
     if len(files) != 1:
         raise InputError(f"{folder}: expected one text file beside {CLASSES}")
-    by_frame: dict[int, dict[int, ObjectMask]] = defaultdict(dict)
-    names: dict[int, str] = {}
+    by_frame: dict[int, dict[Key, ObjectMask]] = defaultdict(dict)
+    names: dict[Key, str] = {}
     classes = _read_classes(folder)
     size = (0, 0)
     for number, line in enumerate(files[0].read_text(encoding="ascii").splitlines(), start=1):
@@ -85,8 +92,8 @@ def read_mots_txt(folder: Path) -> Result:
         size = (height, width)
         found = ObjectMask({"size": [height, width], "counts": parts[5]})
         by_frame[frame][name % FACTOR] = found
-        names[name % FACTOR] = classes.get(kind, "object")
-    return _result(files[0].stem, size, names, by_frame)
+        names[name % FACTOR] = classes.get(kind, UNNAMED)
+    return collected(files[0].stem, size, by_frame, names)
 
 
 def read_mots_png(folder: Path) -> Result:
@@ -95,8 +102,8 @@ def read_mots_png(folder: Path) -> Result:
     if len(videos) != 1:
         raise InputError(f"{folder}: expected the folder of one video")
     classes = _read_classes(folder)
-    by_frame: dict[int, dict[int, ObjectMask]] = defaultdict(dict)
-    names: dict[int, str] = {}
+    by_frame: dict[int, dict[Key, ObjectMask]] = defaultdict(dict)
+    names: dict[Key, str] = {}
     size = (0, 0)
     for path in sorted(videos[0].glob("*.png")):
         with open_picture(path) as picture:
@@ -105,8 +112,8 @@ def read_mots_png(folder: Path) -> Result:
         by_frame[int(path.stem)] = {}
         for name in np.unique(pixels[pixels > 0]).tolist():
             by_frame[int(path.stem)][name % FACTOR] = ObjectMask.of(pixels == name)
-            names[name % FACTOR] = classes.get(name // FACTOR, "object")
-    return _result(videos[0].name, size, names, by_frame)
+            names[name % FACTOR] = classes.get(name // FACTOR, UNNAMED)
+    return collected(videos[0].name, size, by_frame, names)
 
 
 def _read_classes(folder: Path) -> dict[int, str]:
@@ -114,19 +121,3 @@ def _read_classes(folder: Path) -> dict[int, str]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows = [line.split(" ", 1) for line in lines if " " in line]
     return {int(number): name for number, name in rows if number.isdecimal()}
-
-
-def _result(
-    video: str,
-    size: tuple[int, int],
-    names: dict[int, str],
-    by_frame: dict[int, dict[int, ObjectMask]],
-) -> Result:
-    nothing = ObjectMask.of(np.zeros(size, bool))
-
-    def frames() -> Iterator[ResultFrame]:
-        for index in sorted(by_frame):
-            masks = {i: by_frame[index].get(i, nothing) for i in sorted(names)}
-            yield ResultFrame(index, None, masks)
-
-    return Result(video, size, None, names, frames)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import UNNAMED, ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
 
 
@@ -31,7 +31,7 @@ def write_youtube_vos(result: Result, out: Path, _options: ExportOptions) -> Non
             if found.mask.any():
                 shown[object_id].append(f"{frame.index:05d}")
     objects = {
-        str(i): {"category": result.names.get(i, "object"), "frames": on} for i, on in shown.items()
+        str(i): {"category": result.names.get(i, UNNAMED), "frames": on} for i, on in shown.items()
     }
     text = json.dumps({"videos": {result.video: {"objects": objects}}}, indent=1)
     (out / "meta.json").write_text(text + "\n", encoding="utf-8")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from sam2s.errors import InputError
 from sam2s.formats.coco import read_coco, write_coco
+from sam2s.formats.cvat import write_cvat
+from sam2s.formats.cvat_reader import read_cvat
+from sam2s.formats.datumaro import read_datumaro, write_datumaro
+from sam2s.formats.label_studio import read_label_studio, write_label_studio
+from sam2s.formats.labelme import read_labelme, write_labelme
+from sam2s.formats.mask_video import read_mask_videos, write_mask_videos
 from sam2s.formats.mots import read_mots_png, read_mots_txt, write_mots_png, write_mots_txt
 from sam2s.formats.palettes import read_palettes, write_davis, write_youtube_vos
 from sam2s.formats.result import Contents, ExportOptions, Result
@@ -19,15 +27,31 @@ Read = Callable[[Path], Result]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """``overlap``: whether two objects may share a pixel. ``largest_id``: of an object, None
-    without limit. ``keeps``: in words, what is in the files. ``read`` None: masks cannot be had
-    back."""
+    """``keeps``: in words, what is in the files. ``read`` None: masks cannot be had back.
+    ``overlap``: whether two objects may share a pixel. ``largest_id``: of an object, None without
+    limit. ``outlines``: whether masks are outlines, which have no holes: never, by the option
+    ``polygons``, or always. ``run_lengths``: it knows run lengths as text and as lists."""
 
     write: Write
     keeps: str
     read: Read | None = None
     overlap: bool = True
     largest_id: int | None = None
+    outlines: Literal["never", "option", "always"] = "never"
+    run_lengths: bool = False
+
+    def check(self, name: str, options: ExportOptions) -> None:
+        """Raise InputError for options that the format does not have."""
+        for flag, given, known in (
+            ("--polygons", options.polygons, self.outlines != "never"),
+            ("--uncompressed", not options.compressed, self.run_lengths),
+        ):
+            if given and not known:
+                raise InputError(f"{name}: {flag} is not for this format; leave it out")
+
+    def draws(self, options: ExportOptions) -> bool:
+        """Whether masks become outlines."""
+        return self.outlines == "always" or (self.outlines == "option" and options.polygons)
 
     def losses(self, contents: Contents) -> list[str]:
         """What of a result the format cannot hold, a phrase each; nothing where all fits."""
@@ -47,6 +71,8 @@ FORMATS: Mapping[str, Format] = {
         write_coco,
         "masks (RLE, or polygons without holes), tracks, classes, scores, times",
         read_coco,
+        outlines="option",
+        run_lengths=True,
     ),
     "sa-v": Format(write_sa_v, "masks (RLE), tracks, classes", read_sa_v),
     "davis": Format(write_davis, "masks of objects that do not overlap", read_palettes, False, 254),
@@ -71,7 +97,26 @@ FORMATS: Mapping[str, Format] = {
         False,
         999,
     ),
+    "cvat": Format(
+        write_cvat,
+        "masks (RLE, objects as groups; or polygon tracks without holes), classes",
+        read_cvat,
+        outlines="option",
+    ),
+    "labelme": Format(
+        write_labelme,
+        "masks (PNG, or polygons without holes), objects as groups, classes",
+        read_labelme,
+        outlines="option",
+    ),
+    "label-studio": Format(
+        write_label_studio, "masks (brushes), classes, scores; objects by name", read_label_studio
+    ),
+    "datumaro": Format(write_datumaro, "masks (RLE), tracks, classes, scores", read_datumaro),
+    "mask-video": Format(
+        write_mask_videos, "masks (a lossless video an object), classes, times", read_mask_videos
+    ),
     "csv": Format(write_csv, "presence, score, area, centroid and box; no masks"),
-    "yolo-seg": Format(write_yolo, "polygons without holes, classes; no tracks"),
+    "yolo-seg": Format(write_yolo, "polygons without holes, classes; no tracks", outlines="always"),
 }
 """A new format is one file and one entry here."""

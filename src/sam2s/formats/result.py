@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TextIO
 
 import numpy as np
 
+from sam2s.formats.outlines import without_holes
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 
 
@@ -56,20 +60,78 @@ class Result:
         return tuple(sorted({i for frame in self.frames() for i in frame.masks}))
 
 
+Key = int | str
+"""An object as a file calls it: by its number, or by something else."""
+
+
+def collected(
+    video: str,
+    size: tuple[int, int],
+    found: Mapping[int, Mapping[Key, ObjectMask]],
+    names: Mapping[Key, str] | None = None,
+    fps: float | None = None,
+    times: Mapping[int, float | None] | None = None,
+) -> Result:
+    """A result from {frame: {object: mask}}; an object that a frame does not name is absent there.
+    ``times`` {frame: seconds}. Objects keep their numbers; those that have none get the numbers
+    after the largest, in the order in which they appear."""
+    nothing = ObjectMask.of(np.zeros(size, bool))
+    keys = dict.fromkeys([*(names or {}), *(key for masks in found.values() for key in masks)])
+    numbers = sorted(key for key in keys if isinstance(key, int))
+    others = [key for key in keys if isinstance(key, str)]
+    first = max([0, *numbers]) + 1
+    number_of: dict[Key, int] = {key: key for key in numbers}
+    number_of.update({key: number for number, key in enumerate(others, start=first)})
+
+    def frames() -> Iterator[ResultFrame]:
+        for index, masks in sorted(found.items()):
+            here = {number: masks.get(key, nothing) for key, number in number_of.items()}
+            yield ResultFrame(index, times.get(index) if times else None, here)
+
+    known = {number_of[key]: name for key, name in (names or {}).items() if name != UNNAMED}
+    return Result(video, size, fps, known, frames)
+
+
+def joined(masks: dict[Key, ObjectMask], key: Key, mask: np.ndarray) -> None:
+    """Add another part (H, W) bool of an object to what a frame shows of it."""
+    masks[key] = ObjectMask.of(masks[key].mask | mask if key in masks else mask)
+
+
+UNNAMED = "object"
+"""What formats that want a class call an object whose class is not known."""
+MAX_BYTES = 2**32
+"""Largest JSON file of another tool that is read."""
+
+
+def frame_number(name: str) -> int | None:
+    """The number at the end of a picture's name, as in ``00012.jpg``; None without one."""
+    found = re.search(r"(\d+)(?:\.\w+)?$", name)
+    return int(found[1]) if found else None
+
+
+def write_list(file: TextIO, rows: Iterable[Any]) -> None:
+    """A JSON list, a row a line, as the rows come."""
+    file.write("[")
+    for number, row in enumerate(rows):
+        file.write((",\n" if number else "\n") + json.dumps(row, allow_nan=False))
+    file.write("\n]")
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What a result holds that some formats cannot: ``overlapping`` frames, the ``largest_id``,
-    ``absent`` masks."""
+    ``absent`` masks, masks with holes (``holed``, counted where asked for)."""
 
     overlapping: int = 0
     largest_id: int = 0
     absent: int = 0
     frames: int = 0
+    holed: int = 0
 
 
-def contents_of(result: Result) -> Contents:
-    """One pass over the result."""
-    overlapping = largest = absent = frames = 0
+def contents_of(result: Result, *, holes: bool = False) -> Contents:
+    """One pass over the result; ``holes``: count masks that have some."""
+    overlapping = largest = absent = frames = holed = 0
     for frame in result.frames():
         frames += 1
         count = np.zeros(result.size, np.uint16)
@@ -78,8 +140,9 @@ def contents_of(result: Result) -> Contents:
             count += mask
             largest = max(largest, object_id)
             absent += not mask.any()
+            holed += holes and bool((without_holes(mask) != mask).any())
         overlapping += bool((count > 1).any())
-    return Contents(overlapping, largest, absent, frames)
+    return Contents(overlapping, largest, absent, frames, holed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.formats.result import ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import MAX_BYTES, ExportOptions, ObjectMask, Result, ResultFrame
 from sam2s.masklets.masks import encode_rle
 from sam2s.typed_json import read_json
 
@@ -52,7 +52,7 @@ def read_sa_v(folder: Path) -> Result:
     files = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else [folder]
     if len(files) != 1:
         raise InputError(f"{folder}: expected one *{SUFFIX}")
-    content = read_json(files[0], dict[str, Any])
+    content = read_json(files[0], dict[str, Any], max_bytes=MAX_BYTES)
     try:
         size = (int(content["video_height"]), int(content["video_width"]))
         ids, masklets = content["masklet_id"], content["masklet"]

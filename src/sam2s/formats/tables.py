@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2s.formats.outlines import polygons_of
-from sam2s.formats.result import ExportOptions, Result
+from sam2s.formats.result import UNNAMED, ExportOptions, Result
 from sam2s.masklets.masks import bounding_window
 
 COLUMNS = (
@@ -52,13 +52,13 @@ def _harmless(cell: object) -> object:
 def write_yolo(result: Result, out: Path, options: ExportOptions) -> None:
     """``out/labels/<frame>.txt``: class and polygon of each part of each object, in shares of the
     picture, and ``out/data.yaml`` with the names."""
-    names = sorted({result.names.get(i, "object") for i in result.ids})
+    names = sorted({result.names.get(i, UNNAMED) for i in result.ids})
     (out / "labels").mkdir()
     height, width = result.size
     for frame in result.frames():
         lines = []
         for object_id, found in sorted(frame.masks.items()):
-            number = names.index(result.names.get(object_id, "object"))
+            number = names.index(result.names.get(object_id, UNNAMED))
             for outline in polygons_of(found.mask):
                 shares = (outline / (width, height)).ravel()
                 lines.append(f"{number} " + " ".join(f"{share:.6f}" for share in shares))
