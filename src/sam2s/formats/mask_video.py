@@ -48,7 +48,7 @@ class MaskVideos:
     names: Mapping[ObjectId, str]
 
 
-def write_mask_videos(result: Result, out: Path, options: ExportOptions) -> None:
+def write_mask_videos(result: Result, out: Path, _options: ExportOptions) -> None:
     """Write ``out/<object id>.mkv`` and ``out/objects.json``."""
     frames = [(frame.index, frame.time) for frame in result.frames()]
     videos = {object_id: f"{object_id:03d}.mkv" for object_id in result.ids}
