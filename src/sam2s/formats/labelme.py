@@ -76,7 +76,7 @@ def _shapes(mask: np.ndarray, polygons: bool) -> Iterator[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelMeShape:
+class LabelMeRegion:
     """One shape. ``points`` (x, y) in pixels: the corners of a polygon, or of a mask's box the
     first and the last pixel; ``mask``: a PNG in base 64."""
 
@@ -88,10 +88,10 @@ class LabelMeShape:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelMeFile:
+class LabelMePicture:
     """One frame."""
 
-    shapes: tuple[LabelMeShape, ...]
+    shapes: tuple[LabelMeRegion, ...]
     height: int = field(metadata={"key": "imageHeight"})
     width: int = field(metadata={"key": "imageWidth"})
     picture: str | None = field(default=None, metadata={"key": "imagePath"})
@@ -113,7 +113,7 @@ def read_labelme(folder: Path) -> Result:
     labels: dict[Key, str] = {}
     sizes: set[tuple[int, int]] = set()
     for place, path in enumerate(files):
-        content = read_json(path, LabelMeFile)
+        content = read_json(path, LabelMePicture)
         check_pixels(content.height, content.width, MAX_PIXELS, str(path))
         sizes.add((content.height, content.width))
         if len(sizes) > 1:
@@ -129,7 +129,7 @@ def read_labelme(folder: Path) -> Result:
     return collected(folder.name, sizes.pop(), found, labels)
 
 
-def _mask_of(shape: LabelMeShape, size: tuple[int, int], path: Path) -> np.ndarray:
+def _mask_of(shape: LabelMeRegion, size: tuple[int, int], path: Path) -> np.ndarray:
     if shape.shape_type == "polygon":
         return inside([np.array(shape.points, float)], size)
     try:
