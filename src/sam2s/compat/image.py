@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from sam2s.arrays import to_array
+from sam2s.compat.ignored import doubt_options
+from sam2s.compat.small_regions import without_small
 from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source, points_to_model
@@ -31,21 +33,25 @@ Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]
 class SAM2ImagePredictor:
     """``sam_model``: from ``load_model``. ``mask_threshold``: logits above it are the mask.
     ``precision``: as for ``Tracker`` (Meta's predictor leaves autocast to its caller; a caller's
-    own autocast works here too).
-
-    Small holes are not filled and small specks not removed (Meta does neither by default).
+    own autocast works here too). ``max_hole_area``, ``max_sprinkle_area``: holes and specks of so
+    many pixels at the decoder's resolution are filled and removed.
     """
 
     def __init__(
         self,
         sam_model: SAM2S,
         mask_threshold: float = 0.0,
+        max_hole_area: float = 0.0,
+        max_sprinkle_area: float = 0.0,
+        *,
         precision: Precision = "auto",
-        **_ignored: Any,
+        **options: Any,
     ) -> None:
         check_model(sam_model)
+        doubt_options("SAM2ImagePredictor", options)
         self.model = sam_model.eval()
         self.mask_threshold = mask_threshold
+        self._small = max_hole_area, max_sprinkle_area
         self._bf16 = wants_bf16(precision, self.device)
         self._images: list[tuple[Features, tuple[int, int]]] = []
 
@@ -161,7 +167,12 @@ class SAM2ImagePredictor:
             candidates = (
                 candidates.ambiguous() if multimask else candidates.single_or_best(threshold)
             )
-            full = torch.stack([logits_to_source(row, size) for row in candidates.logits])
+            full = torch.stack(
+                [
+                    logits_to_source(without_small(row, self.mask_threshold, *self._small), size)
+                    for row in candidates.logits
+                ]
+            )
         masks = full if return_logits else full > self.mask_threshold
         results = (masks, candidates.ious, candidates.logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
         many = rows > 1

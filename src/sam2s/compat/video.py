@@ -13,10 +13,13 @@ import torch
 from torch import Tensor
 
 from sam2s.arrays import doubt_whole, to_array
+from sam2s.compat.ignored import doubt_options
+from sam2s.compat.small_regions import kept_apart, without_holes
 from sam2s.devices import Precision
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
 from sam2s.media.frames import FrameSource, open_frames
+from sam2s.media.random_access import RandomAccess
 from sam2s.memory.policy import Policy
 from sam2s.model.sam2s import ABSENT_LOGIT, SAM2S, check_model
 from sam2s.tracking.state import TrackState
@@ -24,8 +27,10 @@ from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, Frame, FrameResult, Mask, MaskLogits, Points, Prompt
 from sam2s.weights.load import load_model
 
-CHUNK = 32
-"""Frames decoded at a time when a video runs backwards."""
+INTERVAL = 32
+"""Frames from one kept state to the next, at first."""
+META_HOLES = 8
+"""Pixels of holes that Meta's builders have filled (``apply_postprocessing``)."""
 KEPT_STATES = 4
 """Tracking states kept along a propagation, evenly spread, from which a correction starts again."""
 
@@ -55,8 +60,12 @@ class InferenceState:
     prompts: dict[int, dict[int, tuple[Prompt, ...]]] = field(default_factory=dict)
     priors: dict[int, dict[int, Tensor]] = field(default_factory=dict)
     kept: dict[int, TrackState] = field(default_factory=dict)
-    interval: int = CHUNK
+    interval: int = INTERVAL
     reached: int = -1
+    access: RandomAccess = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.access = RandomAccess(self.source)
 
     def __getitem__(self, name: str) -> Any:
         if name == "num_frames":
@@ -93,7 +102,10 @@ class InferenceState:
 
 
 class SAM2VideoPredictor:
-    """``model``: from ``load_model``; ``memory``, ``precision``: as for ``Tracker``.
+    """``model``: from ``load_model``; ``memory``, ``precision``: as for ``Tracker``;
+    ``non_overlap_masks``, ``fill_hole_area``: as Meta has them (a pixel belongs to one object at
+    most; holes of so many pixels at the decoder's resolution are filled), and like there they
+    change what is given out, not what is remembered.
 
     Unlike Meta's, it decodes frames when they are needed, keeps a bounded memory, and batches
     objects. Prompts on a later frame take effect when propagation gets there; a correction starts
@@ -105,8 +117,15 @@ class SAM2VideoPredictor:
         model: SAM2S,
         memory: str | Policy | None = None,
         precision: Precision = "auto",
+        *,
+        non_overlap_masks: bool = False,
+        fill_hole_area: float = 0,
+        **options: Any,
     ) -> None:
         check_model(model)
+        doubt_options("SAM2VideoPredictor", options)
+        self.non_overlap_masks = non_overlap_masks
+        self.fill_hole_area = fill_hole_area
         self.model = model.eval()
         self.memory = memory
         self.precision: Precision = precision
@@ -116,17 +135,34 @@ class SAM2VideoPredictor:
     def from_pretrained(
         cls, model_id: str, device: str | torch.device = "auto", **options: Any
     ) -> SAM2VideoPredictor:
-        """The predictor of a hub id, or of anything else that ``load_model`` takes."""
-        return cls(load_model(model_id, device=device), **options)
+        """The predictor of a hub id, or of anything else that ``load_model`` takes; holes are
+        filled as Meta's ``from_pretrained`` does by default."""
+        with_postprocessing = {"fill_hole_area": META_HOLES, **options}
+        return cls(load_model(model_id, device=device), **with_postprocessing)
 
     @property
     def device(self) -> torch.device:
         """Where the model lies."""
         return next(self.model.parameters()).device
 
-    def init_state(self, video_path: str | Path, **_ignored: Any) -> InferenceState:
+    @property
+    def image_size(self) -> int:
+        """Side of the model's input in pixels."""
+        return self.model.image_size
+
+    def to(self, device: str | torch.device) -> SAM2VideoPredictor:
+        """Move the model; states begun before are to be begun anew."""
+        self.model.to(device)
+        return self
+
+    def eval(self) -> SAM2VideoPredictor:
+        """The same: the model is never in training mode here."""
+        return self
+
+    def init_state(self, video_path: str | Path, **options: Any) -> InferenceState:
         """Open a video file or a folder of pictures; Meta's options for where frames are kept have
         no use here."""
+        doubt_options("init_state", options)
         source = open_frames(video_path)
         return InferenceState(source, source.size)
 
@@ -176,6 +212,11 @@ class SAM2VideoPredictor:
         doubt_whole(given.mask, f"object {obj_id}, frame {frame_idx}")
         return self._prompt(inference_state, frame_idx, obj_id, (given,))
 
+    def propagate_in_video_preflight(self, inference_state: InferenceState) -> None:
+        """What Meta does before it propagates: here only the check that there is a prompt."""
+        if not inference_state.prompts:
+            raise InputError("nothing to track: prompt an object on some frame first")
+
     def propagate_in_video(
         self,
         inference_state: InferenceState,
@@ -189,8 +230,7 @@ class SAM2VideoPredictor:
         Frames between the first prompt and a later start are tracked as well, without being given
         out.
         """
-        if not inference_state.prompts:
-            raise InputError("nothing to track: prompt an object on some frame first")
+        self.propagate_in_video_preflight(inference_state)
         start = min(inference_state.prompts) if start_frame_idx is None else start_frame_idx
         if reverse:
             return self._backward(inference_state, start, max_frame_num_to_track)
@@ -308,7 +348,7 @@ class SAM2VideoPredictor:
         tracker = self._tracker(reverse=True)
         last = max((frame for frame in state.prompts if frame >= start), default=start)
         end = 0 if most is None else max(start - most, 0)
-        for picture in _reversed(state.source, last, end):
+        for picture in state.access.backward(last, end):
             result = self._step(state, tracker, picture)
             if picture.index <= start:
                 yield self._answer(state, result)
@@ -325,7 +365,9 @@ class SAM2VideoPredictor:
         example = known[0] if known else torch.zeros(1, 1, device=self.device)
         blank = torch.full_like(example, ABSENT_LOGIT)
         rows = [result.logits.tensor(i) if i in result.logits else blank for i in state.obj_ids]
-        logits = logits_to_source(torch.stack(rows), state.size)
+        logits = without_holes(torch.stack(rows), self.fill_hole_area)
+        logits = logits_to_source(logits, state.size)
+        logits = kept_apart(logits) if self.non_overlap_masks else logits
         return result.index, list(state.obj_ids), logits[:, None]
 
 
@@ -355,15 +397,3 @@ def _picture(state: InferenceState, frame: int) -> Frame:
     if picture is None:
         raise InputError(f"frame {frame}: {state.source.name} has no such frame; count from 0")
     return picture
-
-
-def _reversed(source: FrameSource, last: int, first: int) -> Iterator[Frame]:
-    """Frames ``last`` down to ``first``, a chunk at a time."""
-    for end in range(last, first - 1, -CHUNK):
-        begin = max(end - CHUNK + 1, first)
-        chunk = []
-        for frame in source.frames(begin):
-            if frame.index > end:
-                break
-            chunk.append(frame)
-        yield from reversed(chunk)

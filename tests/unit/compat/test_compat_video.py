@@ -14,7 +14,7 @@ from sam2s.compat import (
     build_sam2_video_predictor,
     build_sam2_video_predictor_hf,
 )
-from sam2s.compat.video import CHUNK, KEPT_STATES, InferenceState
+from sam2s.compat.video import INTERVAL, KEPT_STATES, InferenceState
 from sam2s.errors import InputError
 from sam2s.media.frames import open_frames
 from sam2s.model.sam2s import SAM2S
@@ -240,7 +240,7 @@ def test_a_frame_that_is_not_there(predictor: SAM2VideoPredictor, folder: Path, 
 
 def test_the_states_that_are_kept_stay_few(folder: Path):
     state = InferenceState(open_frames(folder), (HEIGHT, WIDTH))
-    for frame in range(100 * CHUNK):
+    for frame in range(100 * INTERVAL):
         state.keep(frame, Tracker.__new__(Tracker))  # type: ignore[arg-type]
         assert len(state.kept) <= KEPT_STATES
     assert 0 in state.kept
