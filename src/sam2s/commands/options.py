@@ -11,6 +11,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from sam2s.commands.benchmark_options import Benchmark, Evaluate, MemoryRule, Precision
 from sam2s.commands.data_options import Data
+from sam2s.commands.measure_options import Measure
 from sam2s.commands.train_options import Train
 
 
@@ -186,4 +187,4 @@ class Demo:
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
 
-Command = Track | Preview | Export | Benchmark | Evaluate | Synth | Train | Data | Demo
+Command = Track | Preview | Export | Measure | Benchmark | Evaluate | Synth | Train | Data | Demo

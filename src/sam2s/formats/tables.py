@@ -31,7 +31,7 @@ def write_csv(result: Result, out: Path, _options: ExportOptions) -> None:
                 name = result.names.get(object_id, "")
                 head = [result.video, frame.index, frame.time, object_id, name]
                 row = [*head, found.presence, found.score, *_measures(found.mask)]
-                table.writerow([_harmless(cell) for cell in row])
+                table.writerow([harmless(cell) for cell in row])
 
 
 def _measures(mask: np.ndarray) -> list[object]:
@@ -44,7 +44,7 @@ def _measures(mask: np.ndarray) -> list[object]:
     return [len(rows), round(columns.mean(), 3), round(rows.mean(), 3), *place]
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
     """Text that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 

@@ -26,7 +26,7 @@ from sam2s.synthetic.procedures import Procedure, find_procedure
 from sam2s.synthetic.scenery import paint_scenery
 from sam2s.synthetic.spec import SceneSpec
 from sam2s.synthetic.sprites import Wear
-from sam2s.synthetic.tools import Issue, Tool, make_tool
+from sam2s.synthetic.tools import Issue, Pose, Tool, make_tool
 from sam2s.synthetic.view import Tissue, cast_shadows, make_tissue
 from sam2s.synthetic.world import random_grade
 
@@ -88,10 +88,7 @@ class Scene:
         """Frame ``t`` alone, equal to what ``render`` gives for it."""
         pose, before = self._camera.pose(t), self._camera.pose(max(t - 1, 0))
         segment = self._camera.segment(t)
-        shake = -self._camera.wobble(t)[:2] * 0.6 * min(self.spec.size) * pose[2]
-        poses = [
-            (tool, p) for tool in self._tools if (p := tool.pose(t, segment, shake)) is not None
-        ]
+        poses = self._poses(t)
         matrix = self._camera.matrix(pose)
         image, owner = self._tissue.look(t, matrix, [(p.tip, tool.object_id) for tool, p in poses])
         image = cast_shadows(
@@ -108,6 +105,28 @@ class Scene:
         elif self._lens.rim is not None:
             owner[~self._lens.rim] = 0
         return image, {i: owner == i for i in self.objects}
+
+    def tips(self, t: int) -> dict[int, np.ndarray]:
+        """{id: (2,) (x, y) px} of the tips of the tools that are not away on frame ``t``, between
+        their jaws; in view, hidden or outside the picture."""
+        return {tool.object_id: pose.tip for tool, pose in self._poses(t)}
+
+    def camera_step(self, t: int) -> np.ndarray | None:
+        """Affine (2, 3) from places of the ground on frame ``t - 1`` to its places on ``t``, px,
+        without what tissue does by itself; None on the first frame and across a cut."""
+        if t == 0 or self._camera.segment(t) != self._camera.segment(t - 1):
+            return None
+        before, now = (
+            np.vstack([self._camera.matrix(self._camera.pose(i)), (0, 0, 1)]) for i in (t - 1, t)
+        )
+        return (np.linalg.inv(now) @ before)[:2]
+
+    def _poses(self, t: int) -> list[tuple[Tool, Pose]]:
+        """The tools that are not away, from the one behind to the one in front."""
+        zoom, segment = self._camera.pose(t)[2], self._camera.segment(t)
+        shake = -self._camera.wobble(t)[:2] * 0.6 * min(self.spec.size) * zoom
+        placed = ((tool, tool.pose(t, segment, shake)) for tool in self._tools)
+        return [(tool, pose) for tool, pose in placed if pose is not None]
 
     def _expose(self, image: np.ndarray, t: int, motion: np.ndarray) -> tuple[np.ndarray, bool]:
         """What the camera makes of the scene, and whether it is away and shows nothing of it."""
