@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from sam2s.export.formats.result import ObjectMask, Result, ResultFrame
 from sam2s.files import replace_text, write_json
+from sam2s.formats.result import ObjectMask, Result, ResultFrame
 from sam2s.measures.camera import CameraMotion, camera_motion
 from sam2s.measures.landmarks import Landmarks, find_landmarks
 from sam2s.measures.video import ObjectMeasures, measure_result

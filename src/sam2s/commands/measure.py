@@ -10,10 +10,11 @@ from pathlib import Path
 from sam2s.commands.measure_options import Measure
 from sam2s.commands.terminal import say
 from sam2s.errors import InputError
-from sam2s.export.formats.result import Result, open_result
+from sam2s.export.results import open_result
 from sam2s.export.tracks import read_head
 from sam2s.export.writer import TRACKS
 from sam2s.files import check_folder
+from sam2s.formats.result import Result
 from sam2s.measures.camera import CameraMotion, camera_motion
 from sam2s.measures.plots import require_matplotlib
 from sam2s.measures.stretches import MeasureSettings

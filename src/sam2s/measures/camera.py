@@ -15,8 +15,9 @@ import numpy as np
 from scipy import ndimage
 
 from sam2s.errors import InputError
-from sam2s.export.formats.result import Result
+from sam2s.formats.result import Result
 from sam2s.media.frames import FrameSource
+from sam2s.opencv import cv2, import_opencv
 
 SIDE = 320
 """Pixels of the longer side at which motion is looked for."""
@@ -42,7 +43,7 @@ def camera_motion(source: FrameSource, result: Result) -> CameraMotion:
     Raises InputError where OpenCV is missing, and where the source is of another size or shorter
     than the result.
     """
-    cv2 = _opencv()
+    import_opencv()  # says at once what to install
     height, width = result.size
     scale = SIDE / max(height, width)
     masks = {frame.index: frame for frame in result.frames()}
@@ -60,7 +61,7 @@ def camera_motion(source: FrameSource, result: Result) -> CameraMotion:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         grey = cv2.resize(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY), size, interpolation=3)
         if before is not None and corners is not None:
-            step = _step(cv2, before, grey, corners)
+            step = _step(before, grey, corners)
             if step is not None:
                 step[:, 2] /= scale
                 steps[frame.index] = step
@@ -68,7 +69,7 @@ def camera_motion(source: FrameSource, result: Result) -> CameraMotion:
         covered = np.zeros(result.size, bool)
         for found in shown.masks.values() if shown is not None else ():
             covered |= found.mask
-        corners = _corners(cv2, grey, covered)
+        corners = _corners(grey, covered)
         before, seen = grey, frame.index
     if seen < last:
         raise InputError(
@@ -85,7 +86,7 @@ def _frames(source: FrameSource, first: int, last: int) -> Iterator[Any]:
             return
 
 
-def _corners(cv2: Any, grey: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
+def _corners(grey: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
     """(N, 1, 2) float32 corners of the background of a small picture."""
     small = cv2.resize(covered.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_AREA)
     free = ~ndimage.binary_dilation(small > 0, iterations=MARGIN) & (grey > 12)
@@ -94,7 +95,7 @@ def _corners(cv2: Any, grey: np.ndarray, covered: np.ndarray) -> np.ndarray | No
     return None if found is None or len(found) < FEWEST else found
 
 
-def _step(cv2: Any, before: np.ndarray, after: np.ndarray, corners: np.ndarray) -> Any:
+def _step(before: np.ndarray, after: np.ndarray, corners: np.ndarray) -> Any:
     """(2, 3) float64 similarity from one small picture to the next, None where none is found."""
     there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None)
     back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None)
@@ -107,14 +108,3 @@ def _step(cv2: Any, before: np.ndarray, after: np.ndarray, corners: np.ndarray) 
     )
     agreed = 0 if inliers is None else int(inliers.sum())
     return matrix if agreed >= max(FEWEST, good.sum() // 3) else None
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise InputError(
-            "subtracting camera motion needs OpenCV: pip install 'sam2s[synth]', or leave out"
-            " --camera"
-        ) from error
-    return cv2

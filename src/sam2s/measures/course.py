@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.export.formats.result import Result, ResultFrame
+from sam2s.formats.result import Result, ResultFrame
 from sam2s.masklets.vocabulary import is_known, kind_of
 from sam2s.measures.landmarks import Landmarks, find_landmarks
 

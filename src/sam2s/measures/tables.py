@@ -11,8 +11,8 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from sam2s.export.formats.tables import harmless
 from sam2s.files import replace_text, write_json
+from sam2s.formats.tables import harmless
 from sam2s.measures.pairs import PairMeasures
 from sam2s.measures.video import Measured, ObjectMeasures, VideoMeasures
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from sam2s.export.formats.result import Result
+from sam2s.formats.result import Result
 from sam2s.measures.camera import CameraMotion
 from sam2s.measures.course import Clock, Course, clock_of, courses_of
 from sam2s.measures.motion import Motion, motion_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sam2s.export.formats.result import ObjectMask, Result, ResultFrame
+from sam2s.formats.result import ObjectMask, Result, ResultFrame
 
 SIZE = (120, 160)
 
