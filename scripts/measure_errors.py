@@ -22,9 +22,9 @@ import numpy as np
 
 from sam2s.files import replace_text, write_json
 from sam2s.formats.result import ObjectMask, Result, ResultFrame
-from sam2s.measures.camera import CameraMotion, camera_motion
+from sam2s.measures.camera_motion import CameraMotion, camera_motion
 from sam2s.measures.landmarks import Landmarks, find_landmarks
-from sam2s.measures.video import ObjectMeasures, measure_result
+from sam2s.measures.video_measures import ObjectMeasures, measure_result
 from sam2s.media.frames import open_frames
 from sam2s.synthetic.scene import Scene
 from sam2s.synthetic.spec import random_spec

@@ -15,11 +15,11 @@ from sam2s.export.tracks import read_head
 from sam2s.export.writer import TRACKS
 from sam2s.files import check_folder
 from sam2s.formats.result import Result
-from sam2s.measures.camera import CameraMotion, camera_motion
-from sam2s.measures.plots import require_matplotlib
-from sam2s.measures.stretches import MeasureSettings
-from sam2s.measures.tables import caveats, write_measures
-from sam2s.measures.video import Measured, ObjectMeasures, measure_result
+from sam2s.measures.camera_motion import CameraMotion, camera_motion
+from sam2s.measures.measure_plots import require_matplotlib
+from sam2s.measures.measure_tables import caveats, write_measures
+from sam2s.measures.path_segments import MeasureSettings
+from sam2s.measures.video_measures import Measured, ObjectMeasures, measure_result
 from sam2s.media.frames import open_frames
 
 
@@ -48,7 +48,7 @@ def run(options: Measure) -> int:
 
 
 def _write(measured: Sequence[Measured], folder: Path) -> None:
-    from sam2s.measures.report import write_report
+    from sam2s.measures.measure_report import write_report
 
     paths = write_measures(measured, folder)
     page = folder / "report.html"

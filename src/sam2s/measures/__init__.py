@@ -2,8 +2,9 @@
 how smoothly it moved, and which ones worked together.
 
 From a mask outwards: ``landmarks`` (centroid, tip, shaft width), ``course`` (one object over time),
-``camera`` (motion of the background), ``presence``, ``motion`` and ``smoothness`` (numbers of one
-object), ``pairs``, ``video`` (all of one result), ``report``, ``plots`` and ``tables`` (what is
-written). Places are (x, y) in source pixels from the centre of the upper left pixel, x to the
-right, y down; times are seconds by the source's clock. ``docs/measures.md`` defines every number.
+``camera_motion`` (of the background), ``presence``, ``path_segments``, ``point_motion`` and
+``smoothness`` (numbers of one object), ``pairs``, ``video_measures`` (all of one result);
+``measure_report``, ``measure_plots`` and ``measure_tables`` write them. Places are (x, y) in source
+pixels from the centre of the upper left pixel, x to the right, y down; times are seconds by the
+source's clock. ``docs/measures.md`` defines every number.
 """

@@ -18,7 +18,7 @@ frames that show it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clock:
+class FrameTimes:
     """When frames were: ``index`` (T,) int, their numbers in the source; ``times`` (T,) float, s;
     ``period``, s from a frame to the next in the source, usually."""
 
@@ -44,7 +44,7 @@ class Course:
     object_id: int
     name: str
     instrument: bool
-    clock: Clock
+    clock: FrameTimes
     area: np.ndarray
     centroid: np.ndarray
     tip: np.ndarray
@@ -56,7 +56,7 @@ class Course:
         return self.area > 0
 
 
-def clock_of(result: Result, fps: float | None = None) -> Clock:
+def clock_of(result: Result, fps: float | None = None) -> FrameTimes:
     """The clock of a result: its own times, or ``fps`` where it has none.
 
     Raises InputError where neither says when a frame was: without seconds there are no speeds.
@@ -71,16 +71,16 @@ def clock_of(result: Result, fps: float | None = None) -> Clock:
         times = np.array(known, float)
         steps = np.diff(times) / np.diff(index)
         if len(steps):
-            return Clock(index, times, float(np.median(steps)))
+            return FrameTimes(index, times, float(np.median(steps)))
     if rate is None or not rate > 0:
         raise InputError(
             f"{result.video}: its frames have no times, so there are no speeds; say how many there"
             " are a second with --fps"
         )
-    return Clock(index, index / rate, 1.0 / rate)
+    return FrameTimes(index, index / rate, 1.0 / rate)
 
 
-def courses_of(result: Result, clock: Clock) -> tuple[Course, ...]:
+def courses_of(result: Result, clock: FrameTimes) -> tuple[Course, ...]:
     """All objects of a result, by ascending id; every mask is decoded once."""
     found: dict[int, list[tuple[int, Landmarks | None]]] = {}
     before: dict[int, Landmarks] = {}
@@ -100,7 +100,7 @@ def _landmarks(frame: ResultFrame, before: Mapping[int, Landmarks]) -> dict[int,
 
 
 def _course(
-    object_id: int, name: str | None, clock: Clock, rows: list[tuple[int, Landmarks | None]]
+    object_id: int, name: str | None, clock: FrameTimes, rows: list[tuple[int, Landmarks | None]]
 ) -> Course:
     places = np.array([place for place, _ in rows])
     seen = [landmarks for _, landmarks in rows]
@@ -114,7 +114,7 @@ def _course(
         object_id,
         name or f"object {object_id}",
         instrument,
-        Clock(clock.index[places], clock.times[places], clock.period),
+        FrameTimes(clock.index[places], clock.times[places], clock.period),
         np.array([0 if one is None else one.area for one in seen]),
         np.array([nowhere if one is None else one.centroid for one in seen]),
         np.array([nowhere if one is None else one.tip for one in pointed]),

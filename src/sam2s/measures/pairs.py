@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.measures.course import Course
-from sam2s.measures.motion import Amount, Point
+from sam2s.measures.path_segments import PathSegments
+from sam2s.measures.point_motion import Amount, Point
 from sam2s.measures.presence import frame_seconds
-from sam2s.measures.stretches import Stretches
 
 LEAST = 1.0
 """Seconds that two speeds must overlap for their correlation to say anything."""
@@ -42,8 +42,8 @@ class Followed:
     the ``centroid``."""
 
     course: Course
-    tip: Stretches | None
-    centroid: Stretches
+    tip: PathSegments | None
+    centroid: PathSegments
 
 
 def pair_of(first: Followed, second: Followed, size: tuple[int, int]) -> PairMeasures:

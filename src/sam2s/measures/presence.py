@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sam2s.measures.course import Clock
+from sam2s.measures.course import FrameTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Presence:
     absences: tuple[Span, ...]
 
 
-def presence_of(clock: Clock, in_view: np.ndarray, debounce: float) -> Presence:
+def presence_of(clock: FrameTimes, in_view: np.ndarray, debounce: float) -> Presence:
     """Count ``in_view`` (T,) bool. Time counts frame by frame; a change that lasts less than
     ``debounce`` seconds is no entry, exit or absence."""
     lasts = frame_seconds(clock)
@@ -55,7 +55,7 @@ def presence_of(clock: Clock, in_view: np.ndarray, debounce: float) -> Presence:
     )
 
 
-def frame_seconds(clock: Clock) -> np.ndarray:
+def frame_seconds(clock: FrameTimes) -> np.ndarray:
     """(T,) how long each frame lasts: to the next one, and one period where that is missing from
     the result."""
     gaps = np.diff(clock.times, append=clock.times[-1] + clock.period)
@@ -63,7 +63,7 @@ def frame_seconds(clock: Clock) -> np.ndarray:
     return np.where(follows, gaps, clock.period)
 
 
-def debounced(clock: Clock, flags: np.ndarray, least: float) -> np.ndarray:
+def debounced(clock: FrameTimes, flags: np.ndarray, least: float) -> np.ndarray:
     """``flags`` (T,) bool without interruptions shorter than ``least`` seconds: first gaps are
     closed, then runs that are still too short removed."""
     steady = flags.copy()
@@ -81,7 +81,7 @@ def runs_of(flags: np.ndarray) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def spans(clock: Clock, flags: np.ndarray) -> tuple[Span, ...]:
+def spans(clock: FrameTimes, flags: np.ndarray) -> tuple[Span, ...]:
     """The stretches of True in seconds."""
     ends = clock.times + frame_seconds(clock)
     return tuple(
@@ -89,5 +89,5 @@ def spans(clock: Clock, flags: np.ndarray) -> tuple[Span, ...]:
     )
 
 
-def _lasting(clock: Clock, run: slice) -> float:
+def _lasting(clock: FrameTimes, run: slice) -> float:
     return float(frame_seconds(clock)[run].sum())

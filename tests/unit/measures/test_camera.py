@@ -8,7 +8,7 @@ import pytest
 from instruments import SIZE, result_of, shaft
 
 from sam2s.errors import InputError
-from sam2s.measures.camera import camera_motion
+from sam2s.measures.camera_motion import camera_motion
 from sam2s.media.frames import open_frames
 
 FRAMES = 8

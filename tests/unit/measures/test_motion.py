@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sam2s.measures.camera import CameraMotion
-from sam2s.measures.course import Clock
-from sam2s.measures.motion import Motion, motion_of
-from sam2s.measures.stretches import MeasureSettings, stretches_of
+from sam2s.measures.camera_motion import CameraMotion
+from sam2s.measures.course import FrameTimes
+from sam2s.measures.path_segments import MeasureSettings, stretches_of
+from sam2s.measures.point_motion import PointMotion, motion_of
 
 RATE = 25.0
 SIZE = (300, 400)  # a diagonal of 500 px
 
 
-def clock(count: int) -> Clock:
+def clock(count: int) -> FrameTimes:
     index = np.arange(count)
-    return Clock(index, index / RATE, 1 / RATE)
+    return FrameTimes(index, index / RATE, 1 / RATE)
 
 
-def measured(points: np.ndarray, camera: CameraMotion | None = None) -> Motion:
+def measured(points: np.ndarray, camera: CameraMotion | None = None) -> PointMotion:
     settings = MeasureSettings()
     found = motion_of(stretches_of(clock(len(points)), points, settings, camera), SIZE, settings)
     assert found is not None
@@ -112,5 +112,5 @@ def test_uneven_times_do_not_change_the_speed():
     index = np.arange(200)
     times = (index + rng.uniform(-0.3, 0.3, 200)) / RATE
     points = np.stack([30 * times, 40 * times], axis=1)
-    found = stretches_of(Clock(index, times, 1 / RATE), points, MeasureSettings()).found[0]
+    found = stretches_of(FrameTimes(index, times, 1 / RATE), points, MeasureSettings()).found[0]
     np.testing.assert_allclose(found.speed, 50.0, rtol=1e-6)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sam2s.measures.course import Clock
+from sam2s.measures.course import FrameTimes
 from sam2s.measures.presence import Span, debounced, frame_seconds, presence_of
 
 
-def clock(count: int, rate: float = 10.0) -> Clock:
+def clock(count: int, rate: float = 10.0) -> FrameTimes:
     index = np.arange(count)
-    return Clock(index, index / rate, 1 / rate)
+    return FrameTimes(index, index / rate, 1 / rate)
 
 
 def flags(text: str) -> np.ndarray:
@@ -36,9 +36,9 @@ def test_being_there_at_the_start_is_no_entry():
 
 
 def test_a_clock_that_is_uneven_or_has_holes():
-    uneven = Clock(np.array([0, 1, 2]), np.array([0.0, 0.1, 0.5]), 0.1)
+    uneven = FrameTimes(np.array([0, 1, 2]), np.array([0.0, 0.1, 0.5]), 0.1)
     np.testing.assert_allclose(frame_seconds(uneven), [0.1, 0.4, 0.1])
-    holes = Clock(np.array([0, 1, 50]), np.array([0.0, 0.1, 5.0]), 0.1)
+    holes = FrameTimes(np.array([0, 1, 50]), np.array([0.0, 0.1, 5.0]), 0.1)
     np.testing.assert_allclose(frame_seconds(holes), [0.1, 0.1, 0.1], err_msg="unknown between")
 
 

@@ -7,9 +7,9 @@ import pytest
 from instruments import SIZE, result_of, shaft
 
 from sam2s.errors import InputError
-from sam2s.measures.motion import Motion
-from sam2s.measures.stretches import MeasureSettings
-from sam2s.measures.video import measure_result
+from sam2s.measures.path_segments import MeasureSettings
+from sam2s.measures.point_motion import PointMotion
+from sam2s.measures.video_measures import measure_result
 
 COUNT = 100
 NOTHING = np.zeros(SIZE, bool)
@@ -47,7 +47,7 @@ def test_objects(measures):
     assert second.presence.absences[0].seconds == pytest.approx(1.0)
     assert first.depth.shaft_width == pytest.approx(8, abs=1)
     assert second.depth.nearest == pytest.approx(1.0, abs=0.1)
-    assert isinstance(first.tip, Motion)
+    assert isinstance(first.tip, PointMotion)
     assert first.tip.path.px > 1.5 * first.centroid.path.px, "the tip moves further than the middle"
     assert (liver.tip, liver.depth) == (None, None)
     assert liver.mean_area == pytest.approx(40 * 80 / (120 * 160))

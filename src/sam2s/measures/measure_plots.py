@@ -13,7 +13,7 @@ import numpy as np
 from sam2s.errors import InputError
 from sam2s.export.overlay import colour_of
 from sam2s.measures.pairs import Followed
-from sam2s.measures.video import Measured
+from sam2s.measures.video_measures import Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,9 +14,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sam2s.files import replace_text
-from sam2s.measures.plots import plots_of
-from sam2s.measures.tables import caveats
-from sam2s.measures.video import Measured, VideoMeasures
+from sam2s.measures.measure_plots import plots_of
+from sam2s.measures.measure_tables import caveats
+from sam2s.measures.video_measures import Measured, VideoMeasures
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from sam2s.measures.course import Clock
+from sam2s.measures.course import FrameTimes
+from sam2s.measures.path_segments import MeasureSettings, PathSegment, PathSegments
 from sam2s.measures.presence import Span, debounced, runs_of
 from sam2s.measures.smoothness import Smoothness, smoothness_of
-from sam2s.measures.stretches import MeasureSettings, Stretch, Stretches
 
 Point = Literal["tip", "centroid"]
 
@@ -28,7 +28,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Motion:
+class PointMotion:
     """How a point moved while it was followed.
 
     ``seconds``: how long that was; ``path``: length of its way; ``speed_mean``, ``speed_p95``,
@@ -55,8 +55,8 @@ class Motion:
 
 
 def motion_of(
-    stretches: Stretches, size: tuple[int, int], settings: MeasureSettings
-) -> Motion | None:
+    stretches: PathSegments, size: tuple[int, int], settings: MeasureSettings
+) -> PointMotion | None:
     """The motion over all stretches; ``size`` (H, W) of the picture in px. None where the point was
     never followed for long enough."""
     found = stretches.found
@@ -75,7 +75,7 @@ def motion_of(
     def amount(px: float) -> Amount:
         return Amount(float(px), float(px) / diagonal)
 
-    return Motion(
+    return PointMotion(
         sum(one.seconds for one in found),
         amount(path),
         amount(speed.mean()),
@@ -90,11 +90,13 @@ def motion_of(
     )
 
 
-def actions_of(stretch: Stretch, threshold: float, settings: MeasureSettings) -> list[Stretch]:
+def actions_of(
+    stretch: PathSegment, threshold: float, settings: MeasureSettings
+) -> list[PathSegment]:
     """The runs above ``threshold`` px/s. Pauses and runs shorter than ``settings.debounce`` do not
     count."""
     period = float(stretch.times[1] - stretch.times[0])
-    clock = Clock(np.arange(len(stretch.times)), stretch.times, period)
+    clock = FrameTimes(np.arange(len(stretch.times)), stretch.times, period)
     fast = debounced(clock, stretch.speed > threshold, settings.debounce)
     return [stretch.part(run) for run in runs_of(fast) if run.stop - run.start > 1]
 

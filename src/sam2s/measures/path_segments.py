@@ -15,8 +15,8 @@ import numpy as np
 from scipy.signal import savgol_filter
 
 from sam2s.errors import InputError
-from sam2s.measures.camera import CameraMotion
-from sam2s.measures.course import Clock
+from sam2s.measures.camera_motion import CameraMotion
+from sam2s.measures.course import FrameTimes
 from sam2s.measures.presence import runs_of
 
 CUBIC = 3
@@ -43,7 +43,7 @@ class MeasureSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
+class PathSegment:
     """A point followed without a break, N even samples: ``times`` (N,) s, ``places`` (N, 2) px,
     ``speed`` (N,) px/s, ``acceleration`` (N,) px/s^2, both lengths of vectors."""
 
@@ -67,9 +67,9 @@ class Stretch:
         """From the first sample to the last one."""
         return float(self.times[-1] - self.times[0])
 
-    def part(self, samples: slice) -> Stretch:
+    def part(self, samples: slice) -> PathSegment:
         """Some samples of it."""
-        return Stretch(
+        return PathSegment(
             self.times[samples],
             self.places[samples],
             self.speed[samples],
@@ -78,11 +78,11 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretches:
+class PathSegments:
     """All stretches of one point. ``too_short``: how many were left out, since the sliding cubic
     does not fit into them; ``longest`` of those, s."""
 
-    found: tuple[Stretch, ...]
+    found: tuple[PathSegment, ...]
     too_short: int = 0
     longest: float = 0.0
 
@@ -98,8 +98,11 @@ class Stretches:
 
 
 def stretches_of(
-    clock: Clock, points: np.ndarray, settings: MeasureSettings, camera: CameraMotion | None = None
-) -> Stretches:
+    clock: FrameTimes,
+    points: np.ndarray,
+    settings: MeasureSettings,
+    camera: CameraMotion | None = None,
+) -> PathSegments:
     """Follow ``points`` (T, 2) px, NaN where there is none.
 
     Gaps shorter than ``settings.debounce`` are bridged by straight lines. With ``camera`` a path is
@@ -118,10 +121,10 @@ def stretches_of(
                 short.append(len(times) * clock.period)
             else:
                 found.append(_smooth(times, places, clock.rate, window))
-    return Stretches(tuple(found), len(short), max(short, default=0.0))
+    return PathSegments(tuple(found), len(short), max(short, default=0.0))
 
 
-def _bridged(clock: Clock, points: np.ndarray, least: float) -> np.ndarray:
+def _bridged(clock: FrameTimes, points: np.ndarray, least: float) -> np.ndarray:
     filled = points.copy()
     for gap in runs_of(np.isnan(points).any(axis=1)):
         inner = gap.start > 0 and gap.stop < len(points)
@@ -133,7 +136,7 @@ def _bridged(clock: Clock, points: np.ndarray, least: float) -> np.ndarray:
     return filled
 
 
-def _unbroken(clock: Clock, run: slice, camera: CameraMotion | None) -> list[slice]:
+def _unbroken(clock: FrameTimes, run: slice, camera: CameraMotion | None) -> list[slice]:
     """A run of places in pieces in which frame follows frame, by known steps of the camera."""
     numbers = clock.index[run]
     breaks = np.diff(numbers) > 1
@@ -149,7 +152,7 @@ def _over_background(index: np.ndarray, places: np.ndarray, camera: CameraMotion
     return places[0] + np.concatenate([np.zeros((1, 2)), np.cumsum(places[1:] - carried, axis=0)])
 
 
-def _smooth(times: np.ndarray, places: np.ndarray, rate: float, window: int) -> Stretch:
+def _smooth(times: np.ndarray, places: np.ndarray, rate: float, window: int) -> PathSegment:
     count = max(window, round((times[-1] - times[0]) * rate) + 1)
     even = np.linspace(times[0], times[-1], count)
     sampled = np.stack([np.interp(even, times, places[:, axis]) for axis in (0, 1)], axis=1)
@@ -158,4 +161,4 @@ def _smooth(times: np.ndarray, places: np.ndarray, rate: float, window: int) -> 
         savgol_filter(sampled, window, CUBIC, deriv=order, delta=step, axis=0)
         for order in (0, 1, 2)
     )
-    return Stretch(even, smooth, np.hypot(*velocity.T), np.hypot(*acceleration.T))
+    return PathSegment(even, smooth, np.hypot(*velocity.T), np.hypot(*acceleration.T))

@@ -9,12 +9,12 @@ from itertools import combinations
 import numpy as np
 
 from sam2s.formats.result import Result
-from sam2s.measures.camera import CameraMotion
-from sam2s.measures.course import Clock, Course, clock_of, courses_of
-from sam2s.measures.motion import Motion, motion_of
+from sam2s.measures.camera_motion import CameraMotion
+from sam2s.measures.course import Course, FrameTimes, clock_of, courses_of
 from sam2s.measures.pairs import Followed, PairMeasures, pair_of
+from sam2s.measures.path_segments import MeasureSettings, PathSegments, stretches_of
+from sam2s.measures.point_motion import PointMotion, motion_of
 from sam2s.measures.presence import Presence, Span, frame_seconds, presence_of, spans
-from sam2s.measures.stretches import MeasureSettings, Stretches, stretches_of
 
 HEAT_COLUMNS = 48
 """Cells of a heat map from left to right; they are square."""
@@ -42,8 +42,8 @@ class ObjectMeasures:
     presence: Presence
     mean_area: float
     depth: DepthProxy | None
-    tip: Motion | None
-    centroid: Motion | None
+    tip: PointMotion | None
+    centroid: PointMotion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _depth(widths: np.ndarray) -> DepthProxy | None:
     return DepthProxy(usual, nearest, farthest)
 
 
-def _classes(clock: Clock, courses: Sequence[Course]) -> tuple[ClassTime, ...]:
+def _classes(clock: FrameTimes, courses: Sequence[Course]) -> tuple[ClassTime, ...]:
     """By class, the longest in view first."""
     lasts, found = frame_seconds(clock), []
     for name in dict.fromkeys(course.name for course in courses):
@@ -177,7 +177,7 @@ def _heat_map(tools: Sequence[Course], size: tuple[int, int]) -> tuple[tuple[flo
     return tuple(tuple(float(v) for v in row) for row in heat.round(6))
 
 
-def _notes(clock: Clock, followed: Sequence[Followed], settings: MeasureSettings) -> list[str]:
+def _notes(clock: FrameTimes, followed: Sequence[Followed], settings: MeasureSettings) -> list[str]:
     notes = []
     needed = settings.window(clock.rate) * clock.period
     if clock.rate < 20:
@@ -192,7 +192,7 @@ def _notes(clock: Clock, followed: Sequence[Followed], settings: MeasureSettings
     return notes
 
 
-def _missing(stretches: Stretches, needed: float) -> str:
+def _missing(stretches: PathSegments, needed: float) -> str:
     if not stretches.found and stretches.too_short:
         return (
             f"no motion is measured: its longest stretch in view has {stretches.longest:.2f} s,"

@@ -14,7 +14,7 @@ import numpy as np
 from sam2s.files import replace_text, write_json
 from sam2s.formats.tables import harmless
 from sam2s.measures.pairs import PairMeasures
-from sam2s.measures.video import Measured, ObjectMeasures, VideoMeasures
+from sam2s.measures.video_measures import Measured, ObjectMeasures, VideoMeasures
 
 FRAME_COLUMNS = (
     *("video", "object_id", "name", "frame", "time_s", "area_px", "centroid_x", "centroid_y"),
