@@ -17,6 +17,8 @@ TIP_DEPTH = 0.06
 neither a single pixel nor one of two open jaws decides."""
 SHAFT = (0.1, 0.45)
 """Where the shaft is measured, in shares of the way from entry to tip."""
+SLICES = 5
+"""Pieces of that in which its width is looked for."""
 SLENDER = 2.0
 """An instrument shows its shaft when it reaches at least this many shaft widths into the view."""
 
@@ -110,22 +112,26 @@ def _along_border(points: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 
 def _shaft_width(points: np.ndarray, entry: np.ndarray, tip: np.ndarray) -> float:
-    """Across the shaft, in pixels: the median number of pixels of a slice across the way from entry
-    to tip, turned by the angle at which the shaft's own middle line runs to it."""
+    """Across the shaft, in pixels: the median area of equal slices across the way from entry to
+    tip over their thickness, turned by the angle at which the shaft's own middle line runs to it.
+
+    Slices of one pixel would hold one or two rows of a slanting shaft's pixels, by chance.
+    """
     way = tip - entry
     reach = float(np.hypot(*way))
-    if reach < 4:
+    thickness = (SHAFT[1] - SHAFT[0]) * reach / SLICES
+    if thickness < 1:
         return np.nan
     along = (points - entry) @ (way / reach)
     across = (points - entry) @ (np.array([-way[1], way[0]]) / reach)
-    inside = (along >= SHAFT[0] * reach) & (along < SHAFT[1] * reach)
+    slot = np.floor((along - SHAFT[0] * reach) / thickness)
+    inside = (slot >= 0) & (slot < SLICES)
     along, across = along[inside], across[inside]
-    slices = np.bincount(np.floor(along).astype(int))
-    slices = slices[int(np.ceil(SHAFT[0] * reach)) : int(SHAFT[1] * reach)]
-    slices = slices[slices > 0]  # what covers the shaft takes slices out
-    if len(slices) < 2:
+    areas = np.bincount(slot[inside].astype(int), minlength=SLICES)
+    areas = areas[areas > 0]  # what covers the shaft takes slices out
+    if len(areas) < 2:
         return np.nan
     spread = along - along.mean()
     slope = float((spread * across).sum() / (spread**2).sum())
-    width = float(np.median(slices)) / np.hypot(1.0, slope)
+    width = float(np.median(areas)) / thickness / np.hypot(1.0, slope)
     return width if reach >= SLENDER * width else np.nan
