@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sam2s.devices import describe
 from sam2s.errors import InputError
 from sam2s.files import check_file, check_folder
 from sam2s.tracking.tracker import Tracker
+from sam2s.weights.load import load_model
 
 
 def run(options: Benchmark) -> int:
@@ -53,15 +55,7 @@ def run(options: Benchmark) -> int:
 def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
     """The scores, from this process, a share of it, or a cluster; None while other shards are
     missing."""
-    open_one = partial(
-        open_model,
-        options.model,
-        memory=None if options.memory == "auto" else options.memory,
-        device=options.device,
-        precision=options.precision,
-        image_size=options.image_size,
-        exclusive=options.exclusive,
-    )
+    open_one = partial(_open, options)
     if options.ray is not None:
         from sam2s.benchmark.ray_run import Cluster, run_on_ray
 
@@ -80,6 +74,26 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
             " last writes the result"
         )
     return progress.result
+
+
+def _open(options: Benchmark) -> EvaluatedModel:
+    """The model with the rule it is to be scored under; called on every worker."""
+    evaluated = open_model(
+        options.model
+        if options.weights_map is None
+        else load_model(
+            options.model,
+            device=options.device,
+            image_size=options.image_size,
+            weights_map=options.weights_map,
+        ),
+        memory=None if options.memory == "auto" else options.memory,
+        device=options.device,
+        precision=options.precision,
+        image_size=options.image_size,
+        exclusive=options.exclusive,
+    )
+    return replace(evaluated, about={**evaluated.about, "name": str(options.model)})
 
 
 def _announced(evaluated: EvaluatedModel) -> EvaluatedModel:

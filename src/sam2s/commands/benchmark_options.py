@@ -25,6 +25,8 @@ class Benchmark:
     """A folder in the masklet layout, or a DAVIS palette folder."""
     model: str = "nano"
     """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
+    weights_map: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Other names for the tensors of somebody else's weights (docs/weights.md)."""
     memory: MemoryRule = "auto"
     """recent (SAM 2), diverse (DiveMem), another method's rule, or auto: the one saved with the
     model."""

@@ -62,6 +62,8 @@ class Track:
     model: str = "nano"
     """nano, a Hugging Face id such as facebook/sam2.1-hiera-base-plus, a folder, or a .safetensors
     or .pt file."""
+    weights_map: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Other names for the tensors of somebody else's weights (docs/weights.md)."""
     memory: MemoryRule = "auto"
     """recent (SAM 2), diverse (DiveMem), a rival rule, or auto: the one that the model was made
     for."""
@@ -106,6 +108,8 @@ class Preview:
     """A picture that is not black where object ID is."""
     model: str = "nano"
     """As for track; not read where there is no prompt."""
+    weights_map: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Other names for the tensors of somebody else's weights (docs/weights.md)."""
     image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
     """Side of the model's square input in pixels; by default the model's own."""
     device: str = "auto"

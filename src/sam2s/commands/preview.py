@@ -70,7 +70,12 @@ def _frame(options: Preview) -> Frame:
 
 
 def _look(options: Preview, frame: Frame, prompts: dict[int, list[Prompt]]) -> FrameResult:
-    model = load_model(options.model, device=options.device, image_size=options.image_size)
+    model = load_model(
+        options.model,
+        device=options.device,
+        image_size=options.image_size,
+        weights_map=options.weights_map,
+    )
     return Tracker(model).preview(frame, prompts)
 
 

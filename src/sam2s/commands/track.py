@@ -54,7 +54,12 @@ def run(options: Track) -> int:
             say(f"note: {note}")
         access = RandomAccess(source)
         job = _job(options, access)
-        model = load_model(options.model, device=options.device, image_size=options.image_size)
+        model = load_model(
+            options.model,
+            device=options.device,
+            image_size=options.image_size,
+            weights_map=options.weights_map,
+        )
         memory = None if options.memory == "auto" else options.memory
         # A palette holds one id a pixel: better the more certain object than the larger id.
         exclusive = options.exclusive or options.format == "davis"

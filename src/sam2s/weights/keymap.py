@@ -41,6 +41,8 @@ HF_CODE = "prompt_encoder.shared_embedding.positional_embedding"
 HF_CODE_COPY = "shared_image_embedding.positional_embedding"
 """transformers keeps the frequencies of the position code twice, for points and for the image
 grid."""
+NEW_IN_2_1 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj")
+"""What Meta's checkpoints hold since SAM 2.1."""
 META_PRESETS = ("tiny", "small", "base_plus", "large")
 
 
@@ -90,14 +92,19 @@ def ours_to_hf(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def preset_of_meta(state: Mapping[str, Tensor]) -> str:
     """Which of tiny, small, base_plus and large a ``sam2`` checkpoint is, by the width and depth of
-    its trunk."""
+    its trunk. ``WeightsError`` for another trunk, and for SAM 2.0."""
     patch = state.get("image_encoder.trunk.patch_embed.proj.weight")
     found = (re.match(r"image_encoder\.trunk\.blocks\.(\d+)\.", name) for name in state)
     depth = 1 + max((int(match[1]) for match in found if match), default=-1)
     width = None if patch is None else patch.shape[0]
     for name in META_PRESETS:
         if (width, depth) == (PRESETS[name].trunk_dim, sum(PRESETS[name].trunk_blocks)):
-            return name
+            if any(part.startswith(NEW_IN_2_1) for part in state):
+                return name
+            raise WeightsError(
+                f"is of SAM 2.0, not 2.1 (it has neither {' nor '.join(NEW_IN_2_1)}); take the"
+                " weights of SAM 2.1, or a derivative of those"
+            )
     raise WeightsError(
         f"checkpoint: its trunk has width {width} and {depth} blocks, which is none of"
         f" {', '.join(META_PRESETS)}"

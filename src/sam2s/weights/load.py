@@ -23,6 +23,7 @@ from sam2s.typed_json import parse_json, read_json, reason, shown
 from sam2s.weights import hub, keymap
 from sam2s.weights.hf_config import config_from_hf
 from sam2s.weights.pt_file import check_plain, read_pt
+from sam2s.weights.weights_map import WeightsMap
 
 PACKAGED = ("nano",)
 """Models that ship inside the package."""
@@ -55,6 +56,7 @@ def load_model(
     *,
     device: str | torch.device = "auto",
     image_size: int | None = None,
+    weights_map: str | os.PathLike[str] | None = None,
 ) -> SAM2S:
     """A model in evaluation mode, float32, on ``device`` ("auto": the first GPU, else the CPU).
 
@@ -62,20 +64,42 @@ def load_model(
     (downloaded once, ``HF_HUB_OFFLINE`` is honoured); a folder with ``config.json`` and
     ``model.safetensors``, ours or transformers'; a ``.safetensors`` file; or a ``.pt`` file of
     Meta's. ``image_size``: side of the square model input in pixels, a multiple of 32, instead of
-    the size the weights come with.
+    the size the weights come with. ``weights_map``: a JSON file of other names for the tensors of a
+    derivative (`sam2s.weights.weights_map`).
 
     Raises WeightsError when weights cannot be found, are unsafe, damaged, or do not fit; InputError
     for a device or an image size that cannot be.
     """
     target = pick_device(device)
-    model = assemble(read_checkpoint(name_or_path), image_size)
+    renames = None if weights_map is None else WeightsMap.read(weights_map)
+    model = assemble(read_checkpoint(name_or_path, renames), image_size)
     remedy = "use a smaller model or another device"
     with memory_errors(f"{name_or_path}: loading to {target}", remedy):
         return model.to(target)
 
 
-def read_checkpoint(name_or_path: str | os.PathLike[str]) -> Checkpoint:
+def read_checkpoint(
+    name_or_path: str | os.PathLike[str], weights_map: WeightsMap | None = None
+) -> Checkpoint:
     """Find and read the weights that ``load_model`` was asked for."""
+    found = _find(name_or_path)
+    tensors = found.tensors
+    if weights_map is not None:
+        tensors = weights_map.apply(tensors, found.origin)
+    return _interpret(tensors, found.config, found.origin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """Weights as a file holds them, under its own names. ``config``: of whatever kind came with
+    them."""
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any] | None
+    origin: str
+
+
+def _find(name_or_path: str | os.PathLike[str]) -> _Stored:
     name, path = str(name_or_path), Path(os.path.expanduser(name_or_path))
     if name in PACKAGED:
         return _read_packaged(name)
@@ -164,7 +188,8 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
     if found:
         raise WeightsError(
             f"{checkpoint.origin}: its tensors do not fit the {checkpoint.config.name} model:"
-            f" {', '.join(found)}; take weights of this very model"
+            f" {', '.join(found)}; take weights of this very model, or rename them with"
+            " --weights-map (docs/weights.md)"
         )
 
 
@@ -173,7 +198,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _read_packaged(name: str) -> Checkpoint:
+def _read_packaged(name: str) -> _Stored:
     with resources.as_file(resources.files("sam2s.weights") / name) as folder:
         if not (folder / hub.WEIGHTS_FILE).is_file():
             raise WeightsError(
@@ -183,17 +208,17 @@ def _read_packaged(name: str) -> Checkpoint:
         return _read_folder(folder, name)
 
 
-def _read_folder(folder: Path, origin: str) -> Checkpoint:
+def _read_folder(folder: Path, origin: str) -> _Stored:
     for name in (hub.CONFIG_FILE, hub.WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise WeightsError(
                 f"{origin}: has no {name}; a model is {hub.CONFIG_FILE} and {hub.WEIGHTS_FILE}"
             )
     tensors, _ = _read_safetensors(folder / hub.WEIGHTS_FILE, origin)
-    return _interpret(tensors, _read_config(folder / hub.CONFIG_FILE, origin), origin)
+    return _Stored(tensors, _read_config(folder / hub.CONFIG_FILE, origin), origin)
 
 
-def _read_file(path: Path, origin: str) -> Checkpoint:
+def _read_file(path: Path, origin: str) -> _Stored:
     reader = _READERS.get(".pt" if path.suffix.lower() == ".pth" else path.suffix.lower())
     if reader is None:
         raise WeightsError(
@@ -204,7 +229,7 @@ def _read_file(path: Path, origin: str) -> Checkpoint:
     beside = path.with_name(hub.CONFIG_FILE)
     if config is None and path.name == hub.WEIGHTS_FILE and beside.is_file():
         config = _read_config(beside, origin)
-    return _interpret(tensors, config, origin)
+    return _Stored(tensors, config, origin)
 
 
 def _read_config(path: Path, origin: str) -> dict[str, Any]:
@@ -264,8 +289,9 @@ def _interpret(
     except WeightsError as error:
         raise WeightsError(f"{origin}: {error}") from error
     raise WeightsError(
-        f"{origin}: its {len(tensors)} tensors carry no config and are not named as Meta's SAM 2.1"
-        f" names them; give the folder that holds its {hub.CONFIG_FILE}"
+        f"{origin}: its {len(tensors)} tensors ({', '.join(sorted(tensors)[:3])}, ...) carry no"
+        " config and are not named as Meta's SAM 2.1 names them; give the folder that holds its"
+        f" {hub.CONFIG_FILE}, or rename them with --weights-map (docs/weights.md)"
     )
 
 

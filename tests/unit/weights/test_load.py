@@ -332,11 +332,17 @@ def test_a_checkpoint_of_metas_as_safetensors(meta_model: SAM2S, tmp_path: Path)
     assert same_weights(load_model(tmp_path / "m.safetensors", device="cpu"), meta_model)
 
 
-def test_a_checkpoint_of_sam_2_0_lacks_tensors(meta_model: SAM2S, tmp_path: Path):
+def test_a_checkpoint_of_sam_2_0_is_told_from_one_that_lost_a_tensor(
+    meta_model: SAM2S, tmp_path: Path
+):
     tensors = ours_to_meta(meta_model.state_dict())
     del tensors["no_obj_embed_spatial"]
-    torch.save({"model": tensors}, tmp_path / "sam2_hiera.pt")
-    with pytest.raises(WeightsError, match=r"sam2_hiera.pt.*1 missing \(no_object_map\)"):
+    torch.save({"model": tensors}, tmp_path / "lost.pt")
+    with pytest.raises(WeightsError, match=r"lost.pt.*1 missing \(no_object_map\)"):
+        load_model(tmp_path / "lost.pt")
+    first = {k: v for k, v in tensors.items() if not k.startswith("obj_ptr_tpos_proj")}
+    torch.save({"model": first}, tmp_path / "sam2_hiera.pt")
+    with pytest.raises(WeightsError, match=r"sam2_hiera.pt: is of SAM 2\.0, not 2\.1"):
         load_model(tmp_path / "sam2_hiera.pt")
 
 
