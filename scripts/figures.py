@@ -33,7 +33,7 @@ from sam2s.benchmark.run_benchmark import MODEL, BenchmarkResult, Options, open_
 from sam2s.export.video_file import write_video
 from sam2s.files import write_json
 from sam2s.masklets.masklets import open_masklets
-from sam2s.synthetic import HELD_OUT, Scene, SyntheticSet, random_spec, synthesize
+from sam2s.synthetic import HELD_OUT, SurgicalScene, VideoSetSpec, random_spec, synthesize
 from sam2s.tracking.annotator import center_click
 
 HELD_OUT_SEED = 770_001
@@ -55,7 +55,7 @@ def main() -> None:
             figures["speed"] = speed(given.out, given.model)
         if not given.no_synthetic:
             data = given.out / "synthetic"
-            wanted = SyntheticSet(
+            wanted = VideoSetSpec(
                 given.videos, given.frames, size=256, seed=HELD_OUT_SEED, split="test"
             )
             synthesize(data, wanted)
@@ -142,7 +142,7 @@ def _children_time() -> float:
 
 def _speed_video(path: Path, frames: int) -> tuple[Path, tuple[int, int]]:
     """An mp4 of a synthetic scene, and a click on the largest object of its first frame."""
-    scene = Scene(random_spec(SPEED_SEED, None, SPEED_FRAMES[1], (480, 640)))
+    scene = SurgicalScene(random_spec(SPEED_SEED, None, SPEED_FRAMES[1], (480, 640)))
     mask = max(scene.frame(0)[1].values(), key=np.count_nonzero)
     click = center_click(mask)
     if not path.is_file():

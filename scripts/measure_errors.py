@@ -26,7 +26,7 @@ from sam2s.measures.camera_motion import CameraMotion, camera_motion
 from sam2s.measures.landmarks import Landmarks, find_landmarks
 from sam2s.measures.video_measures import ObjectMeasures, measure_result
 from sam2s.media.frames import open_frames
-from sam2s.synthetic.scene import Scene
+from sam2s.synthetic.scene import SurgicalScene
 from sam2s.synthetic.spec import random_spec
 from sam2s.tracking.annotator import center_click, to_points
 from sam2s.tracking.tracker import Tracker
@@ -105,7 +105,7 @@ def main() -> int:
     tips: list[float] = []
     for number in range(options.scenes):
         spec = random_spec(SEED + number, None, options.frames, (options.size, options.size))
-        scene = Scene(spec)
+        scene = SurgicalScene(spec)
         run = track_scene(scene, tracker)
         ious += run.ious
         tips += tip_errors(scene, run.true)
@@ -138,7 +138,7 @@ class Run:
     images: list[np.ndarray]
 
 
-def track_scene(scene: Scene, tracker: Tracker) -> Run:
+def track_scene(scene: SurgicalScene, tracker: Tracker) -> Run:
     """Prompt each instrument on the first frame that shows it, and track to the end."""
     tracker.reset()
     run = Run([], [], [], [])
@@ -167,7 +167,7 @@ def clicks(tracker: Tracker, frame: Frame, object_id: int, mask: np.ndarray) -> 
     return to_points(placed)
 
 
-def compared(scene: Scene, run: Run) -> Iterator[tuple[str, tuple[float, float]]]:
+def compared(scene: SurgicalScene, run: Run) -> Iterator[tuple[str, tuple[float, float]]]:
     """(measure, (of true masks, of tracked masks)), of every object and pair that has both."""
     true, tracked = result_of(scene, run.true), result_of(scene, run.tracked)
     one, other = measure_result(true).measures, measure_result(tracked).measures
@@ -188,7 +188,7 @@ def compared(scene: Scene, run: Run) -> Iterator[tuple[str, tuple[float, float]]
                 yield name, (expected, got)
 
 
-def result_of(scene: Scene, masks: Masks) -> Result:
+def result_of(scene: SurgicalScene, masks: Masks) -> Result:
     """Masks as a run would have written them."""
     spec = scene.spec
 
@@ -201,7 +201,7 @@ def result_of(scene: Scene, masks: Masks) -> Result:
     return Result(spec.procedure, spec.size, spec.fps, names, frames)
 
 
-def tip_errors(scene: Scene, truth: Masks) -> Iterator[float]:
+def tip_errors(scene: SurgicalScene, truth: Masks) -> Iterator[float]:
     """Pixels between the tip of a true mask and the tool's true tip, where the mask shows that."""
     before: dict[int, Landmarks] = {}
     for index, masks in enumerate(truth):

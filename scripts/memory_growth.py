@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from sam2s.benchmark.environment import environment
 from sam2s.files import write_json
-from sam2s.synthetic import Scene, random_spec
+from sam2s.synthetic import SurgicalScene, random_spec
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Frame, Mask
 from sam2s.weights.load import load_model
@@ -67,7 +67,7 @@ def main() -> None:
 
 def _stream(frames: int) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray]]]:
     """One long scene."""
-    return Scene(random_spec(SEED, None, frames)).render()
+    return SurgicalScene(random_spec(SEED, None, frames)).render()
 
 
 def _arguments() -> argparse.Namespace:

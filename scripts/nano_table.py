@@ -38,10 +38,10 @@ from sam2s.convert.convert import ConvertSettings, convert
 from sam2s.files import write_json
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.catalogue import VideoInfo
+from sam2s.masklets.masklet_writer import MaskletWriter
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
-from sam2s.masklets.writer import MaskletWriter
 from sam2s.media.frames import open_frames
-from sam2s.synthetic import HELD_OUT, SyntheticSet, synthesize
+from sam2s.synthetic import HELD_OUT, VideoSetSpec, synthesize
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING
 from sam2s.synthetic.spec import twins_spec
 from sam2s.synthetic.write import video_seed, write_videos
@@ -114,7 +114,7 @@ def davis(where: Folder) -> Sequence[Path]:
 def synthetic(where: Folder) -> Sequence[Path]:
     """Ten videos, all procedures in turn."""
     root = where.data("synthetic")
-    wanted = SyntheticSet(videos=10, frames=150, size=256, seed=HELD_OUT_SEED, split="test")
+    wanted = VideoSetSpec(videos=10, frames=150, size=256, seed=HELD_OUT_SEED, split="test")
     synthesize(root, wanted, progress=False)
     return [root]
 
@@ -130,7 +130,7 @@ def validation_scenes(where: Folder) -> Sequence[Path]:
     for number, procedure in enumerate((*TRAINING[:2], HELD_OUT)):
         roots.append(where.data(f"validation-{procedure}"))
         seed = VALIDATION_SEED + number
-        wanted = SyntheticSet(3, 48, size=256, seed=seed, procedure=procedure, split="val")
+        wanted = VideoSetSpec(3, 48, size=256, seed=seed, procedure=procedure, split="val")
         synthesize(roots[-1], wanted, progress=False)
     return roots
 

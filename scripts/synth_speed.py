@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2s.opencv import cv2
-from sam2s.synthetic import PROCEDURES, Scene, random_spec, write_videos
+from sam2s.synthetic import PROCEDURES, SurgicalScene, random_spec, write_videos
 
 
 def machine() -> str:
@@ -43,7 +43,7 @@ def machine() -> str:
 def measure(procedure: str, seed: int, frames: int, size: int) -> tuple[float, float]:
     """Processor seconds for (making the scene, rendering all frames with masks)."""
     start = time.process_time()
-    scene = Scene(random_spec(seed, procedure, frames, (size, size)))
+    scene = SurgicalScene(random_spec(seed, procedure, frames, (size, size)))
     made = time.process_time()
     for _ in scene.render():
         pass

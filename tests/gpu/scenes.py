@@ -29,8 +29,8 @@ torch.set_num_threads(1)
 
 import sam2s.model.mask_decoder
 import sam2s.tracking.frame_result
-from sam2s.compat.image import SAM2ImagePredictor
-from sam2s.compat.video import SAM2VideoPredictor
+from sam2s.compat.image_predictor import SAM2ImagePredictor
+from sam2s.compat.video_predictor import SAM2VideoPredictor
 from sam2s.geometry import logits_to_source
 from sam2s.memory.all_rules import RULES
 from sam2s.tracking.tracker import Tracker

@@ -168,8 +168,8 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
         "sam2s.benchmark.evaluate.open_mask_folder",
         "sam2s.curation.stats.open_masklets",
         "sam2s.curation.check.open_masklets",
-        "sam2s.synthetic.write.Scene",
-        "sam2s.commands.demo_footage.Scene",
+        "sam2s.synthetic.write.SurgicalScene",
+        "sam2s.commands.demo_footage.SurgicalScene",
         "sam2s.commands.demo_footage.decode_rle",
         "sam2s.train.run.open_pool",
     ):

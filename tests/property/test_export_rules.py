@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sam2s.export.overlay import draw_overlay
-from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head, read_tracks
+from sam2s.export.tracks import Breakage, TrackedSource, TracksWriter, read_head, read_tracks
 from sam2s.types import FrameResult
 
 SIZE = (5, 7)
 unit = st.floats(0, 1)
 times = st.none() | st.floats(-1e6, 1e9)
 sources = st.builds(
-    SourceInfo,
+    TrackedSource,
     st.text(max_size=20),
     st.integers(1, 9999),
     st.integers(1, 9999),
@@ -45,7 +45,7 @@ def results(draw: st.DrawFn) -> FrameResult:
 @settings(deadline=None, max_examples=80)
 @given(sources, runs, st.lists(results(), max_size=3), breaks)
 def test_tracks_round_trip(
-    source: SourceInfo, run: dict, frames: list[FrameResult], broke_at: Breakage | None
+    source: TrackedSource, run: dict, frames: list[FrameResult], broke_at: Breakage | None
 ):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tracks.json"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2s.masklets.vocabulary import is_known
-from sam2s.synthetic import PROCEDURES, Scene, SceneSpec
+from sam2s.synthetic import PROCEDURES, SceneSpec, SurgicalScene
 from sam2s.synthetic.curves import plan_absences, wave
 
 
@@ -59,7 +59,7 @@ def test_waves_stay_within_their_amplitude(seed: int, amplitude: float, t: int) 
 def test_masks_partition_what_is_seen(
     seed: int, procedure: str, size: tuple[int, int], effects: float
 ) -> None:
-    scene = Scene(SceneSpec(seed, procedure, 40, size, effects=effects, absences=2.0))
+    scene = SurgicalScene(SceneSpec(seed, procedure, 40, size, effects=effects, absences=2.0))
     assert all(o.class_name is not None and is_known(o.class_name) for o in scene.objects.values())
     assert sorted(scene.objects) == sorted(scene.absences)
     for t in (0, 13, 39):

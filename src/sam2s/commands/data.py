@@ -60,7 +60,7 @@ def _key_value(text: str) -> tuple[str, str]:
 
 
 def _sources(_options: Sources) -> int:
-    from sam2s.convert.sources.listing import sources_text
+    from sam2s.convert.sources.table import sources_text
 
     say_text(sources_text())
     return 0

@@ -19,7 +19,7 @@ from sam2s.files import replacing
 from sam2s.masklets.masks import Rle, decode_rle
 from sam2s.media.frames import open_frames
 from sam2s.progress import progress_bar
-from sam2s.synthetic import HELD_OUT, Scene, SceneSpec
+from sam2s.synthetic import HELD_OUT, SceneSpec, SurgicalScene
 from sam2s.typed_json import Ids, read_json
 
 CLIP = Path(__file__).with_name("demo_clip")
@@ -72,7 +72,9 @@ def packaged_footage(video: Path) -> Footage:
 def drawn_footage(seed: int, video: Path) -> Footage:
     """A new scene, its two best seen instruments as objects 1 and 2; its video is written to
     ``video``. ``InputError`` without OpenCV, and for a scene that never shows two instruments."""
-    scene = Scene(SceneSpec(seed, HELD_OUT, FRAMES, SIZE, FPS, tools=(OBJECTS, 3), cuts=0.0))
+    scene = SurgicalScene(
+        SceneSpec(seed, HELD_OUT, FRAMES, SIZE, FPS, tools=(OBJECTS, 3), cuts=0.0)
+    )
     names = {
         i: info.class_name or "instrument"
         for i, info in scene.objects.items()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sam2s.commands.options import Synth
 from sam2s.commands.terminal import say
-from sam2s.synthetic import SyntheticSet, synthesize
+from sam2s.synthetic import VideoSetSpec, synthesize
 
 
 def run(options: Synth) -> int:
     """Make the videos that the folder does not hold yet."""
-    wanted = SyntheticSet(
+    wanted = VideoSetSpec(
         options.videos,
         options.frames,
         options.size,

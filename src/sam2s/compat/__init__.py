@@ -19,8 +19,8 @@ import torch
 
 from sam2s.compat.automatic import SAM2AutomaticMaskGenerator
 from sam2s.compat.ignored import doubt_options
-from sam2s.compat.image import SAM2ImagePredictor
-from sam2s.compat.video import META_HOLES, SAM2VideoPredictor
+from sam2s.compat.image_predictor import SAM2ImagePredictor
+from sam2s.compat.video_predictor import META_HOLES, SAM2VideoPredictor
 from sam2s.errors import InputError
 from sam2s.model.sam2s import SAM2S
 from sam2s.weights.load import load_model

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
+from sam2s.convert.converted_folder import ConvertedFolder
 from sam2s.convert.listing import check_options, list_videos
-from sam2s.convert.pool import OnFrames, Order, in_processes, one_by_one
+from sam2s.convert.one_video import FrameMode, VideoContents
+from sam2s.convert.pool import ListingRequest, OnFrames, in_processes, one_by_one
 from sam2s.convert.sources import get_source
 from sam2s.convert.sources.base import ReadOptions, SourceInfo, SourceVideo
-from sam2s.convert.walk import FrameMode, Walked
-from sam2s.convert.writer import ConvertedFolder
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo, VideoInfo
 from sam2s.masklets.provenance import FrameOrigin, SourceSettings, VideoOrigin
@@ -91,22 +91,22 @@ def convert(
     todo = {name: video for name, video in videos.items() if not folder.done(name)}
     report.kept = len(videos) - len(todo)
     if todo or folder.marked():
-        walks = partial(one_by_one, mode=frames)
+        outcomes = partial(one_by_one, mode=frames)
         if how.workers > 1 and len(todo) > 1:
-            order = Order(source_name, root, reading.values, how.strict, frames)
-            walks = partial(in_processes, order=order, workers=min(how.workers, len(todo)))
-        _convert_all(todo, source.info, folder, _Job(walks, how.skip_bad, report), progress)
+            request = ListingRequest(source_name, root, reading.values, how.strict, frames)
+            outcomes = partial(in_processes, request=request, workers=min(how.workers, len(todo)))
+        _convert_all(todo, source.info, folder, _Job(outcomes, how.skip_bad, report), progress)
     return report
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """``walks``: (videos to do, folder, what to call with the number of frames that were done) ->
-    what each held."""
+    """``outcomes``: (videos to do, folder, what to call with the number of frames that were done)
+    -> what each held."""
 
-    walks: Callable[
+    outcomes: Callable[
         [Mapping[str, SourceVideo], ConvertedFolder, OnFrames],
-        Generator[tuple[str, Walked | InputError]],
+        Generator[tuple[str, VideoContents | InputError]],
     ]
     skip_bad: bool
     report: ConvertReport
@@ -129,10 +129,10 @@ def _convert_all(
     try:
         with (
             progress_bar(total, info.title, shown=progress) as bar,
-            closing(job.walks(todo, folder, bar.update)) as walks,
+            closing(job.outcomes(todo, folder, bar.update)) as outcomes,
         ):
-            for name, walked in walks:
-                _enter(name, todo[name], info, walked, folder, job)
+            for name, outcome in outcomes:
+                _enter(name, todo[name], info, outcome, folder, job)
         complete = True
     finally:
         folder.end(complete=complete)
@@ -142,28 +142,28 @@ def _enter(
     name: str,
     video: SourceVideo,
     info: SourceInfo,
-    walked: Walked | InputError,
+    outcome: VideoContents | InputError,
     folder: ConvertedFolder,
     job: _Job,
 ) -> None:
     """List a converted video; leave nothing of it behind when it failed or holds no object."""
     report = job.report
-    if isinstance(walked, InputError):
+    if isinstance(outcome, InputError):
         folder.drop(name, empty=False)
         if not job.skip_bad:
-            raise walked
-        report.failed[name] = str(walked)
+            raise outcome
+        report.failed[name] = str(outcome)
         return
-    report.notes.update(walked.notes)
-    if not walked.objects:
+    report.notes.update(outcome.notes)
+    if not outcome.objects:
         folder.drop(name, empty=True)
         report.empty += 1
         return
-    folder.add(name, _info(video, info, walked.objects), _origin(video, info))
+    folder.add(name, _info(video, info, outcome.objects), _origin(video, info))
     report.videos += 1
     report.frames += len(video.frames)
-    report.masks += walked.masks
-    report.objects += len(walked.objects)
+    report.masks += outcome.masks
+    report.objects += len(outcome.objects)
 
 
 def _info(video: SourceVideo, info: SourceInfo, objects: Mapping[int, ObjectInfo]) -> VideoInfo:

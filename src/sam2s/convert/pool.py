@@ -1,5 +1,5 @@
-"""The videos of a source, walked through one after the other or in several processes; always told
-of in their order."""
+"""The videos of a source, converted one after the other or in several processes; their outcomes
+come in the order of the videos either way."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from sam2s.convert.converted_folder import ConvertedFolder
 from sam2s.convert.listing import list_videos
+from sam2s.convert.one_video import FrameMode, VideoContents, convert_video
 from sam2s.convert.sources import get_source
 from sam2s.convert.sources.base import ReadOptions, SourceVideo
-from sam2s.convert.sources.media import PictureReader
-from sam2s.convert.walk import FrameMode, Walked, walk_video
-from sam2s.convert.writer import ConvertedFolder
+from sam2s.convert.sources.picture_reader import PictureReader
 from sam2s.errors import InputError
 
 OnFrames = Callable[[int], object]
-"""Told how many frames were done since it was last called."""
+"""Called with the number of frames done since the last call."""
 
 
 def one_by_one(
@@ -29,14 +29,14 @@ def one_by_one(
     on_frames: OnFrames,
     *,
     mode: FrameMode,
-) -> Generator[tuple[str, Walked | InputError]]:
+) -> Generator[tuple[str, VideoContents | InputError]]:
     """(name, what the video held or what is wrong with it). What was written is in the folder's
     hidden part."""
     with PictureReader() as reader:
         for name, video in todo.items():
             hidden = folder.claim(name)
             try:
-                outcome: Walked | InputError = walk_video(
+                outcome: VideoContents | InputError = convert_video(
                     video, hidden, mode, reader, lambda: on_frames(1)
                 )
             except InputError as error:
@@ -48,7 +48,7 @@ def one_by_one(
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ListingRequest:
     """What a process needs to list the source for itself: a video cannot be sent, it holds
     functions that read it."""
 
@@ -64,42 +64,46 @@ def in_processes(
     folder: ConvertedFolder,
     on_frames: OnFrames,
     *,
-    order: Order,
+    request: ListingRequest,
     workers: int,
-) -> Generator[tuple[str, Walked | InputError]]:
-    """As `one_by_one`, with ``workers`` videos at a time; ``on_frames`` hears of whole videos. To
-    be closed."""
-    waiting: deque[tuple[str, Future[Walked]]] = deque()
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(order,))
+) -> Generator[tuple[str, VideoContents | InputError]]:
+    """As `one_by_one`, with ``workers`` videos at a time; ``on_frames`` is called once a video.
+    It must be closed, which stops the processes."""
+    waiting: deque[tuple[str, Future[VideoContents]]] = deque()
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start, initargs=(request,)
+    )
     try:
         for name in todo:
-            waiting.append((name, pool.submit(_walk, name, folder.claim(name))))
-            # One more than there are workers, so that none waits for the one whose turn it is to be
-            # told of.
+            waiting.append((name, pool.submit(_convert, name, folder.claim(name))))
+            # One more than there are workers, so that none is idle while the first in the row
+            # is still being converted.
             if len(waiting) > workers + 1:
-                yield _told(waiting, todo, on_frames)
+                yield _next_outcome(waiting, todo, on_frames)
         while waiting:
-            yield _told(waiting, todo, on_frames)
+            yield _next_outcome(waiting, todo, on_frames)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for name, _ in waiting:
             folder.drop(name, empty=False)
 
 
-def _told(
-    waiting: deque[tuple[str, Future[Walked]]], todo: Mapping[str, SourceVideo], on_frames: OnFrames
-) -> tuple[str, Walked | InputError]:
-    """The video whose turn it is, once it is done. It stays with the others until then, to be
-    dropped with them."""
+def _next_outcome(
+    waiting: deque[tuple[str, Future[VideoContents]]],
+    todo: Mapping[str, SourceVideo],
+    on_frames: OnFrames,
+) -> tuple[str, VideoContents | InputError]:
+    """Wait for the first video in the row. It stays in the row until then, so that what it left is
+    dropped with the others' after a failure."""
     name, future = waiting[0]
     try:
-        outcome: Walked | InputError = future.result()
+        outcome: VideoContents | InputError = future.result()
     except InputError as error:
         outcome = error
     except BrokenProcessPool:
         raise InputError(
-            f"{name}: a process ended in the middle of the work, perhaps for want of memory; what"
-            " is finished is kept, give the same command with fewer --workers to go on"
+            f"{name}: a worker process died, perhaps because memory ran out; what"
+            " is finished is kept; run the same command with fewer --workers to continue"
         ) from None
     waiting.popleft()
     on_frames(len(todo[name].frames))
@@ -107,29 +111,33 @@ def _told(
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
+class _WorkerState:
     """What a worker process keeps between videos."""
 
-    order: Order
+    request: ListingRequest
     options: ReadOptions
     videos: Mapping[str, SourceVideo]
 
 
-_shelf: _Shelf | None = None
+_worker: _WorkerState | None = None
 
 
-def _start(order: Order) -> None:
+def _start(request: ListingRequest) -> None:
     """List the source in a new process."""
-    global _shelf
-    options = ReadOptions(order.values, order.strict)
-    _shelf = _Shelf(order, options, list_videos(get_source(order.source), order.root, options))
+    global _worker
+    options = ReadOptions(request.values, request.strict)
+    _worker = _WorkerState(
+        request, options, list_videos(get_source(request.source), request.root, options)
+    )
 
 
-def _walk(name: str, hidden: Path) -> Walked:
-    """Walk through one video in a worker; the notes are those of its frames, since listing noted
-    its own elsewhere."""
-    assert _shelf is not None
-    _shelf.options.notes.clear()
+def _convert(name: str, hidden: Path) -> VideoContents:
+    """Convert one video in a worker. Its notes are those of its frames: what listing noted, the
+    main process has noted as well."""
+    assert _worker is not None
+    _worker.options.notes.clear()
     with PictureReader() as reader:
-        walked = walk_video(_shelf.videos[name], hidden, _shelf.order.mode, reader, lambda: None)
-    return replace(walked, notes=Counter(_shelf.options.notes))
+        contents = convert_video(
+            _worker.videos[name], hidden, _worker.request.mode, reader, lambda: None
+        )
+    return replace(contents, notes=Counter(_worker.options.notes))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from sam2s.curation.check_leaks import LeakCheck, recording_leaks
-from sam2s.curation.check_rules import Finding, VideoCheck
 from sam2s.curation.check_sheet import Tile, write_sheet
+from sam2s.curation.check_video import Finding, VideoCheck
 from sam2s.masklets.masklets import MASK_FOLDERS, MaskletFolder, open_masklets
 from sam2s.masklets.provenance import read_provenance
 from sam2s.media.pictures import read_picture

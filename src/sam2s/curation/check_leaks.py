@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from sam2s.curation.check_rules import Finding
+from sam2s.curation.check_video import Finding
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.masklets.provenance import NOWHERE, VideoOrigin
 
@@ -22,7 +22,7 @@ CLOSE = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Shot:
+class _Thumbnail:
     video: str
     frame: str
     split: str
@@ -38,7 +38,7 @@ class LeakCheck:
     """
 
     def __init__(self) -> None:
-        self._shots: list[_Shot] = []
+        self._thumbnails: list[_Thumbnail] = []
         self._bands: dict[tuple[int, int], list[int]] = {}
 
     def add(self, video: MaskletVideo) -> None:
@@ -51,19 +51,19 @@ class LeakCheck:
             if thumb.std() < FLAT:
                 continue
             for band, value in enumerate(_bands(grey)):
-                self._bands.setdefault((band, value), []).append(len(self._shots))
-            self._shots.append(_Shot(video.name, frame, video.info.split, thumb))
+                self._bands.setdefault((band, value), []).append(len(self._thumbnails))
+            self._thumbnails.append(_Thumbnail(video.name, frame, video.info.split, thumb))
 
     def findings(self) -> Iterator[Finding]:
         """One finding a pair of videos, at the closest pair of frames."""
         best: dict[tuple[str, str], tuple[float, int, int]] = {}
         count: dict[tuple[str, str], set[int]] = {}
         for difference, a, b in self._pairs():
-            key = self._shots[a].video, self._shots[b].video
+            key = self._thumbnails[a].video, self._thumbnails[b].video
             best[key] = min(best.get(key, (np.inf, 0, 0)), (difference, a, b))
             count.setdefault(key, set()).add(a)
         for key, (difference, a, b) in best.items():
-            first, second = self._shots[a], self._shots[b]
+            first, second = self._thumbnails[a], self._thumbnails[b]
             detail = (
                 f"frame {first.frame} ({first.split}) looks like frame {second.frame} of"
                 f" {second.video} ({second.split}); {len(count[key])} such"
@@ -74,10 +74,10 @@ class LeakCheck:
     def _pairs(self) -> Iterator[tuple[float, int, int]]:
         """(difference, frame, frame) of close frames of different splits, perhaps more than
         once."""
-        if not self._shots:
+        if not self._thumbnails:
             return
-        thumbs = np.stack([shot.thumb for shot in self._shots])
-        splits = np.array([shot.split for shot in self._shots])
+        thumbs = np.stack([thumbnail.thumb for thumbnail in self._thumbnails])
+        splits = np.array([thumbnail.split for thumbnail in self._thumbnails])
         for members in self._bands.values():
             ids = np.array(members)
             for a in members:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sam2s.curation.sa_sv_table import Row, sasv_rows
+from sam2s.curation.sa_sv_table import SaSvRow, sasv_rows
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.masklets.provenance import NOWHERE, VideoOrigin, read_provenance
 from sam2s.progress import progress_bar
@@ -57,7 +57,7 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class Stats:
+class MaskletStats:
     """``by_source``: {(source, split): counts}; ``by_class``: {source: {class: counts}}."""
 
     total: Counts = field(default_factory=Counts)
@@ -83,12 +83,12 @@ class Stats:
 
 def stats(
     root: Path | str, against: Literal["sa-sv"] | None = None, progress: bool = False
-) -> Stats:
+) -> MaskletStats:
     """Count a masklet folder; every mask is read, since an empty one says absent. Raises as
     ``open_masklets``."""
     folder = open_masklets(root)
     origins = read_provenance(Path(root)).videos
-    result = Stats()
+    result = MaskletStats()
     videos = folder.videos.values()
     for video in progress_bar(len(videos), "counting", "video", over=videos, shown=progress):
         source, split = video.info.source or "unnamed", video.info.split or "none"
@@ -147,7 +147,7 @@ def compare(by_source: Mapping[tuple[str, str], Counts]) -> list[Comparison]:
     return comparisons
 
 
-def _paper(rows: Sequence[Row]) -> Counts:
+def _paper(rows: Sequence[SaSvRow]) -> Counts:
     total = Counts()
     for row in rows:
         total.videos += row.videos or 0

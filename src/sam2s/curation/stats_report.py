@@ -1,4 +1,4 @@
-"""``Stats`` as a table for the terminal and as a plot."""
+"""``MaskletStats`` as a table for the terminal and as a plot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sam2s.curation.stats import Comparison, Counts, Stats
+from sam2s.curation.stats import Comparison, Counts, MaskletStats
 from sam2s.errors import InputError
 from sam2s.files import check_file, replacing
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = ("videos", "stills", "frames", "instrument", "tissue", "masklets", "minutes")
 
 
-def stats_table(stats: Stats) -> str:
+def stats_table(stats: MaskletStats) -> str:
     """Three tables: sources, classes, and the comparison with SA-SV where one was asked for."""
     rows = [[source, split, *_cells(counts)] for (source, split), counts in stats.by_source.items()]
     rows.append(["all", "", *_cells(stats.total)])
@@ -118,7 +118,7 @@ def _figure_class() -> type[Figure]:
     return Figure
 
 
-def write_stats_plot(stats: Stats, path: Path | str) -> None:
+def write_stats_plot(stats: MaskletStats, path: Path | str) -> None:
     """Masks by source and masks by class, as PNG, PDF or SVG by the suffix. Needs matplotlib (extra
     ``train``)."""
     classes: dict[tuple[str, str], int] = {}

@@ -51,7 +51,7 @@ FileText = Annotated[str, AnyText()]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceInfo:
+class TrackedSource:
     """What was tracked. ``name``: a file's or folder's name without its path; sizes in pixels;
     ``fps`` or None."""
 
@@ -100,7 +100,7 @@ class Tracks:
     """A ``tracks.json``. ``run``: model, memory rule and whatever else the run wrote down;
     ``objects``: the classes of whole tracks, where the model knew one."""
 
-    source: SourceInfo
+    source: TrackedSource
     run: Mapping[str, Any]
     frames: tuple[TrackedFrame, ...]
     objects: Mapping[Annotated[int, Ids("object ids")], VotedClass] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class _Head:
     """What `read_head` answers for."""
 
     format: str
-    source: SourceInfo
+    source: TrackedSource
 
 
 BROKEN_OFF = Breakage(0, None, "the run was killed")
@@ -129,7 +129,7 @@ class TracksWriter:
     can be read, and to finish it no room is needed that is not there.
     """
 
-    def __init__(self, path: Path, source: SourceInfo, run: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, source: TrackedSource, run: Mapping[str, Any]) -> None:
         head = {"format": FORMAT, "version": VERSION, "source": asdict(source), "run": dict(run)}
         # Unbuffered: what a full disk refuses is refused here, not later.
         self._file: RawIOBase = open(path, "wb", buffering=0)  # noqa: SIM115 (closed by close)

@@ -27,7 +27,7 @@ from typing import Any
 from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.mask_files import MaskFormat, open_mask_files
 from sam2s.export.overlay import draw_overlay
-from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head
+from sam2s.export.tracks import Breakage, TrackedSource, TracksWriter, read_head
 from sam2s.export.video_file import VideoWriter, check_video_path, hidden_beside
 from sam2s.files import lock_folder
 from sam2s.interruption import uninterrupted
@@ -93,7 +93,7 @@ class ResultWriter:
             try:
                 self._keep_broken_off()
                 self._hidden.mkdir(parents=True)
-                info = SourceInfo(source.name, width, height, source.fps)
+                info = TrackedSource(source.name, width, height, source.fps)
                 self._tracks = TracksWriter(self._hidden / TRACKS, info, run)
             except BaseException:
                 self._lock.release()

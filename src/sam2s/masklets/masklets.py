@@ -28,7 +28,7 @@ from sam2s.masklets.catalogue import (
     VideoInfo,
     read_finished_catalogue,
 )
-from sam2s.masklets.writer import MaskletWriter
+from sam2s.masklets.masklet_writer import MaskletWriter
 from sam2s.media.pictures import list_pictures, natural_key, read_rgb, read_size
 
 __all__ = [

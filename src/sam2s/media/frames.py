@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from sam2s.errors import InputError
+from sam2s.media.address import SourceAddress, address_of, camera
 from sam2s.media.latest import LatestFrames
-from sam2s.media.origin import Origin, camera, origin_of
 from sam2s.media.pictures import MAX_PIXELS, PICTURE_SUFFIXES, is_animated_png
 from sam2s.media.sequences import ArrayFrames, PictureFrames
 from sam2s.types import Frame
@@ -126,16 +126,16 @@ def open_frames(
     if isinstance(source, int | np.integer) and not isinstance(source, bool):
         source = camera(int(source))
     if isinstance(source, str | Path):
-        origin = origin_of(str(source))
-        if isinstance(origin, Path):
-            picture = origin.suffix.lower() in PICTURE_SUFFIXES and not is_animated_png(origin)
-            if picture or origin.is_dir():
-                return PictureFrames(origin, fps=fps, max_pixels=max_pixels)
-            origin = Origin("file", str(origin), origin.name, origin)
+        address = address_of(str(source))
+        if isinstance(address, Path):
+            picture = address.suffix.lower() in PICTURE_SUFFIXES and not is_animated_png(address)
+            if picture or address.is_dir():
+                return PictureFrames(address, fps=fps, max_pixels=max_pixels)
+            address = SourceAddress("file", str(address), address.name, address)
         from sam2s.media.video import VideoFrames
 
         return VideoFrames(
-            origin, max_pixels=max_pixels, options=options, stream=stream, playlist=playlist
+            address, max_pixels=max_pixels, options=options, stream=stream, playlist=playlist
         )
     if isinstance(source, Iterable) or hasattr(source, "__array_interface__"):
         return ArrayFrames(source, fps=fps, max_pixels=max_pixels)

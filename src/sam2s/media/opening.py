@@ -21,8 +21,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from sam2s.errors import InputError
+from sam2s.media.address import NETWORK_PROTOCOLS, SourceAddress
 from sam2s.media.background import interruptibly
-from sam2s.media.origin import NETWORK_PROTOCOLS, Origin
 
 VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,live_flv,asf,asf_o,ogg,mxf,gxf,nut,"
@@ -48,34 +48,34 @@ URL_TIMEOUT = (30.0, 30.0)
 
 
 def open_container(
-    origin: Origin, options: Mapping[str, str], playlist: bool = False
+    address: SourceAddress, options: Mapping[str, str], playlist: bool = False
 ) -> InputContainer:
     """Let FFmpeg open ``origin``, and nothing beside it.
 
     Args:
-        origin: what to open.
+        address: what to open.
         options: FFmpeg's options for the demuxer; they win over the limits that are set here.
         playlist: a file may be a playlist, a script or a session description, which opens the files
             and addresses it names.
 
     Raises InputError when FFmpeg cannot open it, or it is of a format that opens other files.
     """
-    target, limits = origin.target, _limits(origin, playlist)
-    extra: dict[str, Any] = {"timeout": URL_TIMEOUT} if origin.kind == "url" else {}
-    if origin.path is not None:
+    target, limits = address.target, _limits(address, playlist)
+    extra: dict[str, Any] = {"timeout": URL_TIMEOUT} if address.kind == "url" else {}
+    if address.path is not None:
         # "file:" keeps FFmpeg from reading a protocol into names such as "rtp:1.mp4".
-        target = f"file:{origin.path}"
-    elif origin.kind == "pipe":
-        target = f"pipe:{_open_pipe(origin)}"
-    job: tuple[Any, ...] = (target, origin.device, {**limits, **options}, extra)
+        target = f"file:{address.path}"
+    elif address.kind == "pipe":
+        target = f"pipe:{_open_pipe(address)}"
+    job: tuple[Any, ...] = (target, address.device, {**limits, **options}, extra)
     try:
-        if origin.path is not None:
-            return _in_its_container(_av_open(*job), origin.path)
-        return interruptibly(_av_open, *job, patience=origin.patience)
+        if address.path is not None:
+            return _in_its_container(_av_open(*job), address.path)
+        return interruptibly(_av_open, *job, patience=address.patience)
     except TimeoutError as error:
-        raise InputError(f"{origin.name}: nothing that could be a video came from it") from error
+        raise InputError(f"{address.name}: nothing that could be a video came from it") from error
     except (FFmpegError, ValueError) as error:
-        raise _refusal(origin, error) from error
+        raise _refusal(address, error) from error
 
 
 def _av_open(
@@ -102,45 +102,45 @@ def _in_its_container(container: InputContainer, path: Path) -> InputContainer:
     )
 
 
-def _limits(origin: Origin, playlist: bool) -> dict[str, str]:
+def _limits(address: SourceAddress, playlist: bool) -> dict[str, str]:
     """FFmpeg's white lists for the kind of source; a device is what the user wrote."""
-    if origin.kind == "device":
+    if address.kind == "device":
         return {}
-    formats, protocols = VIDEO_FORMATS, "pipe" if origin.kind == "pipe" else "file"
-    if origin.kind == "url":
+    formats, protocols = VIDEO_FORMATS, "pipe" if address.kind == "pipe" else "file"
+    if address.kind == "url":
         formats, protocols = f"{formats},{STREAM_FORMATS}", NETWORK_PROTOCOLS
-    elif origin.kind == "file" and playlist:
+    elif address.kind == "file" and playlist:
         protocols = f"{protocols},{NETWORK_PROTOCOLS}"
     if playlist:
         formats = f"{VIDEO_FORMATS},{STREAM_FORMATS},{SCRIPT_FORMATS}"
     return {"format_whitelist": formats, "protocol_whitelist": protocols}
 
 
-def _open_pipe(origin: Origin) -> int:
+def _open_pipe(address: SourceAddress) -> int:
     """The descriptor of an open pipe. Without ``patience`` the user meant a live stream, and its
     writer may come when it will; otherwise one must be there."""
     try:
-        if origin.target.isdecimal():
-            descriptor = int(origin.target)
+        if address.target.isdecimal():
+            descriptor = int(address.target)
             os.fstat(descriptor)  # raises where it is not open
             if os.isatty(descriptor):
-                raise InputError(f"{origin.name}: is a terminal; send a video into it")
+                raise InputError(f"{address.name}: is a terminal; send a video into it")
             return descriptor
-        if origin.patience is None:
-            return os.open(origin.target, os.O_RDONLY)
-        descriptor = os.open(origin.target, os.O_RDONLY | os.O_NONBLOCK)
+        if address.patience is None:
+            return os.open(address.target, os.O_RDONLY)
+        descriptor = os.open(address.target, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(descriptor, True)
     except InputError:
         raise
     except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{origin.name}: cannot be opened ({reason})") from error
+        raise InputError(f"{address.name}: cannot be opened ({reason})") from error
     if select.select([descriptor], [], [], PIPE_PATIENCE)[0]:
         return descriptor
     os.close(descriptor)
     raise InputError(
-        f"{origin.name}: is a named pipe and no regular file, and nobody writes to it; write"
-        f" pipe:{origin.target} to wait for a live stream"
+        f"{address.name}: is a named pipe and no regular file, and nobody writes to it; write"
+        f" pipe:{address.target} to wait for a live stream"
     )
 
 
@@ -159,20 +159,20 @@ KINDS_BY_CONTENT = (
 """How files begin that are no videos, and what to call them."""
 
 
-def _refusal(origin: Origin, error: Exception) -> InputError:
+def _refusal(address: SourceAddress, error: Exception) -> InputError:
     """What to tell the user when FFmpeg cannot open a source, or may not."""
     reason = getattr(error, "strerror", None) or str(error)
-    if origin.path is None:
+    if address.path is None:
         return InputError(
-            f"{origin.name}: cannot be opened ({reason}); check the address or device"
+            f"{address.name}: cannot be opened ({reason}); check the address or device"
         )
     kind = next(
-        (kind for head, kind in KINDS_BY_CONTENT if re.match(head, _head(origin.path), re.DOTALL)),
+        (kind for head, kind in KINDS_BY_CONTENT if re.match(head, _head(address.path), re.DOTALL)),
         None,
     )
     if kind is None:
         return InputError(
-            f"{origin.name}: cannot be opened as a video ({reason}); it is not a video, or is"
+            f"{address.name}: cannot be opened as a video ({reason}); it is not a video, or is"
             " damaged or cut short where its index should be"
         )
     if "opens" in kind:
@@ -181,7 +181,7 @@ def _refusal(origin: Origin, error: Exception) -> InputError:
         advice = "WebP cannot be read; save it as PNG or as a video"
     else:
         advice = "give it the suffix of its kind"
-    return InputError(f"{origin.name}: cannot be opened as a video (it is {kind}); {advice}")
+    return InputError(f"{address.name}: cannot be opened as a video (it is {kind}); {advice}")
 
 
 def _head(path: Path) -> bytes:

@@ -17,10 +17,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from sam2s.errors import DamagedSource, InputError
+from sam2s.media.address import SourceAddress
 from sam2s.media.clock import Clock
 from sam2s.media.decoding import FrameDecoder
 from sam2s.media.opening import open_container
-from sam2s.media.origin import Origin
 from sam2s.media.pictures import MAX_PIXELS, check_pixels
 from sam2s.media.streams import choose_stream, mean_rate, stated_count, stream_notes
 from sam2s.types import Frame
@@ -49,22 +49,22 @@ class VideoFrames:
 
     def __init__(
         self,
-        origin: Origin,
+        address: SourceAddress,
         *,
         max_pixels: int = MAX_PIXELS,
         options: Mapping[str, str] | None = None,
         stream: int | None = None,
         playlist: bool = False,
     ) -> None:
-        self._origin, self._options, self._playlist = origin, dict(options or {}), playlist
-        self.name, self.path = origin.name, origin.path
+        self._address, self._options, self._playlist = address, dict(options or {}), playlist
+        self.name, self.path = address.name, address.path
         self._max_pixels, self._chosen = max_pixels, stream
         self._closed = False
         self._open_containers: list[InputContainer] = []
         container, video = self._open()
         self._unread: tuple[InputContainer, VideoStream] | None = (container, video)
-        self._live = origin.kind in ("device", "pipe") or (
-            origin.kind == "url" and container.duration is None
+        self._live = address.kind in ("device", "pipe") or (
+            address.kind == "url" and container.duration is None
         )
         self.fps = mean_rate(video)
         self.count = stated_count(container, video, self.fps)
@@ -122,7 +122,7 @@ class VideoFrames:
         """Open the container, find its video stream, and check the size that it states."""
         if self._closed:
             raise InputError(f"{self.name}: the source was closed; open it again")
-        container = open_container(self._origin, self._options, self._playlist)
+        container = open_container(self._address, self._options, self._playlist)
         self._open_containers.append(container)
         try:
             stream = choose_stream(container, self._chosen, self.name)
@@ -151,7 +151,7 @@ class VideoFrames:
             raise InputError(f"{self.name}: a live stream can be read once; open it again")
         container, stream = self._unread or self._open()
         self._unread = None
-        patience = self._origin.patience
+        patience = self._address.patience
         decoder = FrameDecoder(
             container, stream, path=self.path, live=self._live, patience=patience
         )

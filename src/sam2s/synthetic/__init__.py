@@ -16,17 +16,17 @@ last bit.
 """
 
 from sam2s.synthetic.procedures import HELD_OUT, PROCEDURES, TRAINING
-from sam2s.synthetic.scene import Scene
+from sam2s.synthetic.scene import SurgicalScene
 from sam2s.synthetic.spec import SceneSpec, long_term_spec, random_spec
-from sam2s.synthetic.write import SyntheticSet, synthesize, write_videos
+from sam2s.synthetic.write import VideoSetSpec, synthesize, write_videos
 
 __all__ = [
     "HELD_OUT",
     "PROCEDURES",
     "TRAINING",
-    "Scene",
+    "SurgicalScene",
     "SceneSpec",
-    "SyntheticSet",
+    "VideoSetSpec",
     "long_term_spec",
     "random_spec",
     "synthesize",

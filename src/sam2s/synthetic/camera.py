@@ -115,18 +115,18 @@ def plan_camera(
     homes = _homes(rng, world, objects, size)
     keys = [Key(0, 0, homes[0])]
     aways: dict[int, tuple[Window, ...]] = dict.fromkeys(objects, ())
-    spoken: list[Window] = []
+    taken: list[Window] = []
     for object_id in objects:
         for window in plan_absences(
             rng, spec.frames, spec.absence, spec.absences / max(len(objects), 1)
         ):
             away = _away(rng, world, object_id, size)
-            if away is None or any(window[0] < b + 30 and a < window[1] + 30 for a, b in spoken):
+            if away is None or any(window[0] < b + 30 and a < window[1] + 30 for a, b in taken):
                 continue
-            spoken.append(window)
+            taken.append(window)
             aways[object_id] += (window,)
             keys += _look_away(rng, window, away, homes)
-    keys += _moves(rng, spec, homes, spoken)
+    keys += _moves(rng, spec, homes, taken)
     keys.sort(key=lambda key: key.start)
     amplitudes = np.array([0.07, 0.07, 0.06, 0.06]) * spec.motion
     drift = tuple(wave(rng, a, 1.5 * spec.fps, 9 * spec.fps, 4) for a in amplitudes)
@@ -147,11 +147,11 @@ def _look_away(rng: Rng, window: Window, away: np.ndarray, homes: list[np.ndarra
     return [leave, enter]
 
 
-def _moves(rng: Rng, spec: SceneSpec, homes: list[np.ndarray], spoken: list[Window]) -> list[Key]:
-    """Cuts and glides between homes, outside the windows spoken for."""
+def _moves(rng: Rng, spec: SceneSpec, homes: list[np.ndarray], taken: list[Window]) -> list[Key]:
+    """Cuts and glides between homes, outside the windows that are taken."""
 
     def free(a: int, b: int) -> bool:
-        return all(b + 16 < start or stop + 32 < a for start, stop in spoken)
+        return all(b + 16 < start or stop + 32 < a for start, stop in taken)
 
     keys = []
     for cut in rng.integers(

@@ -14,7 +14,7 @@ import numpy as np
 
 from sam2s.errors import InputError
 from sam2s.synthetic.noise import Rng
-from sam2s.synthetic.outlines import JawShape, jaw, ribbon, rod, window
+from sam2s.synthetic.part_outlines import JawShape, jaw, ribbon, rod, window
 from sam2s.synthetic.sprites import Band, Finish, Part
 
 SHAFT_LENGTH = 34.0

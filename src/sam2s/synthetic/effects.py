@@ -44,7 +44,7 @@ class Lens:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weather:
+class Disturbances:
     """The passing parts: events and slow waves."""
 
     smoke: tuple[Event, ...]
@@ -80,11 +80,11 @@ def make_lens(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Lens:
     )
 
 
-def make_weather(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Weather:
+def make_disturbances(rng: Rng, spec: SceneSpec, procedure: Procedure) -> Disturbances:
     """Draw the events of a scene."""
     often = spec.effects
     smoke_rate = 0.5 if procedure.stage == "cavity" else 0.1
-    return Weather(
+    return Disturbances(
         smoke=plan_events(rng, spec.frames, smoke_rate * often, (25, 120), (0.15, 0.6), 15),
         fog=plan_events(rng, spec.frames, 0.15 * often, (20, 80), (0.08, 0.35), 12),
         blur=plan_events(rng, spec.frames, 0.4 * often, (4, 25), (0.4, 1.0), 3),
@@ -154,19 +154,19 @@ def _drops(rng: Rng, size: tuple[int, int]) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), 0.012 * min(h, w))
 
 
-def illuminate(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndarray:
+def illuminate(image: np.ndarray, lens: Lens, disturbances: Disturbances, t: int) -> np.ndarray:
     """Multiply by the lamp, which wanders and flickers."""
     h, w = image.shape[:2]
     spare_y, spare_x = lens.lamp.shape[0] - h, lens.lamp.shape[1] - w
-    top = int(np.clip((0.5 + 0.5 * weather.lamp_y(t)) * spare_y, 0, spare_y))
-    left = int(np.clip((0.5 + 0.5 * weather.lamp_x(t)) * spare_x, 0, spare_x))
+    top = int(np.clip((0.5 + 0.5 * disturbances.lamp_y(t)) * spare_y, 0, spare_y))
+    left = int(np.clip((0.5 + 0.5 * disturbances.lamp_x(t)) * spare_x, 0, spare_x))
     lamp = cv2.cvtColor(lens.lamp[top : top + h, left : left + w], cv2.COLOR_GRAY2RGB)
-    return cv2.multiply(image, lamp, scale=(1 + weather.glow(t)) / 200)
+    return cv2.multiply(image, lamp, scale=(1 + disturbances.glow(t)) / 200)
 
 
-def add_haze(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndarray:
+def add_haze(image: np.ndarray, lens: Lens, disturbances: Disturbances, t: int) -> np.ndarray:
     """Smoke in drifting swathes and an even fog on the lens."""
-    smoke, fog = level(weather.smoke, t), level(weather.fog, t)
+    smoke, fog = level(disturbances.smoke, t), level(disturbances.fog, t)
     if max(smoke, fog) < 0.02:
         return image
     h, w = image.shape[:2]
@@ -185,9 +185,9 @@ def add_haze(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndar
     )
 
 
-def add_drops(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.ndarray:
+def add_drops(image: np.ndarray, lens: Lens, disturbances: Disturbances, t: int) -> np.ndarray:
     """Drops smear what is behind them to a soft, slightly brighter spot."""
-    strength = level(weather.dirt, t)
+    strength = level(disturbances.dirt, t)
     if strength < 0.05:
         return image
     h, w = image.shape[:2]
@@ -197,18 +197,22 @@ def add_drops(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> np.nda
     return cv2.add(cv2.multiply(image, cv2.bitwise_not(alpha), scale=1 / 255), smeared)
 
 
-def withdraw(image: np.ndarray, lens: Lens, weather: Weather, t: int) -> tuple[np.ndarray, bool]:
+def withdraw(
+    image: np.ndarray, lens: Lens, disturbances: Disturbances, t: int
+) -> tuple[np.ndarray, bool]:
     """The scope leaves for a moment: (picture, whether the scene is hidden)."""
-    share = level(weather.away, t)
+    share = level(disturbances.away, t)
     if share < 0.02:
         return image, False
     return cv2.addWeighted(image, 1 - share, lens.backdrop, share, 0), share > 0.5
 
 
-def blur(image: np.ndarray, lens: Lens, weather: Weather, t: int, motion: np.ndarray) -> np.ndarray:
+def blur(
+    image: np.ndarray, lens: Lens, disturbances: Disturbances, t: int, motion: np.ndarray
+) -> np.ndarray:
     """Defocus events, the lens' own softness, and smear along ``motion`` (x, y) pixels a frame."""
     short = min(image.shape[:2])
-    sigma = (lens.defocus + 4.0 * level(weather.blur, t)) * short / 256
+    sigma = (lens.defocus + 4.0 * level(disturbances.blur, t)) * short / 256
     speed = float(np.hypot(*motion))
     if speed > 3.0 * short / 256:
         image = _smear(image, motion * min(1.0, 0.035 * short / speed) * 0.7)

@@ -29,7 +29,7 @@ GLOTTIS, LEFT, RIGHT, TUBE, LESION = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class LarynxAxes:
     """``u``, ``v`` (H, W): the larynx's own coordinates of each canvas pixel; ``length``: of the
     glottis in units."""
 
@@ -43,22 +43,22 @@ class Frame:
 def paint_larynx(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[Canvas, dict[int, str]]:
     """Canvas of ``shape`` pixels and the class name of every id in it."""
     canvas = blank(shape, unit)
-    frame = _frame(rng, shape, unit)
-    _outer(rng, canvas, frame)
+    axes = _draw_axes(rng, shape, unit)
+    _outer(rng, canvas, axes)
     names = {GLOTTIS: "glottis"}
-    _trachea(rng, canvas, frame)
+    _trachea(rng, canvas, axes)
     if rng.random() < 0.7:
-        _tube(rng, canvas, frame)
+        _tube(rng, canvas, axes)
         names[TUBE] = "intubation tube"
     fibre = vary(MATERIALS["fold"], rng)
     for side, object_id in ((-1, LEFT), (1, RIGHT)):
-        _fold(rng, canvas, frame, vary(fibre, rng, 0.3), side, object_id)
+        _fold(rng, canvas, axes, vary(fibre, rng, 0.3), side, object_id)
         names[object_id] = "vocal fold"
     if rng.random() < 0.6:
-        _lesion(rng, canvas, frame)
+        _lesion(rng, canvas, axes)
         names[LESION] = "laryngeal lesion"
     if rng.random() < 0.5:
-        _blade(rng, canvas, frame)
+        _blade(rng, canvas, axes)
     _mucus(rng, canvas)
     canvas.blood[:] = np.clip(
         blob_field(rng, shape, f32(shape[::-1]) / 2, f32([unit, unit]) * 0.25, 0.4), 0, 1
@@ -68,7 +68,7 @@ def paint_larynx(rng: Rng, shape: tuple[int, int], unit: float) -> tuple[Canvas,
     return canvas, {i: names[i] for i in sorted(visible)}
 
 
-def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
+def _draw_axes(rng: Rng, shape: tuple[int, int], unit: float) -> LarynxAxes:
     h, w = shape
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     turn = rng.normal(0, 0.35) + (np.pi if rng.random() < 0.25 else 0)
@@ -92,14 +92,14 @@ def _frame(rng: Rng, shape: tuple[int, int], unit: float) -> Frame:
     opening = opening + ragged * fbm(rng, shape, rng.uniform(0.1, 0.3) * unit, 3) * smoothstep(
         0, 0.1, along
     )
-    return Frame(u, v, f32(opening - 0.02 * (v < 0)), length, turn)
+    return LarynxAxes(u, v, f32(opening - 0.02 * (v < 0)), length, turn)
 
 
-def _outer(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+def _outer(rng: Rng, canvas: Canvas, axes: LarynxAxes) -> None:
     """The tissue around: false folds that bulge beside the vocal folds, the walls beyond."""
     shape, unit = canvas.shape, canvas.unit
     texture = weave(rng, shape, unit, vary(MATERIALS["larynx"], rng))
-    beside = np.abs(frame.u) - frame.opening
+    beside = np.abs(axes.u) - axes.opening
     crest = (beside - rng.uniform(0.3, 0.45)) / rng.uniform(0.1, 0.2)
     bulge = np.exp(-(crest**2)) * np.float32(rng.uniform(0.05, 0.2))
     lump = fbm(rng, shape, 0.5 * unit, 3) * np.float32(rng.uniform(0.04, 0.1))
@@ -107,13 +107,13 @@ def _outer(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     cover(canvas, np.ones(shape, np.float32), texture, bulge + lump + rise + texture.relief)
 
 
-def _trachea(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+def _trachea(rng: Rng, canvas: Canvas, axes: LarynxAxes) -> None:
     """The dark opening with the windpipe's rings in its depth."""
-    field = (frame.opening - np.abs(frame.u)) * frame.length * canvas.unit
+    field = (axes.opening - np.abs(axes.u)) * axes.length * canvas.unit
     alpha = smoothstep(-1.0, 1.0, field)
     texture = weave(rng, canvas.shape, canvas.unit, vary(MATERIALS["trachea"], rng))
-    rings = np.sin((frame.v + 0.6 * frame.u**2) * rng.uniform(18, 34) + rng.uniform(0, 6))
-    deep = smoothstep(0.0, 0.35 * frame.length, frame.opening - np.abs(frame.u))
+    rings = np.sin((axes.v + 0.6 * axes.u**2) * rng.uniform(18, 34) + rng.uniform(0, 6))
+    deep = smoothstep(0.0, 0.35 * axes.length, axes.opening - np.abs(axes.u))
     albedo = (
         texture.albedo * ((1 + 0.22 * rings) * (0.9 - 0.75 * deep * rng.uniform(0.3, 1)))[..., None]
     )
@@ -121,19 +121,19 @@ def _trachea(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     cover(canvas, alpha, texture, canvas.height - 0.05 + 0.3 * texture.relief, GLOTTIS)
 
 
-def _tube(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+def _tube(rng: Rng, canvas: Canvas, axes: LarynxAxes) -> None:
     """A ribbed breathing tube that lies in the back of the glottis and goes down behind a dark
     cuff."""
     unit = canvas.unit
     start, width = rng.uniform(0.35, 0.75), rng.uniform(0.11, 0.24)
-    middle = rng.normal(0, 0.05) + rng.normal(0, 0.15) * (frame.v - start)
-    across = (frame.u - np.float32(middle)) / np.float32(width)
+    middle = rng.normal(0, 0.05) + rng.normal(0, 0.15) * (axes.v - start)
+    across = (axes.u - np.float32(middle)) / np.float32(width)
     end = start + 0.10 * (1 - np.sqrt(np.clip(1 - across**2, 0, 1)))
-    length = frame.length * unit
-    inside = np.minimum((1 - np.abs(across)) * width, frame.v - end) * length
-    within = (frame.opening - np.abs(frame.u)) * length
+    length = axes.length * unit
+    inside = np.minimum((1 - np.abs(across)) * width, axes.v - end) * length
+    within = (axes.opening - np.abs(axes.u)) * length
     alpha = smoothstep(-0.8, 0.8, np.minimum(inside, within))
-    arc = frame.v - 0.25 * width * np.sqrt(np.clip(1 - across**2, 0, 1))
+    arc = axes.v - 0.25 * width * np.sqrt(np.clip(1 - across**2, 0, 1))
     ribs = np.abs(np.sin(arc * np.pi / rng.uniform(0.02, 0.05))) ** 0.6
     base = np.array(
         [
@@ -146,7 +146,7 @@ def _tube(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     )
     colour = f32(base[rng.integers(len(base))] * rng.uniform(0.8, 1.1))
     round_shade = np.sqrt(np.clip(1 - across**2, 0.05, 1)) * (0.6 + 0.4 * ribs)
-    cuff = smoothstep(end + 0.16, end + 0.10, frame.v) * (rng.random() < 0.6)
+    cuff = smoothstep(end + 0.16, end + 0.10, axes.v) * (rng.random() < 0.6)
     albedo = colour * round_shade[..., None] * (1 - 0.88 * f32(cuff))[..., None]
     gloss = np.full(canvas.shape, 0.7, np.float32)
     relief = 0.1 * np.sqrt(np.clip(1 - across**2, 0, 1)) * width + 0.006 * ribs
@@ -157,27 +157,27 @@ def _tube(rng: Rng, canvas: Canvas, frame: Frame) -> None:
 
 
 def _fold(
-    rng: Rng, canvas: Canvas, frame: Frame, material: Material, side: int, object_id: int
+    rng: Rng, canvas: Canvas, axes: LarynxAxes, material: Material, side: int, object_id: int
 ) -> None:
     """One vocal fold: a pale fibrous band along the edge of the glottis."""
-    breadth = rng.uniform(0.10, 0.24) * (0.55 + 0.45 * np.clip(frame.v / 0.5, 0, 1))
-    ends = np.minimum(frame.v + 0.02, 1.28 - frame.v)
-    out = side * frame.u - frame.opening
+    breadth = rng.uniform(0.10, 0.24) * (0.55 + 0.45 * np.clip(axes.v / 0.5, 0, 1))
+    ends = np.minimum(axes.v + 0.02, 1.28 - axes.v)
+    out = side * axes.u - axes.opening
     wobble = np.float32(rng.uniform(0.0, 0.02)) * smooth_noise(
         rng, canvas.shape, 0.25 * canvas.unit
     )
     field = np.minimum(np.minimum(out, breadth + wobble - out), 0.6 * ends)
-    alpha = smoothstep(-1.0, 1.0 + rng.uniform(0, 2), field * frame.length * canvas.unit)
-    texture = weave(rng, canvas.shape, canvas.unit, material, frame.turn + np.pi / 2)
+    alpha = smoothstep(-1.0, 1.0 + rng.uniform(0, 2), field * axes.length * canvas.unit)
+    texture = weave(rng, canvas.shape, canvas.unit, material, axes.turn + np.pi / 2)
     contact_shadow(canvas, alpha, 0.3)
     profile = dome(field / np.maximum(0.5 * breadth, 1e-3)) * np.float32(rng.uniform(0.04, 0.12))
     cover(canvas, alpha, texture, f32(canvas.height + profile + texture.relief), object_id)
 
 
-def _lesion(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+def _lesion(rng: Rng, canvas: Canvas, axes: LarynxAxes) -> None:
     """A papilloma, nodule or swelling on the edge of a fold."""
     side, v = rng.choice((-1, 1)), rng.uniform(0.15, 0.8)
-    cost = (frame.v - v) ** 2 + (side * frame.u - frame.opening - rng.uniform(-0.01, 0.1)) ** 2
+    cost = (axes.v - v) ** 2 + (side * axes.u - axes.opening - rng.uniform(-0.01, 0.1)) ** 2
     row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
     radii = canvas.unit * rng.uniform(0.05, 0.13) * np.array([1, rng.uniform(0.6, 1)])
     field = blob_field(rng, canvas.shape, np.array([column, row]), radii, 0.25)
@@ -193,10 +193,10 @@ def _lesion(rng: Rng, canvas: Canvas, frame: Frame) -> None:
     cover(canvas, alpha, texture, f32(height), LESION)
 
 
-def _blade(rng: Rng, canvas: Canvas, frame: Frame) -> None:
+def _blade(rng: Rng, canvas: Canvas, axes: LarynxAxes) -> None:
     """The laryngoscope's rough grey metal at the edge of the picture."""
     side = rng.uniform(0.1, 0.45)
-    field = (-frame.v - side + 0.12 * frame.u + 0.25 * frame.u**2) * frame.length * canvas.unit
+    field = (-axes.v - side + 0.12 * axes.u + 0.25 * axes.u**2) * axes.length * canvas.unit
     alpha = smoothstep(-1, 1.5, field)
     grain = fbm(rng, canvas.shape, 4, 2)
     colour = f32([0.42, 0.42, 0.34]) * np.float32(rng.uniform(0.6, 1.3))

@@ -17,24 +17,24 @@ from sam2s.synthetic.effects import (
     blur,
     develop,
     illuminate,
+    make_disturbances,
     make_lens,
-    make_weather,
     withdraw,
 )
 from sam2s.synthetic.noise import Rng
 from sam2s.synthetic.procedures import Procedure, find_procedure
 from sam2s.synthetic.scenery import paint_scenery
 from sam2s.synthetic.spec import SceneSpec
-from sam2s.synthetic.sprites import Wear
-from sam2s.synthetic.tools import Issue, Pose, Tool, make_tool
-from sam2s.synthetic.view import Tissue, cast_shadows, make_tissue
+from sam2s.synthetic.sprites import SurfaceLook
+from sam2s.synthetic.tissue import Tissue, cast_shadows, make_tissue
+from sam2s.synthetic.tools import Pose, Tool, ToolPlan, make_tool
 from sam2s.synthetic.world import random_grade
 
 CANVAS = 1.9
 """Canvas sides over view sides."""
 
 
-class Scene:
+class SurgicalScene:
     """One video, ready to render. The same spec gives the same pixels, whatever was rendered
     before.
 
@@ -57,25 +57,25 @@ class Scene:
         )
         self._camera, aways = plan_camera(streams[1], world, tuple(names), spec)
         self._tissue: Tissue = make_tissue(streams[2], world, spec)
-        wear = Wear(
+        look = SurfaceLook(
             _lamp_direction(streams[3]),
             _bloodiness(streams[3]),
             _tint(world.colour),
             grade.exposure * 0.9,
         )
         segments = self._camera.segment(spec.frames) + 1
-        self._tools = _outfit(
-            streams[3], spec, procedure, _screens(world.ids, names), segments, wear
+        self._tools = _make_tools(
+            streams[3], spec, procedure, _screens(world.ids, names), segments, look
         )
         self._lens = make_lens(streams[4], spec, procedure)
-        self._weather = make_weather(streams[5], spec, procedure)
-        classes = {**names, **{tool.object_id: tool.issue.class_name for tool in self._tools}}
+        self._disturbances = make_disturbances(streams[5], spec, procedure)
+        classes = {**names, **{tool.object_id: tool.plan.class_name for tool in self._tools}}
         self.objects: Mapping[int, ObjectInfo] = {
             i: ObjectInfo(n, kind_of(n)) for i, n in classes.items()
         }
         self.absences: dict[int, tuple[Window, ...]] = {
             **aways,
-            **{tool.object_id: tool.issue.absences for tool in self._tools},
+            **{tool.object_id: tool.plan.absences for tool in self._tools},
         }
 
     def render(self) -> Iterator[tuple[np.ndarray, dict[int, np.ndarray]]]:
@@ -130,21 +130,21 @@ class Scene:
 
     def _expose(self, image: np.ndarray, t: int, motion: np.ndarray) -> tuple[np.ndarray, bool]:
         """What the camera makes of the scene, and whether it is away and shows nothing of it."""
-        image = illuminate(image, self._lens, self._weather, t)
-        image = blur(image, self._lens, self._weather, t, motion)
-        image = add_haze(image, self._lens, self._weather, t)
-        image = add_drops(image, self._lens, self._weather, t)
-        image, hidden = withdraw(image, self._lens, self._weather, t)
+        image = illuminate(image, self._lens, self._disturbances, t)
+        image = blur(image, self._lens, self._disturbances, t, motion)
+        image = add_haze(image, self._lens, self._disturbances, t)
+        image = add_drops(image, self._lens, self._disturbances, t)
+        image, hidden = withdraw(image, self._lens, self._disturbances, t)
         return develop(image, self._lens, np.random.default_rng([self.spec.seed, 6, t])), hidden
 
 
-def _outfit(
+def _make_tools(
     rng: Rng,
     spec: SceneSpec,
     procedure: Procedure,
     screens: dict[int, bool],
     segments: int,
-    wear: Wear,
+    look: SurfaceLook,
 ) -> tuple[Tool, ...]:
     """The instruments of a scene, with look-alikes: several of one make.
 
@@ -162,10 +162,10 @@ def _outfit(
     for offset, index in enumerate(order):
         absences = plan_absences(rng, spec.frames, spec.absence, spec.absences, open_ends=0.15)
         behind = [i for i, may in screens.items() if may and rng.random() < 0.1]
-        issue = Issue(
+        plan = ToolPlan(
             max(screens, default=0) + 1 + offset, classes[index], absences, segments, tuple(behind)
         )
-        tools.append(make_tool(rng, spec, designs[index], issue, wear))
+        tools.append(make_tool(rng, spec, designs[index], plan, look))
     return tuple(tools)
 
 

@@ -61,7 +61,7 @@ class Sprite:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wear:
+class SurfaceLook:
     """What a scene does to its tools: ``light`` direction in the tool's frame (3,), ``blood`` and
     ``tint``."""
 
@@ -71,7 +71,7 @@ class Wear:
     exposure: float
 
 
-def bake(rng: Rng, part: Part, scale: float, wear: Wear) -> Sprite:
+def bake(rng: Rng, part: Part, scale: float, look: SurfaceLook) -> Sprite:
     """Render ``part`` at ``scale`` pixels a unit."""
     low = part.outline.min(0) * scale - PAD
     size = np.ceil(part.outline.max(0) * scale + PAD - low).astype(int) + 1
@@ -83,9 +83,9 @@ def bake(rng: Rng, part: Part, scale: float, wear: Wear) -> Sprite:
             np.float32(part.ribs[1] * scale)
             * np.abs(np.sin(np.pi * x / np.float32(part.ribs[0])))[None, :]
         )
-    colour = _surface(rng, part, alpha.shape, height, x, wear)
-    if wear.blood > 0:
-        colour = _stain(rng, colour, x, scale, wear.blood)
+    colour = _surface(rng, part, alpha.shape, height, x, look)
+    if look.blood > 0:
+        colour = _stain(rng, colour, x, scale, look.blood)
     rgba = np.dstack([colour * alpha[..., None], alpha])
     return Sprite(
         (np.clip(rgba, 0, 1) * 255 + 0.5).astype(np.uint8), (float(-low[0]), float(-low[1])), scale
@@ -113,7 +113,12 @@ def _rounded(alpha: np.ndarray, bevel: float) -> np.ndarray:
 
 
 def _surface(
-    rng: Rng, part: Part, shape: tuple[int, int], height: np.ndarray, x: np.ndarray, wear: Wear
+    rng: Rng,
+    part: Part,
+    shape: tuple[int, int],
+    height: np.ndarray,
+    x: np.ndarray,
+    look: SurfaceLook,
 ) -> np.ndarray:
     gx, gy = (
         cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125),
@@ -123,14 +128,14 @@ def _surface(
     nx, ny = -gx * nz, -gy * nz
     brushed = smooth_noise(rng, shape, 2.0, 12.0)
     base, metal, shine = _finishes(part, x)
-    light = f32(wear.light)
+    light = f32(look.light)
     facing = np.clip(nx * light[0] + ny * light[1] + nz * light[2], 0, 1)
     phase, bands = rng.uniform(0, 2 * np.pi), rng.uniform(3.5, 6.5)
     mirror = 0.5 + 0.36 * np.sin(bands * (ny + 0.5 * nx) + phase + 0.25 * brushed)
     grey = (0.22 + 0.75 * facing) * (1 - metal) + (0.18 + 0.5 * mirror + 0.45 * facing) * metal
-    colour = base * (grey * (1 + 0.04 * brushed))[..., None] * f32(wear.exposure)
+    colour = base * (grey * (1 + 0.04 * brushed))[..., None] * f32(look.exposure)
     colour = colour * (1 - 0.5 * metal[..., None]) + 0.5 * metal[..., None] * colour * f32(
-        wear.tint
+        look.tint
     )
     half = light + f32([0, 0, 1])
     half /= np.linalg.norm(half)

@@ -11,11 +11,11 @@ from sam2s.synthetic.designs import SHAFT_LENGTH, Design
 from sam2s.synthetic.noise import Rng
 from sam2s.synthetic.procedures import find_procedure
 from sam2s.synthetic.spec import SceneSpec
-from sam2s.synthetic.sprites import Sprite, Wear, bake, draw, part_matrix
+from sam2s.synthetic.sprites import Sprite, SurfaceLook, bake, draw, part_matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gait:
+class ToolMotion:
     """How a tool moves: waves of its target (x, y in units), wrist, opening, roll, foreshortening
     and size."""
 
@@ -29,7 +29,7 @@ class Gait:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stand:
+class Placement:
     """Where a tool works from between two cuts: ``pivot`` outside the view and ``home`` inside it,
     (x, y) pixels."""
 
@@ -54,7 +54,7 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class ToolPlan:
     """Which tool this is: id, class, when it is away, ``segments`` between cuts, tissue ids it
     reaches behind."""
 
@@ -67,16 +67,16 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """One instrument of a scene. ``stands``: one for each stretch between cuts; ``diameter`` of the
-    shaft in pixels."""
+    """One instrument of a scene. ``placements``: one for each stretch between cuts;
+    ``diameter``: of the shaft, in pixels."""
 
-    issue: Issue
+    plan: ToolPlan
     design: Design
     shaft: Sprite
     wrist: Sprite | None
     jaws: tuple[Sprite, ...]
-    gait: Gait
-    stands: tuple[Stand, ...]
+    motion: ToolMotion
+    placements: tuple[Placement, ...]
     ramp: int
     diameter: float
     size: tuple[int, int]
@@ -84,39 +84,39 @@ class Tool:
     @property
     def object_id(self) -> int:
         """Its id in the masks of the video."""
-        return self.issue.object_id
+        return self.plan.object_id
 
     def pose(self, t: int, segment: int, shake: np.ndarray) -> Pose | None:
         """Where it is on frame ``t``, None when it is out; ``shake`` (2,): pixels that the camera
         moves it by."""
-        inside = stay(t, self.issue.absences, self.ramp)
+        inside = stay(t, self.plan.absences, self.ramp)
         if inside <= 0:
             return None
-        stand, gait = self.stands[min(segment, len(self.stands) - 1)], self.gait
+        placement, motion = self.placements[min(segment, len(self.placements) - 1)], self.motion
         short = min(self.size)
-        unit = self.diameter * (1 + gait.size(t))
-        tip = stand.home + short * np.array([gait.x(t), gait.y(t)]) + shake
+        unit = self.diameter * (1 + motion.size(t))
+        tip = placement.home + short * np.array([motion.x(t), motion.y(t)]) + shake
         tip = np.clip(
             tip,
             (0.06 * self.size[1], 0.06 * self.size[0]),
             (0.94 * self.size[1], 0.94 * self.size[0]),
         )
-        shaft_angle = float(np.arctan2(*(tip - stand.pivot)[::-1]))
-        jaw_angle = shaft_angle + self.design.bend * gait.wrist(t)
-        lean = 1 - abs(gait.lean(t))
+        shaft_angle = float(np.arctan2(*(tip - placement.pivot)[::-1]))
+        jaw_angle = shaft_angle + self.design.bend * motion.wrist(t)
+        lean = 1 - abs(motion.lean(t))
         reach = unit * lean * np.array([self.design.wrist_length, self.design.reach])
         end = tip - reach.sum() * _direction(jaw_angle)
-        back = (1 - inside) * _way_out(end, shaft_angle, self.size, reach.sum() + 0.8 * unit)
+        back = (1 - inside) * _distance_out(end, shaft_angle, self.size, reach.sum() + 0.8 * unit)
         end = end - back * _direction(shaft_angle)
         joint = end + reach[0] * _direction(jaw_angle)
-        roll = gait.roll(t)
+        roll = motion.roll(t)
         return Pose(
             shaft_end=end,
             jaw_joint=joint,
             tip=joint + reach[1] * _direction(jaw_angle),
             shaft_angle=shaft_angle,
             jaw_angle=jaw_angle,
-            opening=float(np.clip(0.5 + gait.opening(t), 0, 1)),
+            opening=float(np.clip(0.5 + motion.opening(t), 0, 1)),
             across=float(np.cos(roll)),
             along=lean,
             unit=unit,
@@ -125,10 +125,10 @@ class Tool:
     def draw(self, image: np.ndarray, owner: np.ndarray, pose: Pose) -> None:
         """Blend the tool into ``image`` and claim its pixels in ``owner``, both in place; what it
         is behind stays."""
-        if not self.issue.behind:
+        if not self.plan.behind:
             self._draw_parts(image, owner, pose)
             return
-        front = np.isin(owner, self.issue.behind)
+        front = np.isin(owner, self.plan.behind)
         kept, owners = image[front], owner[front]
         self._draw_parts(image, owner, pose)
         image[front], owner[front] = kept, owners
@@ -165,7 +165,7 @@ def _direction(angle: float) -> np.ndarray:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _way_out(point: np.ndarray, angle: float, size: tuple[int, int], room: float) -> float:
+def _distance_out(point: np.ndarray, angle: float, size: tuple[int, int], room: float) -> float:
     """How far ``point`` must go backwards along ``angle`` to be ``room`` pixels outside the
     view."""
     back = -_direction(angle)
@@ -180,44 +180,44 @@ def make_tool(
     rng: Rng,
     spec: SceneSpec,
     design: Design,
-    issue: Issue,
-    wear: Wear,
+    plan: ToolPlan,
+    look: SurfaceLook,
 ) -> Tool:
-    """Bake a tool's sprites and draw its way of moving. ``wear.light`` is in the view's frame."""
+    """Bake a tool's sprites and draw its way of moving. ``look.light`` is in the view's frame."""
     short = min(spec.size)
     usual = float(np.exp(rng.uniform(*np.log(design.width))))
     diameter = short * find_procedure(spec.procedure).thickness * usual
-    stands = _stands(rng, spec.size, issue.segments)
-    angle = float(np.arctan2(*(stands[0].home - stands[0].pivot)[::-1]))
+    placements = _draw_placements(rng, spec.size, plan.segments)
+    angle = float(np.arctan2(*(placements[0].home - placements[0].pivot)[::-1]))
     c, s = np.cos(angle), np.sin(angle)
     light = np.array(
         [
-            c * wear.light[0] + s * wear.light[1],
-            -s * wear.light[0] + c * wear.light[1],
-            wear.light[2],
+            c * look.light[0] + s * look.light[1],
+            -s * look.light[0] + c * look.light[1],
+            look.light[2],
         ]
     )
-    worn = Wear(light, wear.blood, wear.tint, wear.exposure)
+    worn = SurfaceLook(light, look.blood, look.tint, look.exposure)
     scale = diameter * 1.05
-    clean = Wear(light, wear.blood * 0.5, wear.tint, wear.exposure)
+    clean = SurfaceLook(light, look.blood * 0.5, look.tint, look.exposure)
     return Tool(
-        issue,
+        plan,
         design,
         bake(rng, design.shaft, scale, clean),
         None if design.wrist is None else bake(rng, design.wrist, scale, worn),
         tuple(bake(rng, part, scale, worn) for part in design.jaws),
-        _gait(rng, spec),
-        stands,
+        _draw_motion(rng, spec),
+        placements,
         int(rng.integers(6, 20)),
         diameter,
         spec.size,
     )
 
 
-def _gait(rng: Rng, spec: SceneSpec) -> Gait:
+def _draw_motion(rng: Rng, spec: SceneSpec) -> ToolMotion:
     fast, slow = 1.2 * spec.fps, 8 * spec.fps
     reach = rng.uniform(0.12, 0.34) * spec.motion
-    return Gait(
+    return ToolMotion(
         x=wave(rng, reach, fast, slow, 4),
         y=wave(rng, reach, fast, slow, 4),
         wrist=wave(rng, 1.0, fast, slow),
@@ -228,7 +228,7 @@ def _gait(rng: Rng, spec: SceneSpec) -> Gait:
     )
 
 
-def _stands(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Stand, ...]:
+def _draw_placements(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Placement, ...]:
     """Tools come in from the sides and from below more often than from above, and stay on their
     side after a cut."""
     h, w = size
@@ -236,7 +236,7 @@ def _stands(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Stand, ...]
     side = rng.choice(
         [rng.uniform(-0.6, 0.9), rng.uniform(np.pi - 0.9, np.pi + 0.6), rng.uniform(0, 2 * np.pi)]
     )
-    stands = []
+    placements = []
     for _ in range(segments):
         angle = side + rng.normal(0, 0.25)
         pivot = middle + _direction(angle) * short * rng.uniform(1.0, 2.0)
@@ -245,5 +245,5 @@ def _stands(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Stand, ...]
             + short * np.array([rng.normal(0, 0.17), rng.normal(0, 0.15)])
             + 0.1 * short * _direction(angle)
         )
-        stands.append(Stand(pivot, home))
-    return tuple(stands)
+        placements.append(Placement(pivot, home))
+    return tuple(placements)

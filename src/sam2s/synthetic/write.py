@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import UNFINISHED, VideoInfo, read_catalogue
+from sam2s.masklets.masklet_writer import StagedVideo
 from sam2s.masklets.staging import Staging
-from sam2s.masklets.writer import StagedVideo
 from sam2s.opencv import cv2
 from sam2s.progress import progress_bar
 from sam2s.synthetic.procedures import PROCEDURES, TRAINING, find_procedure
-from sam2s.synthetic.scene import Scene
+from sam2s.synthetic.scene import SurgicalScene
 from sam2s.synthetic.spec import SceneSpec, random_spec
 
 JPEG_QUALITY = 92
@@ -27,7 +27,7 @@ SOURCE = "synthetic"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class VideoJob:
     """One video to make."""
 
     name: str
@@ -42,7 +42,7 @@ def video_seed(seed: int, index: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class SyntheticSet:
+class VideoSetSpec:
     """A set of videos to make: ``videos`` of ``frames`` frames each.
 
     ``size``: side of a square, or (H, W), pixels. ``procedure``: one name for all; None: drawn by
@@ -59,7 +59,7 @@ class SyntheticSet:
 
 
 def synthesize(
-    root: Path | str, wanted: SyntheticSet, *, progress: bool = True, workers: int = 1
+    root: Path | str, wanted: VideoSetSpec, *, progress: bool = True, workers: int = 1
 ) -> list[str]:
     """Make a set of synthetic videos in the masklet folder ``root`` and return their names.
 
@@ -75,13 +75,13 @@ def synthesize(
         find_procedure(wanted.procedure)
     size, split = wanted.size, wanted.split
     shape = (size, size) if isinstance(size, int) else size
-    orders = []
+    jobs = []
     for index in range(wanted.videos):
         own = video_seed(wanted.seed, index)
         procedure = wanted.procedure or _procedure_for(own, index, split)
         spec = random_spec(own, procedure, wanted.frames, shape)
-        orders.append(Order(f"{spec.procedure}_{index:04d}", spec, split))
-    return write_orders(Path(root), orders, progress=progress, workers=workers)
+        jobs.append(VideoJob(f"{spec.procedure}_{index:04d}", spec, split))
+    return write_jobs(Path(root), jobs, progress=progress, workers=workers)
 
 
 def _procedure_for(seed: int, index: int, split: str) -> str:
@@ -100,24 +100,24 @@ def write_videos(
 ) -> list[str]:
     """Write one video for each spec; names are the procedure and the spec's place, such as
     cholecystectomy_0007."""
-    orders = [
-        Order(f"{spec.procedure}_{index:04d}", spec, split) for index, spec in enumerate(specs)
+    jobs = [
+        VideoJob(f"{spec.procedure}_{index:04d}", spec, split) for index, spec in enumerate(specs)
     ]
-    return write_orders(Path(root), orders, progress=progress, workers=workers)
+    return write_jobs(Path(root), jobs, progress=progress, workers=workers)
 
 
-def write_orders(root: Path, orders: Sequence[Order], *, progress: bool, workers: int) -> list[str]:
-    """Write the orders that ``root`` does not hold yet; all their names."""
+def write_jobs(root: Path, jobs: Sequence[VideoJob], *, progress: bool, workers: int) -> list[str]:
+    """Make the videos that ``root`` does not hold yet; return the names of all."""
     cv2.useOptimized()  # says at once, in one line, when OpenCV is missing
-    names = [order.name for order in orders]
+    names = [job.name for job in jobs]
     if set(names) <= set(read_catalogue(root) or ()) and not (root / UNFINISHED).exists():
         return names  # also where nobody may write, and while others read
     staging = Staging(root, "synthesis")
-    missing = [order for order in orders if order.name not in staging.catalogue]
+    missing = [job for job in jobs if job.name not in staging.catalogue]
     complete = False
     try:
         with progress_bar(
-            sum(order.spec.frames for order in missing),
+            sum(job.spec.frames for job in missing),
             "synth",
             shown=progress and bool(missing),
         ) as bar:
@@ -131,43 +131,43 @@ def write_orders(root: Path, orders: Sequence[Order], *, progress: bool, workers
     return names
 
 
-def _write_in_turn(staging: Staging, orders: Sequence[Order], bar: tqdm) -> None:
-    for order in orders:
-        hidden = staging.claim(order.name)
+def _write_in_turn(staging: Staging, jobs: Sequence[VideoJob], bar: tqdm) -> None:
+    for job in jobs:
+        hidden = staging.claim(job.name)
         try:
-            info = _film(hidden, order, lambda: bar.update(1))
+            info = _film(hidden, job, lambda: bar.update(1))
         except BaseException:
-            staging.drop(order.name)
+            staging.drop(job.name)
             raise
-        staging.adopt(order.name, info)
+        staging.adopt(job.name, info)
         staging.write_catalogue()
 
 
-def _film(folder: Path, order: Order, on_frame: Callable[[], object] = lambda: None) -> VideoInfo:
+def _film(folder: Path, job: VideoJob, on_frame: Callable[[], object] = lambda: None) -> VideoInfo:
     """Render one video into its hidden folder; ``on_frame`` is called after each frame."""
-    scene = Scene(order.spec)
-    spec = order.spec
-    info = VideoInfo(SOURCE, spec.procedure, order.split, spec.fps, dict(scene.objects))
-    video = StagedVideo(folder, order.name, info, JPEG_QUALITY)
+    scene = SurgicalScene(job.spec)
+    spec = job.spec
+    info = VideoInfo(SOURCE, spec.procedure, job.split, spec.fps, dict(scene.objects))
+    video = StagedVideo(folder, job.name, info, JPEG_QUALITY)
     for t, (image, masks) in enumerate(scene.render()):
         video.write(f"{t:05d}", image, masks)
         on_frame()
     return info
 
 
-def _write_parallel(staging: Staging, orders: Sequence[Order], workers: int, bar: tqdm) -> None:
+def _write_parallel(staging: Staging, jobs: Sequence[VideoJob], workers: int, bar: tqdm) -> None:
     """Each video is made in its hidden folder, then moved in and listed in the given order."""
-    folders = [staging.claim(order.name) for order in orders]
+    folders = [staging.claim(job.name) for job in jobs]
     # An executor, since a multiprocessing.Pool replaces a worker that dies and waits for ever for
     # what it was to do.
     pool = ProcessPoolExecutor(
-        min(workers, len(orders)), get_context("spawn"), initializer=_one_thread
+        min(workers, len(jobs)), get_context("spawn"), initializer=_one_thread
     )
     try:
-        for order, info in zip(orders, pool.map(_film, folders, orders), strict=True):
-            staging.adopt(order.name, info)
+        for job, info in zip(jobs, pool.map(_film, folders, jobs), strict=True):
+            staging.adopt(job.name, info)
             staging.write_catalogue()
-            bar.update(order.spec.frames)
+            bar.update(job.spec.frames)
     except BrokenProcessPool:
         raise InputError(
             "synth: a process that makes videos came to an end; what is finished is kept. Use fewer"
@@ -176,8 +176,8 @@ def _write_parallel(staging: Staging, orders: Sequence[Order], workers: int, bar
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        for order in orders:
-            staging.drop(order.name)
+        for job in jobs:
+            staging.drop(job.name)
 
 
 def _one_thread() -> None:

@@ -34,7 +34,7 @@ from sam2s.tracking.hypotheses import TreeCore
 from sam2s.tracking.row_prompts import TRACKED, RowPrompt, row_prompts
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.state import TrackState
-from sam2s.tracking.user_prompts import Prompts, Schedule, by_object
+from sam2s.tracking.user_prompts import Prompts, PromptSchedule, by_object
 from sam2s.types import Features, Frame, FrameResult, Mask, Origin, Prompt
 from sam2s.weights.load import load_model
 
@@ -175,7 +175,7 @@ class Tracker:
         cannot be used, before the first frame is read, and when the source leaves a prompted frame
         out or ends before it, after everything tracked so far was yielded.
         """
-        schedule = Schedule(prompts, stop, reverse=self.reverse)
+        schedule = PromptSchedule(prompts, stop, reverse=self.reverse)
         for position, item in enumerate(source):
             frame = item if isinstance(item, Frame) else Frame(position, None, _pixels(item))
             if schedule.is_over(frame.index):

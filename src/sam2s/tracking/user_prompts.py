@@ -53,7 +53,7 @@ def by_frame(prompts: Mapping[int, Prompts]) -> dict[int, dict[int, tuple[Prompt
     return parts
 
 
-class Schedule:
+class PromptSchedule:
     """The prompts of a run, each waiting for its frame.
 
     ``prompts``: as for ``by_frame``. ``stop``: the frame before which the run ends, None for the

@@ -19,8 +19,7 @@ stand round it was as long as this file.
 from __future__ import annotations
 
 from sam2s.typed_json.build import Unknown, build, check_fields
-from sam2s.typed_json.read import MAX_BYTES, parse_json, read_json, reason
-from sam2s.typed_json.rules import (
+from sam2s.typed_json.constraints import (
     AnyText,
     Bounds,
     FolderName,
@@ -31,6 +30,7 @@ from sam2s.typed_json.rules import (
     is_one_line,
     shown,
 )
+from sam2s.typed_json.read import MAX_BYTES, parse_json, read_json, reason
 
 __all__ = [
     "MAX_BYTES",

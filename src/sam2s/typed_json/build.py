@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypeVar
 
 from sam2s.errors import InputError, Sam2sError
-from sam2s.typed_json.rules import SURROGATE, AnyText, Bounds, Ids, Upgrade, shown, shown_key
+from sam2s.typed_json.constraints import SURROGATE, AnyText, Bounds, Ids, Upgrade, shown, shown_key
 
 MAX_DEPTH = 20
 """Objects and lists inside one another in a value of no stated kind; none of the formats needs

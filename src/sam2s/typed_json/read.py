@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sam2s.errors import InputError, Sam2sError
 from sam2s.typed_json.build import Unknown, build
-from sam2s.typed_json.rules import shown_key
+from sam2s.typed_json.constraints import shown_key
 
 MAX_BYTES = 256 * 2**20
 """Default limit on the size of a file."""

@@ -19,7 +19,7 @@ from sam2s.errors import WeightsError
 from sam2s.model.presets import PRESETS
 from sam2s.types import CONDITIONING_SLOT
 from sam2s.weights.hf_config import config_from_hf, hf_config
-from sam2s.weights.names import TABLE, Row
+from sam2s.weights.name_table import TABLE, NameRow
 
 __all__ = [
     "config_from_hf",
@@ -145,7 +145,7 @@ class _Rule:
     extra: tuple[int, ...]
 
     @staticmethod
-    def of(row: Row, source: Layout, target: Layout) -> _Rule:
+    def of(row: NameRow, source: Layout, target: Layout) -> _Rule:
         name = re.escape(getattr(row, source)).replace(r"\#", r"(\d+)")
         format_ = getattr(row, target).replace("#", "{}")
         return _Rule(re.compile(rf"{name}(\.weight|\.bias)?"), f"{format_}{{}}", row.extra)

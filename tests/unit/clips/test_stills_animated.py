@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sam2s.clips.stills.animate import Still, StillClip, StillConfig, animate, draw_pieces
+from sam2s.clips.stills.extended import extend, extend_still, fill
 from sam2s.clips.stills.paste import CutOut, cut_out, fold
-from sam2s.clips.stills.scene import build_scene, extend, fill
 from sam2s.clips.stills.warp import (
     Bend,
     Episode,
@@ -233,7 +233,7 @@ def test_tissue_sticks_to_the_scene() -> None:
 
 def test_twins_beyond_the_border_are_not_shown_unlabelled() -> None:
     mask = disc((0.15, 0.5), 0.1)
-    scene = build_scene(lit_still(mask).image, mask[None], SIZE, np.random.default_rng(0))
+    scene = extend_still(lit_still(mask).image, mask[None], SIZE, np.random.default_rng(0))
     bright = scene.picture[..., 0] > 160
     assert (
         not (bright & (scene.masks[..., 0] == 0)).any(axis=None)
@@ -247,7 +247,7 @@ def test_twins_beyond_the_border_are_not_shown_unlabelled() -> None:
 
 def test_an_object_at_the_border_goes_on_beyond_it_with_its_label() -> None:
     mask = shaft()
-    scene = build_scene(lit_still(mask).image, mask[None], SIZE, np.random.default_rng(0))
+    scene = extend_still(lit_still(mask).image, mask[None], SIZE, np.random.default_rng(0))
     assert scene.extent(0)[0, 0] < -0.2
     assert ((scene.picture[..., 0] > 160) != (scene.masks[..., 0] >= 128)).mean() < 3e-3
 
@@ -275,7 +275,7 @@ def test_dark_tissue_is_no_surround() -> None:
     mask = disc((0.5, 0.5), 0.2)
     image = np.full((96, 96, 3), 120, np.uint8)
     image[60:, 30:70] = 5
-    scene = build_scene(image, mask[None], SIZE, np.random.default_rng(0))
+    scene = extend_still(image, mask[None], SIZE, np.random.default_rng(0))
     assert scene.surround is None
 
 
@@ -286,7 +286,7 @@ def test_an_object_that_vanishes_in_the_resized_still_is_only_never_seen(alone: 
     polyp = disc((0.4, 0.5), 0.2, 960)
     masks = speck[None] if alone else np.stack([speck, polyp])
     still = Still("s", np.full((960, 960, 3), 90, np.uint8), masks, (POLYP,) * len(masks))
-    scene = build_scene(still.image, still.masks, SIZE, np.random.default_rng(0))
+    scene = extend_still(still.image, still.masks, SIZE, np.random.default_rng(0))
     assert scene.seen() == ([] if alone else [1])
     for seed in range(4):
         rng = np.random.default_rng(seed)

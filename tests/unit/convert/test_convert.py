@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from source_trees import box, converted, grey, picture, write
 
-from sam2s.convert import walk as module
+from sam2s.convert import one_video
 from sam2s.convert.convert import ConvertSettings, convert
 from sam2s.convert.sources import get_source, list_sources
-from sam2s.convert.sources.listing import sources_text
+from sam2s.convert.sources.table import sources_text
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import open_masklets
 from sam2s.masklets.provenance import read_provenance
@@ -62,7 +62,7 @@ def test_broken_off_and_resumed_is_as_if_nothing_happened(
 ) -> None:
     root = tree(tmp_path / "in")
     convert("clinicdb", root, tmp_path / "whole", "copy", False)
-    place, count = module._Walk._place, 0
+    place, count = one_video._Conversion._place, 0
 
     def broken(*arguments: object) -> object:
         nonlocal count
@@ -71,11 +71,11 @@ def test_broken_off_and_resumed_is_as_if_nothing_happened(
             raise KeyboardInterrupt
         return place(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module._Walk, "_place", broken)
+    monkeypatch.setattr(one_video._Conversion, "_place", broken)
     with pytest.raises(KeyboardInterrupt):
         convert("clinicdb", root, tmp_path / "out", "copy", False)
     assert (tmp_path / "out/.converting").exists()
-    monkeypatch.setattr(module._Walk, "_place", place)
+    monkeypatch.setattr(one_video._Conversion, "_place", place)
     report = convert("clinicdb", root, tmp_path / "out", "copy", False)
     assert report.kept + report.videos == 3
     assert content(tmp_path / "out") == content(tmp_path / "whole")

@@ -70,8 +70,8 @@ def test_a_bad_video_ends_it_and_leaves_nothing_half_done(tmp_path: Path) -> Non
 def test_a_process_that_dies_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sam2s.convert import pool as convert_pool
 
-    monkeypatch.setattr(convert_pool, "_walk", die)
-    with pytest.raises(InputError, match="a process ended in the middle of the work"):
+    monkeypatch.setattr(convert_pool, "_convert", die)
+    with pytest.raises(InputError, match="a worker process died"):
         run("clinicdb", tree(tmp_path / "in"), tmp_path / "out", 2)
     assert not list((tmp_path / "out").glob(".*.part"))
     monkeypatch.undo()

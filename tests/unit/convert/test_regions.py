@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from source_trees import box, write
 
-from sam2s.convert.sources import decode
+from sam2s.convert.sources import label_masks
+from sam2s.convert.sources.file_tree import FileTree, find_folders, trailing_number
 from sam2s.convert.sources.regions import components, instruments, widened
-from sam2s.convert.sources.tree import Tree, find_folders, trailing_number
 from sam2s.errors import InputError
 from sam2s.masklets.masks import bounding_window
 
@@ -67,7 +67,7 @@ def test_components_are_those_of_labelling_pixels(mask: np.ndarray, bridge: int)
     st.sampled_from([(0, 255), (50,), ()]),
 )
 def test_code_masks_count_every_other_code(codes: np.ndarray, usual: tuple[int, ...]) -> None:
-    masks, rest = decode.code_masks(codes, {3: "a", 7: "b"}, usual)
+    masks, rest = label_masks.code_masks(codes, {3: "a", 7: "b"}, usual)
     assert rest == {c: int((codes == c).sum()) for c in (0, 50, 255) if (codes == c).any()}
     assert {label: mask.tobytes() for label, mask in masks.items()} == {
         label: (codes == code).tobytes()
@@ -138,27 +138,27 @@ def test_codes_come_from_the_first_channel_or_the_palettes_indices(tmp_path: Pat
     write(tmp_path / "wide.png", ids.astype(np.uint16))
     write(tmp_path / "one.png", ids > 0)
     for name in ("rgb", "palette", "wide"):
-        np.testing.assert_array_equal(decode.read_codes(tmp_path / f"{name}.png"), ids)
-    np.testing.assert_array_equal(decode.read_codes(tmp_path / "one.png"), ids > 0)
+        np.testing.assert_array_equal(label_masks.read_codes(tmp_path / f"{name}.png"), ids)
+    np.testing.assert_array_equal(label_masks.read_codes(tmp_path / "one.png"), ids > 0)
     write(tmp_path / "large.png", ids.astype(np.uint16) * 100)
     with pytest.raises(InputError, match="expected class codes from 0 to 255, found 700"):
-        decode.read_codes(tmp_path / "large.png")
+        label_masks.read_codes(tmp_path / "large.png")
 
 
 def test_threshold_reads_ones_exactly_but_not_in_jpeg(tmp_path: Path) -> None:
     ones = box(4, 4, 8, 8).astype(np.uint8)
     write(tmp_path / "a.png", ones)
     write(tmp_path / "a.jpg", ones)
-    assert decode.read_threshold(tmp_path / "a.png").sum() == 64
-    assert not decode.read_threshold(tmp_path / "a.jpg").any()
+    assert label_masks.read_threshold(tmp_path / "a.png").sum() == 64
+    assert not label_masks.read_threshold(tmp_path / "a.jpg").any()
 
 
 def test_colours_codes_and_strays() -> None:
     pixels = np.array([[[255, 0, 0], [0, 255, 0]], [[1, 2, 3], [255, 0, 0]]], dtype=np.uint8)
-    codes, strays = decode.colour_codes(pixels, [(0, 255, 0), (255, 0, 0)])
+    codes, strays = label_masks.colour_codes(pixels, [(0, 255, 0), (255, 0, 0)])
     np.testing.assert_array_equal(codes, [[1, 0], [255, 1]])
     assert strays == {(1, 2, 3): 1}
-    masks, rest = decode.code_masks(codes, {0: "a", 1: "a"})
+    masks, rest = label_masks.code_masks(codes, {0: "a", 1: "a"})
     assert int(masks["a"].sum()) == 3
     assert rest == {255: 1}
 
@@ -166,25 +166,25 @@ def test_colours_codes_and_strays() -> None:
 def test_polygons_and_coco() -> None:
     square = [[2, 2], [9, 2], [9, 9], [2, 9]]
     np.testing.assert_array_equal(
-        decode.draw_polygons([square, [[1, 1], [2, 2]]], (32, 40)), box(2, 2, 8, 8)
+        label_masks.draw_polygons([square, [[1, 1], [2, 2]]], (32, 40)), box(2, 2, 8, 8)
     )
     flat = [float(v) for point in square for v in point]
-    found = decode.decode_coco([flat, [1, 1, 2, 2]], (32, 40), "x")
+    found = label_masks.decode_coco([flat, [1, 1, 2, 2]], (32, 40), "x")
     assert abs(int(found.sum()) - 49) <= 15
-    assert not decode.decode_coco([], (32, 40), "x").any()
+    assert not label_masks.decode_coco([], (32, 40), "x").any()
     runs = {"size": [2, 2], "counts": [1, 2, 1]}
     np.testing.assert_array_equal(
-        decode.decode_coco(runs, (2, 2), "x"), [[False, True], [True, False]]
+        label_masks.decode_coco(runs, (2, 2), "x"), [[False, True], [True, False]]
     )
     for wrong in ({"size": [2, 2]}, [["a"] * 6], 5):
         with pytest.raises(InputError, match="picture 7: expected a COCO segmentation"):
-            decode.decode_coco(wrong, (2, 2), "picture 7")
+            label_masks.decode_coco(wrong, (2, 2), "picture 7")
 
 
 @settings(deadline=None, max_examples=30)
 @given(MASKS, st.integers(1, 4))
 def test_nearest_resizing_is_undone_by_taking_every_nth(mask: np.ndarray, factor: int) -> None:
-    large = decode.resize_nearest(mask, (mask.shape[0] * factor, mask.shape[1] * factor))
+    large = label_masks.resize_nearest(mask, (mask.shape[0] * factor, mask.shape[1] * factor))
     np.testing.assert_array_equal(large[::factor, ::factor], mask)
 
 
@@ -202,7 +202,7 @@ def test_tree_leaves_out_junk_and_counts_empty_files(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "a/img4.png").touch()
-    tree = Tree(INFO, tmp_path, skip="skip.*")
+    tree = FileTree(INFO, tmp_path, skip="skip.*")
     assert tree.paths == ["a/img2.png", "a/img10.png"]
     assert [m["n"] for m, _ in tree.match(r"img(?P<n>\d+)\.PNG")] == ["2", "10"]
     assert tree.match(r"mg(?P<n>\d+)\.png") == []

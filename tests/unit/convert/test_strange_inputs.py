@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from source_trees import box, codes, grey, picture, thrice, write, write_json
 
 from sam2s.convert.convert import ConvertReport, ConvertSettings, convert
-from sam2s.convert.sources.annotations import read_coco, read_labelme
-from sam2s.convert.sources.decode import decode_coco, draw_polygons
+from sam2s.convert.sources.annotation_files import read_coco, read_labelme
+from sam2s.convert.sources.label_masks import decode_coco, draw_polygons
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import read_catalogue
 from sam2s.masklets.masklets import open_masklets

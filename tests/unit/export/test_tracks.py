@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from sam2s.errors import InputError
-from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_head, read_tracks
+from sam2s.export.tracks import Breakage, TrackedSource, TracksWriter, read_head, read_tracks
 from sam2s.masklets.masks import decode_rle
 from sam2s.types import FrameResult
 
-SOURCE = SourceInfo("opération.mp4", 5, 4, 25.0)
+SOURCE = TrackedSource("opération.mp4", 5, 4, 25.0)
 RUN = {"model": "nano", "memory": "diverse", "prompts": {"0": ["1:2,3"]}}
 HERE = np.eye(4, 5, dtype=bool)
 NOWHERE = np.zeros((4, 5), bool)

@@ -14,7 +14,7 @@ from PIL import Image
 from footage import FAST, Clip, number_of, numbered, packets
 from sam2s.errors import DamagedSource, InputError
 from sam2s.export import writer as writer_module
-from sam2s.export.tracks import Breakage, SourceInfo, TracksWriter, read_tracks
+from sam2s.export.tracks import Breakage, TrackedSource, TracksWriter, read_tracks
 from sam2s.export.video_file import VideoWriter
 from sam2s.export.writer import Output, ResultWriter, folder_name
 from sam2s.masklets.annotations import open_annotations
@@ -322,7 +322,7 @@ class FullDisk:
 def test_tracks_are_whole_however_little_room_there_is(tmp_path: Path, room: int):
     """The end that always stands behind the last line needs no more room than it had."""
     path = tmp_path / "tracks.json"
-    writer = TracksWriter(path, SourceInfo("op.mp4", 96, 64, 25.0), RUN)
+    writer = TracksWriter(path, TrackedSource("op.mp4", 96, 64, 25.0), RUN)
     writer._file = FullDisk(writer._file, room)
     frames = list(open_frames(video(tmp_path)))
     kept = 0

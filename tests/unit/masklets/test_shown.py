@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from sam2s.convert.sources.base import ReadOptions
 from sam2s.convert.sources.common import instances
-from sam2s.convert.sources.decode import read_threshold
+from sam2s.convert.sources.label_masks import read_threshold
 from sam2s.errors import InputError
 from sam2s.masklets.annotations import open_annotations
 from sam2s.masklets.masks import davis_palette, read_binary_mask, read_index_mask

@@ -14,7 +14,7 @@ import pytest
 
 from footage import HEALTHY, number_of, numbered
 from sam2s.errors import DamagedSource, InputError
-from sam2s.media import origin
+from sam2s.media import address
 from sam2s.media.frames import open_frames
 from sam2s.media.latest import LatestFrames
 from sam2s.media.random_access import RandomAccess
@@ -149,18 +149,18 @@ def test_a_live_source_has_no_frames_to_go_back_to():
 
 
 def test_cameras_by_number(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(origin.sys, "platform", "linux")
-    monkeypatch.setattr(origin.os.path, "exists", lambda path: path == "/dev/video1")
-    monkeypatch.setattr(origin.os, "listdir", lambda path: ["null", "video1"])
-    assert origin.camera(1) == "v4l2:/dev/video1"
+    monkeypatch.setattr(address.sys, "platform", "linux")
+    monkeypatch.setattr(address.os.path, "exists", lambda path: path == "/dev/video1")
+    monkeypatch.setattr(address.os, "listdir", lambda path: ["null", "video1"])
+    assert address.camera(1) == "v4l2:/dev/video1"
     with pytest.raises(InputError, match=r"no v4l2:/dev/video0 \(cameras: video1\)"):
         open_frames(0)
-    monkeypatch.setattr(origin.os, "listdir", lambda path: ["null"])
+    monkeypatch.setattr(address.os, "listdir", lambda path: ["null"])
     with pytest.raises(InputError, match="this machine has no camera"):
         open_frames(np.int64(0))  # type: ignore[arg-type]
-    monkeypatch.setattr(origin.sys, "platform", "darwin")
-    assert origin.camera(0) == "avfoundation:0"
-    monkeypatch.setattr(origin.sys, "platform", "win32")
+    monkeypatch.setattr(address.sys, "platform", "darwin")
+    assert address.camera(0) == "avfoundation:0"
+    monkeypatch.setattr(address.sys, "platform", "win32")
     with pytest.raises(InputError, match="dshow:video=NAME"):
         open_frames(0)
     with pytest.raises(InputError, match="cannot read frames from bool"):

@@ -20,7 +20,7 @@ from PIL import Image
 
 from footage import BFRAMES, HEALTHY, Clip, boxes, number_of, numbered
 from sam2s.errors import DamagedSource, InputError, Sam2sError
-from sam2s.media import opening, origin
+from sam2s.media import address, opening
 from sam2s.media.frames import open_frames
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\n{}\n#EXT-X-ENDLIST\n"
@@ -268,7 +268,7 @@ def test_a_named_pipe_without_a_writer_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_named_pipe_whose_writer_falls_silent_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(origin, "SILENCE", 1.0)
+    monkeypatch.setattr(address, "SILENCE", 1.0)
     pipe = tmp_path / "camera"
     os.mkfifo(pipe)
     data = Clip(".ts", count=60, options={"bf": "0"}).write(tmp_path).read_bytes()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2s.convert.sources.decode import read_codes, read_threshold
+from sam2s.convert.sources.label_masks import read_codes, read_threshold
 from sam2s.errors import DamagedSource, Doubt, InputError
 from sam2s.masklets.masks import read_binary_mask, read_index_mask
 from sam2s.media.frames import open_frames

@@ -18,22 +18,22 @@ from sam2s.synthetic.effects import (
     add_drops,
     add_haze,
     develop,
+    make_disturbances,
     make_lens,
-    make_weather,
     withdraw,
 )
 from sam2s.synthetic.noise import fbm, lobules, ridged, smoothstep, streaks
 from sam2s.synthetic.procedures import PROCEDURES
 from sam2s.synthetic.scenery import paint_scenery
 from sam2s.synthetic.spec import SceneSpec
-from sam2s.synthetic.sprites import Wear, bake, draw, part_matrix
-from sam2s.synthetic.tools import Issue, Tool, make_tool
+from sam2s.synthetic.sprites import SurfaceLook, bake, draw, part_matrix
+from sam2s.synthetic.tissue import make_tissue
+from sam2s.synthetic.tools import Tool, ToolPlan, make_tool
 from sam2s.synthetic.tunnel import Tube, join_ends, lookup, march, random_wall
-from sam2s.synthetic.view import make_tissue
 from sam2s.synthetic.world import World, random_grade
 
 SPEC = SceneSpec(seed=5, procedure="cholecystectomy", frames=60, size=(96, 96))
-WEAR = Wear(np.array([0.0, -0.4, 0.9]), 0.3, np.array([1.0, 0.8, 0.7]), 1.0)
+LOOK = SurfaceLook(np.array([0.0, -0.4, 0.9]), 0.3, np.array([1.0, 0.8, 0.7]), 1.0)
 
 
 def rng_of(*key: int) -> np.random.Generator:
@@ -51,7 +51,7 @@ def tool_of(
 ) -> Tool:
     rng = rng_of(seed, 9)
     return make_tool(
-        rng, spec, make_design(class_name, rng), Issue(7, class_name, absences, 1, behind), WEAR
+        rng, spec, make_design(class_name, rng), ToolPlan(7, class_name, absences, 1, behind), LOOK
     )
 
 
@@ -110,7 +110,7 @@ def test_a_tool_owns_exactly_the_pixels_it_hides(class_name: str) -> None:
 
 def test_a_sprite_outside_the_view_draws_nothing_and_one_across_the_border_draws_its_part() -> None:
     rng = rng_of(1)
-    sprite = bake(rng, make_design("hook", rng).jaws[0], 12.0, WEAR)
+    sprite = bake(rng, make_design("hook", rng).jaws[0], 12.0, LOOK)
     image, owner = np.full((40, 50, 3), 9, np.uint8), np.zeros((40, 50), np.uint8)
     draw(image, owner, sprite, part_matrix(sprite, np.array([-400.0, 20.0]), 0.0, 12.0), 3)
     assert (image == 9).all()
@@ -122,7 +122,7 @@ def test_a_sprite_outside_the_view_draws_nothing_and_one_across_the_border_draws
 
 def test_a_parts_matrix_puts_its_joint_where_it_is_told() -> None:
     rng = rng_of(2)
-    sprite = bake(rng, make_design("grasper", rng).jaws[0], 10.0, WEAR)
+    sprite = bake(rng, make_design("grasper", rng).jaws[0], 10.0, LOOK)
     for angle, stretch in ((0.0, (1.0, 1.0)), (2.1, (0.5, 0.8)), (-0.7, (1.0, -1.0))):
         matrix = part_matrix(sprite, np.array([31.0, 17.0]), angle, 14.0, stretch)
         assert matrix @ (*sprite.origin, 1.0) == pytest.approx((31.0, 17.0))
@@ -145,7 +145,7 @@ def silhouette(class_name: str) -> np.ndarray:
     placed += [(design.wrist, np.array([30.0, 80.0]), 0.0)] if design.wrist is not None else []
     placed += [(part, joint, side * half) for part, side in zip(design.jaws, (1, -1), strict=False)]
     for part, at, angle in placed:
-        sprite = bake(rng, part, 20.0, WEAR)
+        sprite = bake(rng, part, 20.0, LOOK)
         draw(image, owner, sprite, part_matrix(sprite, at, angle, 20.0), 1)
     return owner > 0
 
@@ -312,14 +312,14 @@ def test_scenery_names_exactly_the_ids_it_shows(procedure: str) -> None:
 def test_haze_and_drops_never_hide_more_than_the_rule_says() -> None:
     spec = replace(SPEC, effects=1.0)
     lens = make_lens(rng_of(2), spec, PROCEDURES["cholecystectomy"])
-    weather = make_weather(rng_of(2), spec, PROCEDURES["cholecystectomy"])
+    disturbances = make_disturbances(rng_of(2), spec, PROCEDURES["cholecystectomy"])
     strong = (Event(0, 60, 1, 1.0),)
-    weather = replace(weather, smoke=strong, fog=(), dirt=strong)
+    disturbances = replace(disturbances, smoke=strong, fog=(), dirt=strong)
     white = np.full((96, 96, 3), 255, np.uint8)
-    alpha = 1 - add_haze(white, replace(lens, haze_colour=(0.0,) * 3), weather, 30) / 255
+    alpha = 1 - add_haze(white, replace(lens, haze_colour=(0.0,) * 3), disturbances, 30) / 255
     assert 0.2 < alpha.max() <= MOST_HAZE + 0.01
     checks = np.random.default_rng(0).integers(0, 2, (96, 96, 1), dtype=np.uint8).repeat(3, 2) * 255
-    kept = add_drops(checks, lens, weather, 30).astype(int)
+    kept = add_drops(checks, lens, disturbances, 30).astype(int)
     assert np.ptp(kept[lens.drops > 100]) >= 255 * (1 - MOST_HAZE) - 1
     assert lens.drops.max() <= 255 * MOST_HAZE
 
@@ -327,27 +327,27 @@ def test_haze_and_drops_never_hide_more_than_the_rule_says() -> None:
 def test_calm_weather_leaves_the_picture_alone() -> None:
     spec = replace(SPEC, effects=0.0)
     lens = make_lens(rng_of(2), spec, PROCEDURES["colonoscopy"])
-    weather = make_weather(rng_of(2), spec, PROCEDURES["colonoscopy"])
+    disturbances = make_disturbances(rng_of(2), spec, PROCEDURES["colonoscopy"])
     image = np.random.default_rng(0).integers(0, 255, (96, 96, 3), dtype=np.uint8)
-    assert add_haze(image, lens, weather, 10) is image
-    assert add_drops(image, lens, weather, 10) is image
-    assert withdraw(image, lens, weather, 10) == (image, False)
+    assert add_haze(image, lens, disturbances, 10) is image
+    assert add_drops(image, lens, disturbances, 10) is image
+    assert withdraw(image, lens, disturbances, 10) == (image, False)
 
 
 def test_a_withdrawn_scope_hides_the_scene() -> None:
     lens = make_lens(rng_of(2), SPEC, PROCEDURES["colonoscopy"])
-    weather = replace(
-        make_weather(rng_of(2), SPEC, PROCEDURES["colonoscopy"]), away=(Event(10, 20, 3, 1.0),)
+    disturbances = replace(
+        make_disturbances(rng_of(2), SPEC, PROCEDURES["colonoscopy"]), away=(Event(10, 20, 3, 1.0),)
     )
     image = np.zeros((96, 96, 3), np.uint8)
-    assert [withdraw(image, lens, weather, t)[1] for t in (9, 10, 15, 19, 20)] == [
+    assert [withdraw(image, lens, disturbances, t)[1] for t in (9, 10, 15, 19, 20)] == [
         False,
         False,
         True,
         False,
         False,
     ]
-    assert np.array_equal(withdraw(image, lens, weather, 15)[0], lens.backdrop)
+    assert np.array_equal(withdraw(image, lens, disturbances, 15)[0], lens.backdrop)
 
 
 def test_the_rim_is_black() -> None:

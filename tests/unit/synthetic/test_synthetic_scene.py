@@ -20,9 +20,9 @@ from sam2s.synthetic import (
     HELD_OUT,
     PROCEDURES,
     TRAINING,
-    Scene,
     SceneSpec,
-    SyntheticSet,
+    SurgicalScene,
+    VideoSetSpec,
     long_term_spec,
     random_spec,
     synthesize,
@@ -44,7 +44,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("procedure", list(PROCEDURES))
 def test_every_procedure_renders_frames_and_masks_of_the_stated_form(procedure: str) -> None:
-    scene = Scene(SceneSpec(seed=3, procedure=procedure, frames=9, size=(72, 96)))
+    scene = SurgicalScene(SceneSpec(seed=3, procedure=procedure, frames=9, size=(72, 96)))
     assert scene.objects
     seen = set()
     frames = 0
@@ -68,20 +68,20 @@ def test_a_scene_follows_from_its_spec_alone_in_any_order() -> None:
     spec = replace(random_spec(8, "laryngoscopy", 12, (64, 80)), effects=2.0)
     np.random.seed(1)
     state = np.random.get_state()[1].copy()  # type: ignore[index]
-    first = list(Scene(spec).render())
+    first = list(SurgicalScene(spec).render())
     assert np.array_equal(state, np.random.get_state()[1])  # type: ignore[index]
     np.random.seed(2)
-    other = Scene(spec)
+    other = SurgicalScene(spec)
     for t in (11, 0, 5):
         image, masks = other.frame(t)
         assert np.array_equal(image, first[t][0])
         assert all(np.array_equal(masks[i], first[t][1][i]) for i in masks)
-    elsewhere = next(Scene(replace(spec, seed=9)).render())[0]
+    elsewhere = next(SurgicalScene(replace(spec, seed=9)).render())[0]
     assert not np.array_equal(elsewhere, first[0][0])
 
 
 def test_rendering_is_lazy() -> None:
-    scene = Scene(replace(SMALL, frames=100_000))
+    scene = SurgicalScene(replace(SMALL, frames=100_000))
     frames = scene.render()
     assert inspect.isgenerator(frames)
     assert next(frames)[0].shape == (64, 64, 3)
@@ -91,7 +91,7 @@ def test_longer_videos_begin_alike_when_nothing_is_planned() -> None:
     """What is drawn for a frame does not depend on the frames after it, apart from planned
     events."""
     calm = replace(SMALL, absences=0.0, effects=0.0, cuts=0.0, motion=0.0)
-    short, long = Scene(calm), Scene(replace(calm, frames=200))
+    short, long = SurgicalScene(calm), SurgicalScene(replace(calm, frames=200))
     for t in (0, 10):
         assert np.array_equal(short.frame(t)[0], long.frame(t)[0])
 
@@ -105,7 +105,7 @@ def test_objects_are_gone_in_every_planned_absence_and_come_back() -> None:
         ("prostatectomy", "colonoscopy", "cholecystectomy", "laryngoscopy", "myotomy")
     ):
         spec = SceneSpec(seed, procedure, 90, (64, 64), absence=(5, 30), absences=2.5, effects=0.0)
-        scene = Scene(spec)
+        scene = SurgicalScene(spec)
         masks = [m for _, m in scene.render()]
         for object_id, windows in scene.absences.items():
             for start, stop in windows:
@@ -124,7 +124,7 @@ def test_objects_are_gone_in_every_planned_absence_and_come_back() -> None:
 def test_a_long_video_holds_absences_of_up_to_300_frames() -> None:
     lengths = []
     for seed in range(4):
-        scene = Scene(
+        scene = SurgicalScene(
             SceneSpec(seed, "prostatectomy", 600, (64, 64), absence=(200, 300), absences=2.0)
         )
         lengths += [stop - start for windows in scene.absences.values() for start, stop in windows]
@@ -147,7 +147,9 @@ def test_the_long_term_suite_is_long_and_hard() -> None:
 
 def test_look_alikes_share_a_class() -> None:
     for seed in range(5):
-        scene = Scene(SceneSpec(seed, "prostatectomy", 2, (64, 64), lookalikes=1.0, tools=(3, 3)))
+        scene = SurgicalScene(
+            SceneSpec(seed, "prostatectomy", 2, (64, 64), lookalikes=1.0, tools=(3, 3))
+        )
         tools = Counter(o.class_name for o in scene.objects.values() if o.kind == "instrument")
         assert sum(tools.values()) == 3
         assert tools.most_common(1)[0][1] >= 2
@@ -155,10 +157,10 @@ def test_look_alikes_share_a_class() -> None:
 
 def test_a_withdrawn_scope_empties_all_masks() -> None:
     for seed in range(60):
-        scene = Scene(SceneSpec(seed, "colonoscopy", 80, (64, 64), effects=4.0))
-        if scene._weather.away:
+        scene = SurgicalScene(SceneSpec(seed, "colonoscopy", 80, (64, 64), effects=4.0))
+        if scene._disturbances.away:
             break
-    event = scene._weather.away[0]
+    event = scene._disturbances.away[0]
     _, masks = scene.frame(min((event.start + event.stop) // 2, 79))
     assert not any(mask.any() for mask in masks.values())
 
@@ -170,7 +172,7 @@ def test_the_held_out_procedure_is_drawn_only_on_request(tmp_path: Path) -> None
     assert HELD_OUT not in TRAINING
     assert {random_spec(seed).procedure for seed in range(60)} == set(TRAINING)
     assert random_spec(1, HELD_OUT).procedure == HELD_OUT
-    wanted = SyntheticSet(videos=7, frames=1, size=64, seed=0, split="test")
+    wanted = VideoSetSpec(videos=7, frames=1, size=64, seed=0, split="test")
     names = synthesize(tmp_path, wanted, progress=False)
     assert [name.rsplit("_", 1)[0] for name in names] == list(PROCEDURES)
 
@@ -206,7 +208,7 @@ def test_a_folder_holds_what_the_scenes_show(tmp_path: Path) -> None:
     ]
     folder = open_masklets(tmp_path)
     for name, spec in zip(folder.videos, specs, strict=True):
-        video, scene = folder.videos[name], Scene(spec)
+        video, scene = folder.videos[name], SurgicalScene(spec)
         assert (video.info.source, video.info.procedure, video.info.split) == (
             "synthetic",
             spec.procedure,
@@ -223,7 +225,7 @@ def test_a_folder_holds_what_the_scenes_show(tmp_path: Path) -> None:
 def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(
     tmp_path: Path,
 ) -> None:
-    wanted = SyntheticSet(videos=3, frames=3, size=64, seed=5)
+    wanted = VideoSetSpec(videos=3, frames=3, size=64, seed=5)
     alone = synthesize(tmp_path / "one", wanted, progress=False, workers=1)
     together = synthesize(tmp_path / "two", wanted, progress=False, workers=2)
     assert alone == together
@@ -237,9 +239,9 @@ def test_workers_do_not_change_the_files_and_a_second_run_makes_nothing_again(
 
 def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Path) -> None:
     """A program read from standard input is no file that new processes could import."""
-    wanted = "SyntheticSet(videos=2, frames=1, size=64, seed=1)"
+    wanted = "VideoSetSpec(videos=2, frames=1, size=64, seed=1)"
     call = f"synthesize({str(tmp_path / 'a')!r}, {wanted}, workers=2)"
-    program = f"from sam2s.synthetic import SyntheticSet, synthesize\n{call}"
+    program = f"from sam2s.synthetic import VideoSetSpec, synthesize\n{call}"
     run = subprocess.run(
         [sys.executable, "-"], input=program, capture_output=True, text=True, timeout=120
     )
@@ -252,7 +254,7 @@ def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Pa
 def test_what_a_crash_left_is_made_again_and_what_is_not_ours_is_not_touched(
     tmp_path: Path, workers: int
 ) -> None:
-    wanted = SyntheticSet(videos=2, frames=2, size=64, seed=5)
+    wanted = VideoSetSpec(videos=2, frames=2, size=64, seed=5)
     names = synthesize(tmp_path / "good", wanted, progress=False, workers=workers)
     broken = tmp_path / "broken"
     (broken / f".{names[0]}.part").mkdir(parents=True)
@@ -270,7 +272,7 @@ def test_what_a_crash_left_is_made_again_and_what_is_not_ours_is_not_touched(
 
 
 def test_orders_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    wanted = SyntheticSet(videos=1, frames=2, size=64, seed=0)
+    wanted = VideoSetSpec(videos=1, frames=2, size=64, seed=0)
     for refused, workers, message in (
         (replace(wanted, videos=0), 1, "videos"),
         (wanted, 0, "workers"),
@@ -288,6 +290,6 @@ def test_sets_of_different_seeds_share_no_video() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_twins_are_two_or_more_of_one_make(seed: int) -> None:
-    scene = Scene(twins_spec(seed, "cholecystectomy", 4, (96, 96)))
+    scene = SurgicalScene(twins_spec(seed, "cholecystectomy", 4, (96, 96)))
     tools = [info for info in scene.objects.values() if info.kind == "instrument"]
     assert max(tools.count(info) for info in tools) >= 2

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam2s.clips.stills.extended import DETAIL, ExtendedStill, extend_still
 from sam2s.clips.stills.growth import growth
 from sam2s.clips.stills.paste import CutOut, Layer, Stay, cut_out, fold, lay_over, place
-from sam2s.clips.stills.scene import DETAIL, Scene, build_scene
 from sam2s.clips.stills.warp import (
     Bend,
     Episode,
@@ -131,8 +131,8 @@ def animate(
 ) -> StillClip:
     """The clip of ``still`` with frames of ``size`` pixels a side at ``times`` (ticks, in the order
     of the frames)."""
-    scene = build_scene(still.image, still.masks, size, rng)
-    shown = _direct(scene, pieces, times, size, config, rng)
+    scene = extend_still(still.image, still.masks, size, rng)
+    shown = _draw_motion(scene, pieces, times, size, config, rng)
     frames, planes = [], []
     for time in times:
         frame, masks = shown.render(time, size, rng)
@@ -145,12 +145,12 @@ def animate(
 
 
 @dataclass(frozen=True, eq=False)
-class _Shot:
+class _Motion:
     """Everything that moves, as functions of time. ``start``: the view on the first frame, of which
     ``camera`` (x, y, log zoom, angle) is the change; ``away``: where the camera goes during
     ``episode``; ``light``: see `_lit`."""
 
-    scene: Scene
+    scene: ExtendedStill
     start: View
     camera: Path
     first: int
@@ -196,14 +196,14 @@ class _Shot:
         )
 
 
-def _direct(
-    scene: Scene,
+def _draw_motion(
+    scene: ExtendedStill,
     pieces: Sequence[CutOut],
     times: tuple[int, ...],
     size: int,
     config: StillConfig,
     rng: np.random.Generator,
-) -> _Shot:
+) -> _Motion:
     """Draw what happens."""
     seen = scene.seen() or range(scene.masks.shape[-1])
     focus = seen[int(rng.integers(len(seen)))]
@@ -211,7 +211,7 @@ def _direct(
     absent = len(times) > 1 and rng.random() < config.absence
     named = [k for k, piece in enumerate(pieces) if piece.info is not None]
     movable = [k for k in named if not pieces[k].sticks]
-    away = _way_out(scene, focus, start, rng) if absent else None
+    away = _shift_out(scene, focus, start, rng) if absent else None
     by_camera = away is not None and (not movable or rng.random() < 0.5)
     leaver = int(rng.choice(movable)) if absent and movable and not by_camera else None
     layers = tuple(_lay(piece, k == leaver, times, config, rng) for k, piece in enumerate(pieces))
@@ -220,7 +220,7 @@ def _direct(
         leaving = scene.masks.shape[-1] + named.index(leaver)
     turn = math.radians(config.roll) / 2
     half = config.pan / 2  # the way from the first frame's place may be twice the spread
-    return _Shot(
+    return _Motion(
         scene=scene,
         start=start,
         camera=draw_path((half, half, config.zooming / 2, turn), config.periods, rng),
@@ -239,7 +239,9 @@ def _direct(
     )
 
 
-def _start_view(scene: Scene, focus: int, config: StillConfig, rng: np.random.Generator) -> View:
+def _start_view(
+    scene: ExtendedStill, focus: int, config: StillConfig, rng: np.random.Generator
+) -> View:
     """A view of the still in which the object ``focus`` is well to be seen."""
     zoom = math.exp(rng.uniform(*np.log(config.zoom)))
     half = 0.5 / zoom
@@ -257,7 +259,9 @@ def _reach(zoom: float, overshoot: float) -> tuple[float, float]:
     return half - overshoot, 1 - half + overshoot
 
 
-def _way_out(scene: Scene, focus: int, start: View, rng: np.random.Generator) -> np.ndarray | None:
+def _shift_out(
+    scene: ExtendedStill, focus: int, start: View, rng: np.random.Generator
+) -> np.ndarray | None:
     """The way (2,) the camera must go for ``focus`` to leave the view; None when it is too large to
     leave."""
     low, high = scene.extent(focus)

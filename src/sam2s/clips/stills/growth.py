@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
+from sam2s.clips.stills.extended import square
 from sam2s.clips.stills.paste import CutOut, ends, premultiplied
-from sam2s.clips.stills.scene import square
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.opencv import cv2
 

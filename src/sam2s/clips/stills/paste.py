@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from sam2s.clips.stills.scene import extend, square, square_mask
+from sam2s.clips.stills.extended import extend, square, square_mask
 from sam2s.clips.stills.warp import Bend, Episode, Path, View, draw_path
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.opencv import cv2

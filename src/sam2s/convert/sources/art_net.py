@@ -15,8 +15,8 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import still, whole
-from sam2s.convert.sources.decode import read_threshold, resize_nearest
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import read_threshold, resize_nearest
 from sam2s.media.pictures import read_size
 
 INFO = SourceInfo(
@@ -42,7 +42,7 @@ CLASSES = {"tool": instrument()}
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a picture with a tool; pictures without hold nothing to follow. The mask stays one,
     as SA-SV has it."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures, masks = (
         unique(INFO, ((f"{m['part']}/{m['stem']}", path) for m, path in tree.require(pattern)))
         for pattern in (

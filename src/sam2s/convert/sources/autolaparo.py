@@ -21,8 +21,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import note_strays, things, whole
-from sam2s.convert.sources.decode import code_masks, read_codes
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import code_masks, read_codes
 
 INFO = SourceInfo(
     name="autolaparo",
@@ -61,7 +61,7 @@ STEP = 25
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a clip; manipulator and shaft are united, then components are linked; the uterus is
     one track."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     tables = [
         unique(
             INFO,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sam2s.convert.sources.base import ReadOptions, Region, Source, SourceInfo, SourceVideo, tissue
 from sam2s.convert.sources.common import still, things
-from sam2s.convert.sources.decode import read_colours
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import read_colours
 
 INFO = SourceInfo(
     name="bkai-igh",
@@ -37,7 +37,7 @@ compression."""
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a labelled picture; polyps are the components of each colour."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures, masks = (
         unique(
             INFO,

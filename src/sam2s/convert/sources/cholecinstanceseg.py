@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sam2s.convert.sources.annotations import read_labelme
+from sam2s.convert.sources.annotation_files import read_labelme
 from sam2s.convert.sources.base import (
     EXTRA,
     Picture,
@@ -21,8 +21,8 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import SUBSET
-from sam2s.convert.sources.decode import draw_polygons
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
+from sam2s.convert.sources.label_masks import draw_polygons
 from sam2s.errors import InputError
 from sam2s.media.pictures import read_size
 
@@ -55,7 +55,7 @@ FPS = {"t50_full": 1.0, "t50_sparse": 1 / 30, "t80_sparse": 1 / 30, "seg8k": 25.
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence folder. Its group ids are not stable in time, so instances are
     linked."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pattern = (
         r"(?P<split>train|val|test)/"
         r"(?P<seq>VID(?P<video>\d+)_(?P<part>t50_full|t50_sparse|t80_sparse|seg8k))/{}"

@@ -18,8 +18,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import excluded, note_strays, things, whole
-from sam2s.convert.sources.decode import code_masks, read_codes
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import code_masks, read_codes
 
 INFO = SourceInfo(
     name="cholecseg8k",
@@ -81,7 +81,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     blood = options.get("blood", "skip", ("skip", "keep"))
     labels = [label for label in CLASSES if label != "blood" or blood == "keep"]
     out = {number.zfill(2) for number in excluded(options)}
-    for video, numbered in _frames(Tree(INFO, root)).items():
+    for video, numbered in _frames(FileTree(INFO, root)).items():
         if video in out:
             continue
         for run in _runs(sorted(numbered)):
@@ -94,7 +94,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             )
 
 
-def _frames(tree: Tree) -> dict[str, dict[int, tuple[Path, Path]]]:
+def _frames(tree: FileTree) -> dict[str, dict[int, tuple[Path, Path]]]:
     """{video: {frame number: (picture, mask)}}."""
     clip = r"video(?P<video>\d+)/video\d+_\d+/frame_(?P<number>\d+)_endo"
     masks, pictures = (

@@ -18,7 +18,7 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     tissue,
 )
-from sam2s.convert.sources.decode import read_ids, read_threshold
+from sam2s.convert.sources.label_masks import read_ids, read_threshold
 from sam2s.convert.sources.regions import components
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.masklets.masks import VOID, is_black_and_white

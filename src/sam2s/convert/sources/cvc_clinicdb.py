@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sam2s.convert.sources.base import ReadOptions, Source, SourceInfo, SourceVideo
 from sam2s.convert.sources.common import FAST_CAMERA, POLYP, polyp_frames
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
 
 INFO = SourceInfo(
     name="cvc-clinicdb",
@@ -62,7 +62,7 @@ LAST = 612
 
 def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence; polyps are components, linked."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures = _numbered(tree, r"(?:Original|images)")
     masks = _numbered(tree, r"(?:Ground Truth|masks)")
     sequences: dict[int, list[tuple[int, Path, Path]]] = {}
@@ -78,7 +78,7 @@ def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
         )
 
 
-def _numbered(tree: Tree, folder: str) -> dict[str, Path]:
+def _numbered(tree: FileTree, folder: str) -> dict[str, Path]:
     """{frame number: path}. The mirror holds everything as TIFF and as PNG: one of the two folders
     is taken."""
     found = tree.require(rf"{folder}/(?:seq\d+/)?(?P<number>\d+)\.(?:tiff?|png|jpe?g)")

@@ -17,7 +17,7 @@ from sam2s.convert.sources.base import (
     SourceVideo,
 )
 from sam2s.convert.sources.common import THING, instances
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
 
 INFO = SourceInfo(
     name="davis",
@@ -74,7 +74,7 @@ VALIDATION = frozenset(
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a folder; identities are the source's. Where both resolutions lie side by side
     480p is taken."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures = _frames(tree, "(?:JPEGImages|images)", "jpe?g|png")
     masks = _frames(tree, "(?:Annotations|masks)", "png")
     videos: dict[str, list[SourceFrame]] = {}
@@ -97,7 +97,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         )
 
 
-def _frames(tree: Tree, folder: str, suffix: str) -> dict[str, Path]:
+def _frames(tree: FileTree, folder: str, suffix: str) -> dict[str, Path]:
     """{video/stem: path}, of one resolution."""
     found = tree.require(
         rf"{folder}/(?:(?P<size>480p|1080p|Full-Resolution)/)?(?P<video>[^/]+)/(?P<stem>\d+)\.(?:{suffix})"

@@ -19,8 +19,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import StillOrigin, still, whole
-from sam2s.convert.sources.decode import read_threshold
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import read_threshold
 from sam2s.masklets.catalogue import ObjectInfo
 
 INFO = SourceInfo(
@@ -67,7 +67,7 @@ Frames = dict[tuple[str, str], dict[str, tuple[Path, dict[str, Path]]]]
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a folder and surgery, one track a structure; what a folder does not label is not
     absent."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     frames = _single(tree)
     if options.get("multilabel", "include", ("include", "skip")) == "include":
         several = _several(tree)
@@ -92,7 +92,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             yield SourceVideo(name, listed, classes, "train", key)
 
 
-def _single(tree: Tree) -> Frames:
+def _single(tree: FileTree) -> Frames:
     """Masks that lie directly beside their picture; deeper folders hold single raters' masks."""
     place = rf"(?P<organ>{'|'.join(ORGANS)})/(?P<surgery>\d\d)/{{}}(?P<number>\d+)\.png"
     tables = [
@@ -112,7 +112,7 @@ def _single(tree: Tree) -> Frames:
     return frames
 
 
-def _several(tree: Tree) -> Frames:
+def _several(tree: FileTree) -> Frames:
     place = r"multilabel/(?P<surgery>\d\d)/"
     frames: Frames = {}
     for match, path in tree.match(place + r"image(?P<number>\d+)\.png"):

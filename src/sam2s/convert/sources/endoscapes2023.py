@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sam2s.convert.sources.annotations import CocoImage, Id, read_coco
+from sam2s.convert.sources.annotation_files import CocoImage, Id, read_coco
 from sam2s.convert.sources.base import (
     ReadOptions,
     Region,
@@ -19,8 +19,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import StillOrigin, still
-from sam2s.convert.sources.decode import decode_coco
-from sam2s.convert.sources.tree import Tree
+from sam2s.convert.sources.file_tree import FileTree
+from sam2s.convert.sources.label_masks import decode_coco
 from sam2s.errors import InputError
 
 INFO = SourceInfo(
@@ -57,7 +57,7 @@ FPS = 25.0
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a labelled frame, one object an instance; class names are the file's."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     for _, path in tree.require(r"(?:train|val|test)_seg/annotation_coco\.json"):
         for image, instances in _images(path, options):
             yield _still(path.parent, image, instances)

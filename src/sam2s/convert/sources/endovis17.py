@@ -21,8 +21,8 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import SUBSET, note_strays, things
-from sam2s.convert.sources.decode import code_masks, read_codes
-from sam2s.convert.sources.tree import Tree, unique
+from sam2s.convert.sources.file_tree import FileTree, unique
+from sam2s.convert.sources.label_masks import code_masks, read_codes
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.media.pictures import read_size
@@ -82,7 +82,7 @@ Part = dict[int, Path]
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a data set number. Training identities are the folders'; test regions are linked to
     them."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures = _by_set(
         tree.require(
             r"instrument_dataset_(?P<set>\d+)/left_frames/frame(?P<number>\d+)\.(?:png|jpe?g)"

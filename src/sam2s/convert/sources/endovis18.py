@@ -25,9 +25,9 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import SUBSET, things, whole
-from sam2s.convert.sources.decode import Colour, colour_codes, read_codes, read_colours
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import Colour, colour_codes, read_codes, read_colours
 from sam2s.convert.sources.regions import instruments
-from sam2s.convert.sources.tree import Tree, pair, unique
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import Line
 from sam2s.typed_json import Bounds, read_json
@@ -137,7 +137,7 @@ Instances = Mapping[str, list[tuple[str, Path]]]
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence. Instruments are united parts or the extra package's instances, linked
     either way."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures, labels = _keyed(tree, "left_frames"), _keyed(tree, "labels")
     for match, path in tree.match(r"seq_(?P<seq>\d+)_frame(?P<number>\d+)\.png"):
         labels[f"{match['seq']}/{int(match['number'])}"] = path
@@ -164,7 +164,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             )
 
 
-def _keyed(tree: Tree, folder: str) -> dict[str, Path]:
+def _keyed(tree: FileTree, folder: str) -> dict[str, Path]:
     """{sequence/frame: file}; the challenge's test sequences reuse the numbers 1 to 4 and get a
     name of their own."""
     found = tree.require(rf"seq_(?P<seq>\d+)[^/]*/{folder}/frame(?P<number>\d+)\.(?:png|jpe?g)")
@@ -176,7 +176,7 @@ def _test(base: str) -> str:
     return "test" if "test" in base.lower() else ""
 
 
-def _colours(tree: Tree) -> dict[Colour, str]:
+def _colours(tree: FileTree) -> dict[Colour, str]:
     """labels.json of any release (a list, or a list under "classes", colours with or without
     alpha), else the table."""
     colours: dict[Colour, str] = {}
@@ -192,7 +192,7 @@ def _colours(tree: Tree) -> dict[Colour, str]:
     return colours or COLOURS
 
 
-def _instances(tree: Tree, options: ReadOptions) -> dict[str, list[tuple[str, Path]]]:
+def _instances(tree: FileTree, options: ReadOptions) -> dict[str, list[tuple[str, Path]]]:
     chosen = options.get("isinet", "auto", ("auto", "2017", "2018"))
     found: dict[str, list[tuple[str, Path]]] = {}
     for match, path in tree.match(

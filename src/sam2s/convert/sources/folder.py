@@ -20,7 +20,7 @@ from sam2s.convert.sources.base import (
     SourceInfo,
     SourceVideo,
 )
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import Kind, Line, ObjectInfo
 from sam2s.masklets.masks import read_index_mask
@@ -57,7 +57,7 @@ def folder_source(info: SourceInfo) -> Source:
 def _read(info: SourceInfo, root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a folder. A frame without a mask is not annotated; an id that a mask lacks is
     absent."""
-    tree = Tree(info, root)
+    tree = FileTree(info, root)
     place = r"(?P<video>[^/]+)/{}/(?P<stem>[^/]+)\.{}"
     pictures, masks = (
         unique(

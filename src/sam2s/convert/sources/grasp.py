@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.convert.link import LinkRules
-from sam2s.convert.sources.annotations import CocoImage, Id, read_coco
+from sam2s.convert.sources.annotation_files import CocoImage, Id, read_coco
 from sam2s.convert.sources.base import (
     Picture,
     ReadOptions,
@@ -23,8 +23,8 @@ from sam2s.convert.sources.base import (
     SourceVideo,
     instrument,
 )
-from sam2s.convert.sources.decode import decode_coco
-from sam2s.convert.sources.tree import Tree, find_folders, trailing_number
+from sam2s.convert.sources.file_tree import FileTree, find_folders, trailing_number
+from sam2s.convert.sources.label_masks import decode_coco
 from sam2s.errors import InputError
 
 INFO = SourceInfo(
@@ -69,7 +69,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     track, of two instances the left and the right one are a track each, further ones are tracks of
     one frame.
     """
-    tree = Tree(INFO, root, skip=CASE)
+    tree = FileTree(INFO, root, skip=CASE)
     files = tree.match(r"grasp_short-term_(?:train|test)\.json") or tree.require(
         r"grasp_short-term_fold[12]\.json"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sam2s.convert.sources.base import ReadOptions, Source, SourceInfo, SourceVideo
 from sam2s.convert.sources.common import POLYP, polyps, still
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
 
 INFO = SourceInfo(
     name="kvasir-seg",
@@ -25,7 +25,7 @@ INFO = SourceInfo(
 
 def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a picture; polyps are components."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures, masks = (
         unique(
             INFO,

@@ -18,8 +18,8 @@ from sam2s.convert.sources.base import (
     SourceVideo,
 )
 from sam2s.convert.sources.common import FAST_CAMERA, instances, still, things
-from sam2s.convert.sources.decode import read_threshold
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
+from sam2s.convert.sources.label_masks import read_threshold
 from sam2s.masklets.catalogue import Kind, ObjectInfo
 
 INFO = SourceInfo(
@@ -69,7 +69,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
 def _videos(root: Path, loose: str) -> dict[str, dict[str, tuple[Path, Path]]]:
     """{video or still: {stem: (picture, mask)}}; ``loose``: the video that pictures outside any
     folder belong to."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     place = r"{}/(?:(?P<video>[^/]+)/)?(?P<stem>[^/]+)\.(?:{})"
     tables = []
     for folder, suffix in (("images", "jpe?g|png|tiff?|bmp"), ("masks", "png|jpe?g|tiff?|bmp")):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sam2s.convert.sources.base import EXTRA, ReadOptions, Source, SourceInfo, SourceVideo
 from sam2s.convert.sources.common import FAST_CAMERA, POLYP, excluded, polyp_frames, polyps, still
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
 from sam2s.errors import InputError
 
 INFO = SourceInfo(
@@ -37,7 +37,7 @@ PICTURE = r"\.(?:jpe?g|png)"
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence; polyps are components, linked; an empty mask means that the polyp is
     out of view."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     place = r"positive/(?P<group>seq\d+)/{}_seq\d+/(?P<stem>[^/]+?)_*{}"
     out = excluded(options)
     for sequence, pairs in _pairs(tree, place).items():
@@ -58,7 +58,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
                 )
 
 
-def _pairs(tree: Tree, place: str) -> dict[str, list[tuple[Path, Path]]]:
+def _pairs(tree: FileTree, place: str) -> dict[str, list[tuple[Path, Path]]]:
     """{sequence or centre: [(picture, mask)]}. Some names end in an underscore, before or without
     the mask's ending."""
     tables = []

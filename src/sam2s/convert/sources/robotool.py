@@ -15,8 +15,8 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import StillOrigin, still, things
-from sam2s.convert.sources.decode import read_codes
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import read_codes
 
 INFO = SourceInfo(
     name="robotool",
@@ -34,7 +34,7 @@ CLASSES = {"tool": instrument()}
 
 def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a picture; tools are components."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     stem = r"(?P<stem>(?P<video>dv\d+)_(?P<number>\d+))"
     found = tree.require(stem + r"\.(?:png|jpe?g)")
     pictures = unique(INFO, ((m["stem"], path) for m, path in found))

@@ -19,9 +19,9 @@ from sam2s.convert.sources.base import (
     instrument,
 )
 from sam2s.convert.sources.common import SUBSET, note_strays, things, whole
-from sam2s.convert.sources.decode import code_masks, read_codes
+from sam2s.convert.sources.file_tree import FileTree
+from sam2s.convert.sources.label_masks import code_masks, read_codes
 from sam2s.convert.sources.regions import instruments
-from sam2s.convert.sources.tree import Tree
 from sam2s.errors import InputError
 
 INFO = SourceInfo(
@@ -70,7 +70,7 @@ VIDEO_FPS = 60.0
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a folder; tools are united parts, linked. Parts of one cut video stay apart and
     share their key."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     masks: dict[tuple[str, Path], list[tuple[int, Path]]] = {}
     for match, path in tree.require(
         r"(?P<part>train1|train2|test)/video_[^/]+/segmentation/(?P<number>\d+)\.png"

@@ -22,8 +22,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import whole
-from sam2s.convert.sources.decode import read_codes
-from sam2s.convert.sources.tree import Tree, pair, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, unique
+from sam2s.convert.sources.label_masks import read_codes
 from sam2s.errors import InputError
 from sam2s.media.pictures import PICTURE_SUFFIXES
 
@@ -58,7 +58,7 @@ CLASSES = {"uterus": tissue("uterus")}
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a value of the group ``video``; the uterus is one track."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     if not options.get("images", "") or not options.get("masks", ""):
         raise InputError(
             f"{INFO.title}: its layout is not published; state it by two options, such as"
@@ -84,7 +84,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         yield SourceVideo(video, frames, CLASSES, "test", f"surgai:{video}")
 
 
-def _numbered(tree: Tree, option: str, options: ReadOptions) -> dict[str, Path]:
+def _numbered(tree: FileTree, option: str, options: ReadOptions) -> dict[str, Path]:
     pattern = options.get(option, "")
     try:
         groups = re.compile(pattern).groupindex
@@ -112,7 +112,7 @@ def _regions(path: Path, value: str) -> list[Region]:
 def probe(root: Path, samples: int = 3) -> str:
     """What lies below ``root``, in one line: folders with their number of pictures, and the values
     of a few pictures with few values, which are masks by all likelihood."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures = [path for path in tree.paths if Path(path).suffix.lower() in PICTURE_SUFFIXES]
     folders = Counter(str(Path(path).parent) for path in pictures)
     listed = "; ".join(

@@ -23,8 +23,8 @@ from sam2s.convert.sources.base import (
     tissue,
 )
 from sam2s.convert.sources.common import note_strays, things, whole
-from sam2s.convert.sources.decode import code_masks, read_codes
-from sam2s.convert.sources.tree import Tree, pair, trailing_number, unique
+from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
+from sam2s.convert.sources.label_masks import code_masks, read_codes
 
 INFO = SourceInfo(
     name="vocalfolds",
@@ -64,7 +64,7 @@ are seen."""
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     """One video a sequence; tools are components, linked; the other classes are one track each."""
-    tree = Tree(INFO, root)
+    tree = FileTree(INFO, root)
     pictures = _stems(tree, "images", "jpe?g|png")
     labels = _stems(tree, "labels", "png")
     sequences: dict[str, list[SourceFrame]] = {}
@@ -86,7 +86,7 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
         )
 
 
-def _stems(tree: Tree, folder: str, suffix: str) -> dict[str, Path]:
+def _stems(tree: FileTree, folder: str, suffix: str) -> dict[str, Path]:
     found = tree.require(rf"{folder}/(?P<sequence>seq\d+)/(?P<stem>[^/]*\d[^/]*)\.(?:{suffix})")
     return unique(
         tree.info, ((f"{match['sequence']}/{match['stem']}", path) for match, path in found)

@@ -14,7 +14,7 @@ from sam2s.compat import (
     build_sam2_video_predictor,
     build_sam2_video_predictor_hf,
 )
-from sam2s.compat.video import INTERVAL, KEPT_STATES, InferenceState
+from sam2s.compat.video_predictor import INTERVAL, KEPT_STATES, InferenceState
 from sam2s.errors import InputError
 from sam2s.media.frames import open_frames
 from sam2s.model.sam2s import SAM2S

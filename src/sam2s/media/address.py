@@ -41,7 +41,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SourceAddress:
     """Where a video is read from.
 
     ``target``: what FFmpeg is told to open; ``name``: fit for messages and reports, without folder,
@@ -57,7 +57,7 @@ class Origin:
     patience: float | None = None
 
 
-def origin_of(source: str) -> Origin | Path:
+def address_of(source: str) -> SourceAddress | Path:
     """Tell devices, addresses, pipes, files and folders apart; a Path is an existing folder or
     regular file.
 
@@ -65,11 +65,11 @@ def origin_of(source: str) -> Origin | Path:
     """
     device, _, name = source.partition(":")
     if device in DEVICE_FORMATS and name:
-        return Origin("device", name, name, device=device)
+        return SourceAddress("device", name, name, device=device)
     if source == "-":
-        return Origin("pipe", "0", "stdin")
+        return SourceAddress("pipe", "0", "stdin")
     if device == "pipe" and name:
-        return Origin("pipe", name, name)
+        return SourceAddress("pipe", name, name)
     scheme = _SCHEME.match(source)
     if scheme is None or scheme[1].lower() == "file":
         return _local(source if scheme is None else source[scheme.end() :])
@@ -78,7 +78,7 @@ def origin_of(source: str) -> Origin | Path:
             f"{scheme[1]}://: not an address that can be read; expected one of"
             f" {', '.join(sorted(SCHEMES))}, or the name of a file"
         )
-    return Origin("url", source, re.sub(r"//[^/@]*@", "//", source.split("?")[0]))
+    return SourceAddress("url", source, re.sub(r"//[^/@]*@", "//", source.split("?")[0]))
 
 
 def camera(index: int) -> str:
@@ -102,7 +102,7 @@ def camera(index: int) -> str:
     return f"v4l2:/dev/video{index}"
 
 
-def _local(source: str) -> Origin | Path:
+def _local(source: str) -> SourceAddress | Path:
     path = Path(source)
     try:
         state = path.stat() if source else None
@@ -112,9 +112,9 @@ def _local(source: str) -> Origin | Path:
         shown = source if len(source) <= 200 else f"{source[:200]}..."
         raise InputError(f"{shown or '(empty)'}: no such file or folder")
     if stat.S_ISFIFO(state.st_mode) and path.suffix.lower() not in PICTURE_SUFFIXES:
-        return Origin("pipe", source, path.name, patience=SILENCE)
+        return SourceAddress("pipe", source, path.name, patience=SILENCE)
     if stat.S_ISCHR(state.st_mode) and os.major(state.st_rdev) == VIDEO4LINUX:
-        return Origin("device", source, source, device="v4l2")
+        return SourceAddress("device", source, source, device="v4l2")
     if not stat.S_ISDIR(state.st_mode) and regular_size(path) == 0:
         raise InputError(f"{path}: cannot be opened as a video or picture (it is empty)")
     return path

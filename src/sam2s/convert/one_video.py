@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from sam2s.convert.converted_folder import VideoFolder
 from sam2s.convert.link import Linker
 from sam2s.convert.sources.base import Region, SourceFrame, SourceVideo
-from sam2s.convert.sources.media import PictureReader, picture_size
-from sam2s.convert.writer import VideoFolder
+from sam2s.convert.sources.picture_reader import PictureReader, picture_size
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo
 from sam2s.masklets.png_bits import encode_bits
@@ -27,7 +27,7 @@ that are cut out of a video file or cropped are JPEGs in every mode."""
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class VideoContents:
     """What a video held: its ``objects`` by id, how many ``masks`` show them, and doubts about the
     data."""
 
@@ -36,13 +36,13 @@ class Walked:
     notes: Counter[str] = field(default_factory=Counter)
 
 
-def walk_video(
+def convert_video(
     video: SourceVideo,
     folder: Path,
     mode: FrameMode,
     reader: PictureReader,
     on_frame: Callable[[], object],
-) -> Walked:
+) -> VideoContents:
     """Write the pictures and masks of ``video`` below ``folder``; ``on_frame`` is called after each
     frame.
 
@@ -53,13 +53,13 @@ def walk_video(
     _pixels.cache_clear()
     with Background() as background:
         target = VideoFolder(folder, background)
-        walk = _Walk(mode, reader, video, target)
-        walk.run(on_frame)
+        conversion = _Conversion(mode, reader, video, target)
+        conversion.run(on_frame)
         target.fill()
-    return Walked(walk.objects, walk.masks)
+    return VideoContents(conversion.objects, conversion.masks)
 
 
-class _Walk:
+class _Conversion:
     """One pass over a video's frames: pictures to their place, regions to objects. Masks are
     decoded ahead."""
 

@@ -69,13 +69,13 @@ class PictureReader:
         )
 
     def _open(self, path: Path) -> None:
+        from sam2s.media.address import SourceAddress
         from sam2s.media.opening import open_container
-        from sam2s.media.origin import Origin
 
         self.close()
         regular_size(path)
         try:
-            self._container = open_container(Origin("file", str(path), path.name, path), {})
+            self._container = open_container(SourceAddress("file", str(path), path.name, path), {})
             self._frames = iter(self._container.decode(video=0))
         except (ValueError, IndexError) as error:  # InputError is a ValueError
             raise InputError(f"{path}: cannot be read as a video ({error})") from error

@@ -17,7 +17,7 @@ JUNK_FOLDERS = frozenset({"__MACOSX"})
 JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
 
-class Tree:
+class FileTree:
     """The files below a folder, without what archives and desktops leave behind, in natural order.
 
     ``skip``: pattern (regular expression, full match on a folder's name) of folders not to enter,

@@ -39,7 +39,7 @@ COARSE = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class ExtendedStill:
     """``picture`` (P, P, 3) and ``masks`` (P, P, O) uint8, with the still of ``side`` pixels in the
     middle. A mask is where at least 128 of 255 are: its border is soft, so that it is resampled as
     the picture is. ``surround`` (side, side) uint8, 255 where the screen is dark, or None."""
@@ -78,7 +78,9 @@ class Scene:
         )
 
 
-def build_scene(image: np.ndarray, masks: np.ndarray, size: int, rng: np.random.Generator) -> Scene:
+def extend_still(
+    image: np.ndarray, masks: np.ndarray, size: int, rng: np.random.Generator
+) -> ExtendedStill:
     """The scene of ``image`` (H, W, 3) uint8 with ``masks`` (O, H, W) bool, one or more and none of
     them empty, for frames of ``size`` pixels a side."""
     side = round(size * DETAIL)
@@ -90,7 +92,7 @@ def build_scene(image: np.ndarray, masks: np.ndarray, size: int, rng: np.random.
     if surround is not None:
         planes[surround > 0] = 0
         picture = fill(picture, _wider(surround) > 0)
-    return Scene(*_continue(picture, planes, rng), side, surround)
+    return ExtendedStill(*_continue(picture, planes, rng), side, surround)
 
 
 def _continue(
