@@ -9,7 +9,7 @@ is the very one that reading from the beginning gives.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,22 +30,44 @@ class Place:
     key: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FrameIndex:
+    """Of every frame its place (none for folders and arrays) and its time in seconds, None where
+    the source has no clock. Stays true while the file does not change."""
+
+    places: tuple[Place, ...]
+    times: tuple[float | None, ...]
+
+
 class RandomAccess:
     """Frames of ``source`` by index and by time.
 
     Folders and arrays are read as they are. A video file is indexed at the first question that
     needs it (``frame``, ``backward``, ``times``, ``at``); a live stream raises ``InputError`` then.
+    ``index``: from an earlier time, so that the video need not be read whole again.
     """
 
-    def __init__(self, source: FrameSource) -> None:
+    def __init__(self, source: FrameSource, index: FrameIndex | None = None) -> None:
         self.source = source
-        self._places: tuple[Place, ...] | None = None
-        self._times: tuple[float | None, ...] = ()
-        self._rising = False
+        self._index = index
+        self._rising = index is not None and _rises(index)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether frames far into the video cost a seek only."""
+        return self._index is not None
+
+    def index(self, on_frame: Callable[[int], None] = lambda _: None) -> FrameIndex:
+        """The index, made if there is none yet. ``on_frame`` is told how many frames of a video
+        file have been read."""
+        if self._index is None:
+            self._index = self._make_index(on_frame)
+            self._rising = _rises(self._index)
+        return self._index
 
     def frame(self, index: int) -> Frame:
         """One frame; ``InputError`` where the source has none of that index."""
-        self._indexed()
+        self.index()
         found = next(self.frames(index), None) if index >= 0 else None
         if found is None:
             last = len(self.times) - 1
@@ -57,19 +79,20 @@ class RandomAccess:
     def frames(self, start: int) -> Iterator[Frame]:
         """Frames from ``start`` on: by a seek where the index is there already, else as the source
         reads them, since an index costs a pass over the whole video."""
-        key = None if self._places is None else self._key_before(start)
+        key = None if self._index is None else self._key_before(start)
         if key is None:
             yield from self.source.frames(start)
             return
         from sam2s.media.video import VideoFrames
 
         assert isinstance(self.source, VideoFrames)
-        stamps = [place.stamp for place in self._indexed() if place.stamp is not None]
-        yield from self.source.frames_from_key(key, start, stamps, self._times)
+        index = self.index()
+        stamps = [place.stamp for place in index.places if place.stamp is not None]
+        yield from self.source.frames_from_key(key, start, stamps, index.times)
 
     def backward(self, start: int, first: int = 0) -> Iterator[Frame]:
         """Frames ``start`` down to ``first``, some of them held at a time."""
-        self._indexed()
+        self.index()
         height, width = self.source.size
         step = max(1, min(64, CHUNK_BYTES // (3 * height * width)))
         for end in range(start, first - 1, -step):
@@ -84,8 +107,7 @@ class RandomAccess:
     @property
     def times(self) -> tuple[float | None, ...]:
         """The time of every frame in seconds, None where the source has no clock."""
-        self._indexed()
-        return self._times
+        return self.index().times
 
     def at(self, seconds: float) -> int:
         """The index of the frame that is shown at a time of the source's clock.
@@ -106,16 +128,7 @@ class RandomAccess:
             )
         return bisect_right(known, seconds) - 1
 
-    def _indexed(self) -> tuple[Place, ...]:
-        if self._places is None:
-            self._places, self._times = self._index()
-            stamps = [place.stamp for place in self._places]
-            self._rising = all(
-                a is not None and b is not None and a < b for a, b in pairwise(stamps)
-            )
-        return self._places
-
-    def _index(self) -> tuple[tuple[Place, ...], tuple[float | None, ...]]:
+    def _make_index(self, on_frame: Callable[[int], None]) -> FrameIndex:
         """One pass; a damaged video is indexed up to the damage."""
         from sam2s.media.video import VideoFrames
 
@@ -125,23 +138,29 @@ class RandomAccess:
             )
         if not isinstance(self.source, VideoFrames):
             fps, count = self.source.fps, self.source.count or 0
-            return (), tuple(None if fps is None else i / fps for i in range(count))
+            return FrameIndex((), tuple(None if fps is None else i / fps for i in range(count)))
         places, times = [], []
         try:
             for stamp, key, time in self.source.places():
                 places.append(Place(stamp, key))
                 times.append(time)
+                on_frame(len(places))
         except DamagedSource:  # said again when a frame behind it is asked for
             pass
-        return tuple(places), tuple(times)
+        return FrameIndex(tuple(places), tuple(times))
 
     def _key_before(self, index: int) -> int | None:
         """The last frame up to ``index`` to start decoding from; None to read from the beginning.
 
         Timestamps must rise, or a seek may land elsewhere.
         """
-        places = self._indexed()
+        places = self.index().places
         if not 0 < index < len(places) or not self._rising:
             return None
         key = next((k for k in range(index, 0, -1) if places[k].key), 0)
         return key or None
+
+
+def _rises(index: FrameIndex) -> bool:
+    stamps = [place.stamp for place in index.places]
+    return all(a is not None and b is not None and a < b for a, b in pairwise(stamps))

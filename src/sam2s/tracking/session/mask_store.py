@@ -108,16 +108,21 @@ def as_result(frame: Frame, found: Mapping[int, FoundMask]) -> FrameResult:
 
 def shown_version(history: History, store: MaskStore, object_id: int, frame: int) -> int | None:
     """The version whose mask of the object is shown on the frame: the latest one in force that was
-    not discarded. None where there is none, or where the object is marked absent."""
+    not discarded, nor made from prompts that were taken back. None where there is none, or where
+    the object is marked absent."""
     notes = history.notes
     mine = notes.objects.get(object_id)
     if mine is None or frame in mine.absent:
         return None
     discarded = {version for version, run in notes.runs.items() if run.accepted is False}
+    in_force, cleared = history.in_force, mine.cleared.get(frame, 0)
     usable = [
         version
         for version in store.versions(object_id, frame)
-        if version >= mine.since and version in history.in_force and version not in discarded
+        if version >= mine.since
+        and version in in_force
+        and version not in discarded
+        and (version > cleared or version in notes.runs)
     ]
     return max(usable, default=None)
 

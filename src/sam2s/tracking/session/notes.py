@@ -69,11 +69,14 @@ class Given:
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectNotes:
     """What the log says of one object. ``given``: by frame. ``since``: number of the action that
-    made the object; masks of earlier actions belong to a removed object of the same id."""
+    made the object; masks of earlier actions belong to a removed object of the same id.
+    ``cleared``: by frame the number of the action that took prompts back there; what prompts alone
+    had shown until then is gone with them."""
 
     since: int
     name: str | None = None
     given: Mapping[int, Given] = field(default_factory=dict)
+    cleared: Mapping[int, int] = field(default_factory=dict)
     absent: Stretches = NO_FRAMES
     locked: Stretches = NO_FRAMES
 
@@ -142,9 +145,12 @@ def _give(action: Give, notes: SessionNotes, number: int) -> SessionNotes:
 def _clear(action: Clear, notes: SessionNotes, number: int) -> SessionNotes:
     mine = notes.object(action.object_id)
     _refuse_locked(action.object_id, mine, Stretch(action.frame, action.frame))
-    return _with_object(
-        notes, action.object_id, replace(mine, given=_without(mine.given, action.frame))
+    cleared = replace(
+        mine,
+        given=_without(mine.given, action.frame),
+        cleared=_with(mine.cleared, action.frame, number),
     )
+    return _with_object(notes, action.object_id, cleared)
 
 
 @_after.register

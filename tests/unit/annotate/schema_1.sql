@@ -1,0 +1,11 @@
+CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL, PRIMARY KEY (name));
+CREATE TABLE videos (id VARCHAR NOT NULL, path VARCHAR NOT NULL, name VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, revision INTEGER NOT NULL, height INTEGER, width INTEGER, fps FLOAT, frames INTEGER, PRIMARY KEY (id));
+CREATE TABLE indexes (video VARCHAR NOT NULL, places BLOB NOT NULL, PRIMARY KEY (video));
+CREATE TABLE actions (video VARCHAR NOT NULL, number INTEGER NOT NULL, "row" VARCHAR NOT NULL, state VARCHAR NOT NULL, at FLOAT NOT NULL, PRIMARY KEY (video, number));
+CREATE TABLE masks (video VARCHAR NOT NULL, object INTEGER NOT NULL, frame INTEGER NOT NULL, version INTEGER NOT NULL, presence FLOAT NOT NULL, score FLOAT NOT NULL, class_name VARCHAR, class_prob FLOAT, area INTEGER NOT NULL, x FLOAT NOT NULL, y FLOAT NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (video, object, frame, version)) WITHOUT ROWID;
+CREATE TABLE runs (video VARCHAR NOT NULL, version INTEGER NOT NULL, kind VARCHAR NOT NULL, state VARCHAR NOT NULL, passes VARCHAR NOT NULL, visited INTEGER NOT NULL, steps INTEGER NOT NULL, message VARCHAR, PRIMARY KEY (video, version));
+INSERT INTO meta VALUES ('schema_version', '1');
+INSERT INTO videos VALUES ('aa', '/gone/op.mp4', 'op.mp4', 'f00', 2, 4, 6, 25.0, 100);
+INSERT INTO actions VALUES ('aa', 1, '{"action": "click", "object": 1, "frame": 3, "x": 2.0, "y": 1.0, "label": 1}', 'done', 1.0);
+INSERT INTO actions VALUES ('aa', 2, '{"action": "name", "object": 1, "name": "hook"}', 'undone', 2.0);
+INSERT INTO masks VALUES ('aa', 1, 3, 1, 0.9, 0.8, NULL, NULL, 4, 2.0, 1.0, x'789c33360d360300037c0144');
