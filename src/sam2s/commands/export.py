@@ -19,7 +19,11 @@ from sam2s.formats.result import Contents, ExportOptions, Result, contents_of
 def run(options: Export) -> int:
     """Say what will be lost, write, read back, compare, and only then give the folder its name."""
     chosen = FORMATS[options.to]
-    written = ExportOptions(polygons=options.polygons, compressed=not options.uncompressed)
+    written = ExportOptions(
+        polygons=options.polygons,
+        compressed=not options.uncompressed,
+        pictures=options.pictures,
+    )
     chosen.check(options.to, written)
     if options.out.exists():
         raise InputError(f"{options.out}: is there already; name another folder")

@@ -142,6 +142,9 @@ class Export:
         "label-studio",
         "datumaro",
         "mask-video",
+        "nifti",
+        "dicom-seg",
+        "dicom-sc",
         "csv",
         "yolo-seg",
     ] = "coco"
@@ -150,6 +153,8 @@ class Export:
     """Outlines instead of masks, in COCO, CVAT (then real tracks) and LabelMe; holes are lost."""
     uncompressed: bool = False
     """Run lengths as lists of numbers instead of text, in COCO."""
+    pictures: Annotated[Path | None, arg(metavar="SOURCE")] = None
+    """The video or folder that was tracked, whose pictures go into dicom-seg."""
     allow_loss: bool = False
     """Write although the format cannot hold all of the result."""
 

@@ -6,100 +6,70 @@ FFV1 is the codec of film archives; VLC and everything made of FFmpeg plays it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
 
 import av
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.files import write_json
-from sam2s.formats.result import UNNAMED, ExportOptions, Key, ObjectMask, Result, collected
+from sam2s.formats.result import ExportOptions, Key, ObjectMask, Result
+from sam2s.formats.sidecar import FILE, read_sidecar, write_sidecar
 from sam2s.media.frames import open_frames
-from sam2s.typed_json import Ids, read_json
 
-FILE = "objects.json"
 TICKS = 1000
 """Matroska counts milliseconds."""
 DEFAULT_FPS = 25.0
 """Frames per second of what has no clock."""
-
-
-ObjectId = Annotated[int, Ids("object ids")]
 ONE_SLICE = {"slices": "1"}
 """Pictures may be a pixel high; FFV1's usual four slices would not fit into them."""
 
 
-@dataclass(frozen=True, slots=True)
-class MaskVideos:
-    """``objects.json``. ``frames`` and ``times``: of the source, in the order of the videos';
-    ``videos`` and ``names`` by object id."""
-
-    video: str
-    height: int
-    width: int
-    fps: float | None
-    frames: tuple[int, ...]
-    times: tuple[float | None, ...]
-    videos: Mapping[ObjectId, str]
-    names: Mapping[ObjectId, str]
-
-
 def write_mask_videos(result: Result, out: Path, _options: ExportOptions) -> None:
     """Write ``out/<object id>.mkv`` and ``out/objects.json``."""
-    frames = [(frame.index, frame.time) for frame in result.frames()]
     videos = {object_id: f"{object_id:03d}.mkv" for object_id in result.ids}
     for object_id, name in videos.items():
         _write_video(out / name, result, object_id)
-    about = MaskVideos(
-        result.video,
-        *result.size,
-        result.fps,
-        tuple(index for index, _ in frames),
-        tuple(time for _, time in frames),
-        videos,
-        dict(result.names),
-    )
-    write_json(out / FILE, asdict(about))
+    write_sidecar(result, out, videos)
 
 
 def _write_video(path: Path, result: Result, object_id: int) -> None:
     """The object on every frame, black where it is absent."""
     rate = Fraction(result.fps or DEFAULT_FPS).limit_denominator(1001)
-    nothing = np.zeros(result.size, np.uint8)
     exact = {"fflags": "+bitexact"}  # no date, no random number of the file, no program's version
     with av.open(f"file:{path}", "w", format="matroska", container_options=exact) as container:
         stream = container.add_stream("ffv1", rate=rate, options=ONE_SLICE)
         stream.height, stream.width, stream.pix_fmt = *result.size, "gray"
         stream.codec_context.time_base = Fraction(1, TICKS)
-        for number, frame in enumerate(result.frames()):
-            found = frame.masks.get(object_id)
-            plane = nothing if found is None else found.mask.astype(np.uint8) * 255
+        for number, plane in enumerate(planes_of(result, object_id)):
             picture = av.VideoFrame.from_ndarray(plane, format="gray")
             picture.pts, picture.time_base = round(number / rate * TICKS), Fraction(1, TICKS)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
 
 
+def planes_of(result: Result, object_id: int) -> Iterator[np.ndarray]:
+    """The object on every frame, (H, W) uint8: 255 where it is, 0 elsewhere."""
+    nothing = np.zeros(result.size, np.uint8)
+    for frame in result.frames():
+        found = frame.masks.get(object_id)
+        yield nothing if found is None else found.mask.astype(np.uint8) * 255
+
+
 def read_mask_videos(folder: Path) -> Result:
-    """A result from ``objects.json`` and the videos that it names; also from videos of another
-    lossy codec, where grey counts from its middle on. Raises InputError where they do not fit."""
-    about = read_json(folder / FILE, MaskVideos)
+    """A result from ``objects.json`` and the videos that it names, whatever their codec: grey
+    counts from its middle on. Raises InputError where they do not fit."""
+    about = read_sidecar(folder)
     found: dict[int, dict[Key, ObjectMask]] = {index: {} for index in about.frames}
-    for object_id, name in about.videos.items():
+    for object_id, name in about.files.items():
         path = folder / Path(name).name
         masks = list(_masks(path, (about.height, about.width)))
         if len(masks) != len(about.frames):
             raise InputError(f"{path}: holds {len(masks)} frames, {FILE} lists {len(about.frames)}")
         for index, mask in zip(about.frames, masks, strict=True):
             found[index][object_id] = mask
-    size = about.height, about.width
-    times = dict(zip(about.frames, about.times, strict=True))
-    names: dict[Key, str] = {i: about.names.get(i, UNNAMED) for i in about.videos}
-    return collected(about.video, size, found, names, about.fps, times)
+    return about.result(found)
 
 
 def _masks(path: Path, size: tuple[int, int]) -> Iterator[ObjectMask]:

@@ -12,10 +12,15 @@ from sam2s.formats.coco import read_coco, write_coco
 from sam2s.formats.cvat import write_cvat
 from sam2s.formats.cvat_reader import read_cvat
 from sam2s.formats.datumaro import read_datumaro, write_datumaro
+from sam2s.formats.dicom import read_dicom_sc, write_dicom_sc
+from sam2s.formats.dicom_seg import write_dicom_seg
+from sam2s.formats.dicom_seg_reader import read_dicom_seg
+from sam2s.formats.extras import Extra, require
 from sam2s.formats.label_studio import read_label_studio, write_label_studio
 from sam2s.formats.labelme import read_labelme, write_labelme
 from sam2s.formats.mask_video import read_mask_videos, write_mask_videos
 from sam2s.formats.mots import read_mots_png, read_mots_txt, write_mots_png, write_mots_txt
+from sam2s.formats.nifti import LARGEST_ID, read_nifti, write_nifti
 from sam2s.formats.palettes import read_palettes, write_davis, write_youtube_vos
 from sam2s.formats.result import Contents, ExportOptions, Result
 from sam2s.formats.sa_v import read_sa_v, write_sa_v
@@ -30,7 +35,8 @@ class Format:
     """``keeps``: in words, what is in the files. ``read`` None: masks cannot be had back.
     ``overlap``: whether two objects may share a pixel. ``largest_id``: of an object, None without
     limit. ``outlines``: whether masks are outlines, which have no holes: never, by the option
-    ``polygons``, or always. ``run_lengths``: it knows run lengths as text and as lists."""
+    ``polygons``, or always. ``run_lengths``: it knows run lengths as text and as lists. ``extra``:
+    what has to be installed for it. ``pictures``: it can hold those of the source."""
 
     write: Write
     keeps: str
@@ -39,11 +45,17 @@ class Format:
     largest_id: int | None = None
     outlines: Literal["never", "option", "always"] = "never"
     run_lengths: bool = False
+    extra: Extra | None = None
+    pictures: bool = False
 
     def check(self, name: str, options: ExportOptions) -> None:
-        """Raise InputError for options that the format does not have."""
+        """Raise InputError for options that the format does not have, and where what it needs is
+        not installed."""
+        if self.extra is not None:
+            require(self.extra, name)
         for flag, given, known in (
             ("--polygons", options.polygons, self.outlines != "never"),
+            ("--pictures", options.pictures is not None, self.pictures),
             ("--uncompressed", not options.compressed, self.run_lengths),
         ):
             if given and not known:
@@ -115,6 +127,24 @@ FORMATS: Mapping[str, Format] = {
     "datumaro": Format(write_datumaro, "masks (RLE), tracks, classes, scores", read_datumaro),
     "mask-video": Format(
         write_mask_videos, "masks (a lossless video an object), classes, times", read_mask_videos
+    ),
+    "nifti": Format(
+        write_nifti,
+        "masks of objects that do not overlap (a map of numbers), classes, times",
+        read_nifti,
+        False,
+        LARGEST_ID,
+        extra="nifti",
+    ),
+    "dicom-seg": Format(
+        write_dicom_seg,
+        "masks (a segment an object), tracks, classes",
+        read_dicom_seg,
+        extra="dicom",
+        pictures=True,
+    ),
+    "dicom-sc": Format(
+        write_dicom_sc, "masks (a secondary capture an object)", read_dicom_sc, extra="dicom"
     ),
     "csv": Format(write_csv, "presence, score, area, centroid and box; no masks"),
     "yolo-seg": Format(write_yolo, "polygons without holes, classes; no tracks", outlines="always"),

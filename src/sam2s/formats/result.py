@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -149,11 +150,14 @@ def contents_of(result: Result, *, holes: bool = False) -> Contents:
 class ExportOptions:
     """How to write. ``polygons``: outlines instead of run lengths, where a format knows both;
     ``compressed``: COCO's text code instead of lists of run lengths; ``picture``: how pictures of
-    frames are called, with {index}."""
+    frames are called, with {index}; ``pictures``: the source that was tracked, for formats that
+    hold its pictures; ``anonymise``: no name and no date of the source may be told."""
 
     polygons: bool = False
     compressed: bool = True
     picture: str = field(default="{index:05d}.jpg")
+    pictures: Path | None = None
+    anonymise: bool = False
 
     def picture_of(self, index: int) -> str:
         """The file name of a frame's picture."""
