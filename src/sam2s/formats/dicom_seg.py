@@ -27,9 +27,9 @@ from sam2s.formats.dicom import (
     save,
     set_size,
 )
-from sam2s.formats.pictures import pictures_of
 from sam2s.formats.result import UNNAMED, ExportOptions, Result
 from sam2s.formats.sidecar import write_sidecar
+from sam2s.formats.source_pictures import pictures_of
 from sam2s.masklets.vocabulary import is_known, kind_of
 
 if TYPE_CHECKING:
