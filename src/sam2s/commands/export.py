@@ -11,7 +11,7 @@ from sam2s.commands.terminal import say
 from sam2s.errors import InputError
 from sam2s.export.results import open_result
 from sam2s.files import not_written
-from sam2s.formats.outlines import without_holes
+from sam2s.formats.polygons import without_holes
 from sam2s.formats.registry import FORMATS, Format
 from sam2s.formats.result import Contents, ExportOptions, Result, contents_of
 

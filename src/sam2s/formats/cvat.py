@@ -16,7 +16,7 @@ from typing import Any
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
-from sam2s.formats.outlines import polygons_of
+from sam2s.formats.polygons import polygons_of
 from sam2s.formats.result import UNNAMED, ExportOptions, Result
 from sam2s.masklets.masks import bounding_window, run_lengths
 

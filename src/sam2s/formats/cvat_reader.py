@@ -16,7 +16,7 @@ from defusedxml.ElementTree import iterparse
 
 from sam2s.errors import InputError
 from sam2s.formats.cvat import FILE
-from sam2s.formats.outlines import inside
+from sam2s.formats.polygons import inside
 from sam2s.formats.result import Key, ObjectMask, Result, collected, joined
 from sam2s.masklets.masks import decode_rle
 from sam2s.media.pictures import MAX_PIXELS, check_pixels

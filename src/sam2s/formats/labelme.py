@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.formats.outlines import inside, polygons_of
+from sam2s.formats.polygons import inside, polygons_of
 from sam2s.formats.result import (
     UNNAMED,
     ExportOptions,

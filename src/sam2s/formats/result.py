@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from sam2s.formats.outlines import without_holes
+from sam2s.formats.polygons import without_holes
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
 
 

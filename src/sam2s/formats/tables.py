@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sam2s.formats.outlines import polygons_of
+from sam2s.formats.polygons import polygons_of
 from sam2s.formats.result import UNNAMED, ExportOptions, Result
 from sam2s.masklets.masks import bounding_window
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as judge
 from pycocotools.coco import COCO
 
-from sam2s.formats.outlines import without_holes
+from sam2s.formats.polygons import without_holes
 from sam2s.formats.registry import FORMATS
 from sam2s.formats.result import (
     ExportOptions,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as judge
 
-from sam2s.formats.outlines import inside, polygons_of, without_holes
+from sam2s.formats.polygons import inside, polygons_of, without_holes
 
 
 @st.composite
