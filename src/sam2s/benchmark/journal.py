@@ -7,11 +7,8 @@ again; the result file itself appears in one move at the end.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +16,7 @@ from sam2s.benchmark.stored import read_scores
 from sam2s.benchmark.video_scores import VideoScores
 from sam2s.errors import InputError
 from sam2s.files import FileLock, json_text, lock_file, not_written, replace_text, write_json
-from sam2s.typed_json import parse_json
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """The first line of a partial file. ``run``: `run_key` of the run that its videos belong to."""
-
-    run: str
+from sam2s.sharing.claims import run_key
 
 
 class Journal:
@@ -108,16 +98,3 @@ class Journal:
             self.finished[scores.video] = scores
         if len(whole) < len(rest):  # the last line was cut off with the run
             replace_text(self._partial, "".join([head, *whole]))
-
-
-def run_key(run: Mapping[str, Any]) -> str:
-    """One word for all that decides the scores."""
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-
-
-def read_run(path: Path) -> str | None:
-    """The key in a file that `RunLine` describes; None when it is none."""
-    try:
-        return parse_json(path.read_bytes(), RunLine, str(path)).run
-    except (OSError, InputError):
-        return None

@@ -57,7 +57,8 @@ def _result(options: Benchmark, settings: Options) -> BenchmarkResult | None:
     missing."""
     open_one = partial(_open, options)
     if options.ray is not None:
-        from sam2s.benchmark.ray_run import Cluster, run_on_ray
+        from sam2s.benchmark.ray_run import run_on_ray
+        from sam2s.sharing.ray_actors import Cluster
 
         return run_on_ray(options.data, open_one, settings, Cluster(options.ray))
     if options.shard is None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from sam2s.commands.batch_options import Batch
 from sam2s.commands.benchmark_options import Benchmark, Evaluate, MemoryRule, Precision
 from sam2s.commands.data_options import Data
 from sam2s.commands.measure_options import Measure
@@ -196,4 +197,6 @@ class Demo:
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
 
 
-Command = Track | Preview | Export | Measure | Benchmark | Evaluate | Synth | Train | Data | Demo
+Command = (
+    Track | Batch | Preview | Export | Measure | Benchmark | Evaluate | Synth | Train | Data | Demo
+)

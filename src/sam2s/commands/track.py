@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,6 +20,7 @@ from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
 from sam2s.media.random_access import RandomAccess
 from sam2s.memory.all_rules import describe_rule
+from sam2s.model.sam2s import SAM2S
 from sam2s.progress import progress_bar
 from sam2s.tracking.session.action_file import read_actions, rows_of
 from sam2s.tracking.session.history import History
@@ -33,11 +34,12 @@ from sam2s.weights.load import load_model, weights_hash
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``frames`` tracked and written in ``seconds``, decoding and writing included; ``where``: on
-    which device, in which precision."""
+    which device, in which precision; ``objects``: how many there were."""
 
     frames: int
     seconds: float
     where: str
+    objects: int
 
     @property
     def fps(self) -> float:
@@ -45,8 +47,29 @@ class Outcome:
         return self.frames / self.seconds if self.seconds else 0.0
 
 
+LoadModel = Callable[[Track], SAM2S]
+"""Gives the model that the options name."""
+
+
 def run(options: Track) -> int:
     """Check what is cheap to check, load the model, track, say where the results are."""
+    track(options)
+    return 0
+
+
+def load(options: Track) -> SAM2S:
+    """A `LoadModel` that reads the weights each time."""
+    return load_model(
+        options.model,
+        device=options.device,
+        image_size=options.image_size,
+        weights_map=options.weights_map,
+    )
+
+
+def track(options: Track, load_one: LoadModel = load) -> Outcome:
+    """Do what ``sam2s track`` is asked, with a model that ``load_one`` gives; raises as the command
+    fails."""
     if options.frame < 0:
         raise InputError(f"--frame {options.frame}: frames are counted from 0")
     with open_frames(options.source, stream=options.stream, playlist=options.playlist) as source:
@@ -54,12 +77,7 @@ def run(options: Track) -> int:
             say(f"note: {note}")
         access = RandomAccess(source)
         job = _job(options, access)
-        model = load_model(
-            options.model,
-            device=options.device,
-            image_size=options.image_size,
-            weights_map=options.weights_map,
-        )
+        model = load_one(options)
         memory = None if options.memory == "auto" else options.memory
         # A palette holds one id a pixel: better the more certain object than the larger id.
         exclusive = options.exclusive or options.format == "davis"
@@ -72,8 +90,7 @@ def run(options: Track) -> int:
         output = Output(
             options.out, options.format, options.overlay, keep_earlier=not options.replace
         )
-        track_source(access, tracker, job, output, about(options, tracker(False), job))
-    return 0
+        return track_source(access, tracker, job, output, about(options, tracker(False), job))
 
 
 def _job(options: Track, access: RandomAccess) -> Job:
@@ -138,11 +155,11 @@ def track_source(
                     bar.update()
                     _doubt_masks(job, frame.index)
         except (DamagedSource, OutOfMemory, KeyboardInterrupt):
-            outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
-            _report(writer, output, outcome, job.objects)
+            outcome = Outcome(writer.frames, time.perf_counter() - begun, where, job.objects)
+            _report(writer, output, outcome)
             raise
-    outcome = Outcome(writer.frames, time.perf_counter() - begun, where)
-    _report(writer, output, outcome, job.objects)
+    outcome = Outcome(writer.frames, time.perf_counter() - begun, where, job.objects)
+    _report(writer, output, outcome)
     return outcome
 
 
@@ -202,7 +219,8 @@ def about(options: Track, tracker: Tracker, job: Job) -> dict[str, Any]:
     }
 
 
-def _report(writer: ResultWriter, output: Output, outcome: Outcome, objects: int) -> None:
+def _report(writer: ResultWriter, output: Output, outcome: Outcome) -> None:
+    objects = outcome.objects
     if outcome.frames == 0:
         return
     say(

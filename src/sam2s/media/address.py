@@ -81,6 +81,14 @@ def address_of(source: str) -> SourceAddress | Path:
     return SourceAddress("url", source, re.sub(r"//[^/@]*@", "//", source.split("?")[0]))
 
 
+def names_a_file(source: str) -> bool:
+    """Whether ``source`` is the name of a file or folder, there or not, rather than a device, a
+    pipe or an address (``file://`` is one)."""
+    kind, _, name = source.partition(":")
+    live = source == "-" or (bool(name) and kind in (*DEVICE_FORMATS, "pipe"))
+    return not live and _SCHEME.match(source) is None
+
+
 def camera(index: int) -> str:
     """The name of a camera that is given by its number, as other libraries count them.
 

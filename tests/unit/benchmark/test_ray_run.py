@@ -12,9 +12,10 @@ import pytest
 from colours import ColourTracker
 
 from sam2s.benchmark import ray_run
-from sam2s.benchmark.ray_run import Cluster, run_on_ray
+from sam2s.benchmark.ray_run import run_on_ray
 from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
 from sam2s.errors import InputError
+from sam2s.sharing.ray_actors import Cluster
 
 ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
 TIMED = ("fps", "object_fps", "provenance")
@@ -222,7 +223,7 @@ class Frail(ColourTracker):
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     ray = FakeRay(CPU=9.0)
-    monkeypatch.setattr(ray_run, "_import_ray", lambda: ray)
+    monkeypatch.setattr(ray_run, "import_ray", lambda: ray)
     return ray
 
 

@@ -4,10 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +13,10 @@ from colours import ColourTracker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2s.benchmark import shards
 from sam2s.benchmark.run_benchmark import EvaluatedModel, Options, run_benchmark
-from sam2s.benchmark.shards import Shard, ShardProgress, SharedScores, run_shard
+from sam2s.benchmark.shards import Shard, ShardProgress, run_shard
 from sam2s.errors import InputError
+from sam2s.sharing.claims import PATIENCE
 
 ABOUT = {"name": "colour", "sha256": "0" * 64, "memory": {"rule": "none"}}
 TIMED = ("fps", "object_fps", "provenance")
@@ -141,7 +138,7 @@ def test_a_killed_worker_is_known_by_its_silence(
     assert sorted(path.name for path in shared.iterdir()) == ["moving.json", "run", "still.claim"]
     # Fresh enough to be alive: left alone.
     assert work(folder, file).finished == 1
-    old = time.time() - shards.PATIENCE - 60
+    old = time.time() - PATIENCE - 60
     os.utime(shared / "still.claim", (old, old))
     assert work(folder, file).result is not None
     assert scores(file) == alone
@@ -155,57 +152,6 @@ def test_reclaim_does_not_wait(folder: Path, tmp_path: Path, alone: dict[str, ob
     assert work(folder, file).result is None
     assert work(folder, file, reclaim=True).result is not None
     assert scores(file) == alone
-
-
-def test_a_claim_has_one_owner_and_stays_fresh(tmp_path: Path) -> None:
-    mine, yours = (
-        SharedScores(tmp_path, tmp_path / "r", heartbeat=0.05, patience=0.6) for _ in range(2)
-    )
-    with mine.claim("a/b") as first:
-        time.sleep(1.0)
-        with yours.claim("a/b") as second, yours.claim("c") as third:
-            assert (first, second, third) == (True, False, True)
-    with yours.claim("a/b") as again:
-        assert again
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_claim_taken_over_is_not_given_back_by_its_former_owner(tmp_path: Path) -> None:
-    slow, quick = (
-        SharedScores(tmp_path, tmp_path / "r", heartbeat=60, patience=0.05) for _ in range(2)
-    )
-    with slow.claim("a"):
-        time.sleep(0.2)
-        with quick.claim("a") as taken:
-            assert taken
-            slow_owner = (tmp_path / "a.claim").read_text()
-            assert slow_owner == quick._owner
-        (tmp_path / "a.claim").write_text("a third one")
-    assert (tmp_path / "a.claim").read_text() == "a third one"
-
-
-def test_of_many_contenders_one_wins(tmp_path: Path) -> None:
-    won: list[bool] = []
-    gate = threading.Barrier(8)
-
-    @contextmanager
-    def claimed() -> Iterator[None]:
-        with SharedScores(tmp_path, tmp_path / "r").claim("a") as mine:
-            won.append(mine)
-            gate.wait(10)
-            yield
-
-    def contend() -> None:
-        gate.wait(10)
-        with claimed():
-            pass
-
-    threads = [threading.Thread(target=contend) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert won.count(True) == 1
 
 
 def test_another_run_is_refused(folder: Path, tmp_path: Path) -> None:
