@@ -100,11 +100,9 @@ def _job(where: str, row: dict[str | None, str | list[str] | None], base: Path) 
     track = _parsed(where, given, cells["options"])
     if track.out != out:
         raise InputError(f"{where}: the folder stands in the column out, not in the options")
-    track = replace(
-        track,
-        update=None if track.update is None else _below(base, track.update),
-        overlay=None if track.overlay is None else _below(base, track.overlay),
-    )
+    files = ("update", "overlay", "weights_map")
+    named = {name: getattr(track, name) for name in files if getattr(track, name) is not None}
+    track = replace(track, **{name: _below(base, path) for name, path in named.items()})
     return BatchJob(_name(out), cells["out"], track)
 
 
