@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sam2s.commands.options import Track
 from sam2s.errors import InputError
-from sam2s.media.origin import names_a_file
+from sam2s.media.address import names_a_file
 from sam2s.sharing.claims import run_key
 
 COLUMNS = ("source", "prompts", "out", "options")
@@ -100,9 +101,12 @@ def _job(where: str, row: dict[str | None, str | list[str] | None], base: Path) 
     track = _parsed(where, given, cells["options"])
     if track.out != out:
         raise InputError(f"{where}: the folder stands in the column out, not in the options")
-    files = ("update", "overlay", "weights_map")
-    named = {name: getattr(track, name) for name in files if getattr(track, name) is not None}
-    track = replace(track, **{name: _below(base, path) for name, path in named.items()})
+    files: dict[str, Any] = {
+        name: _below(base, getattr(track, name))
+        for name in ("update", "overlay", "weights_map")
+        if getattr(track, name) is not None
+    }
+    track = replace(track, **files)
     return BatchJob(_name(out), cells["out"], track)
 
 
