@@ -3,7 +3,7 @@
 1. J&F after 3 clicks on 10 held-out synthetic videos of 150 frames (their own seeds; procedures in
 turn, the one that
    nothing is trained on among them), beside both floors.
-2. The same on a folder of real masklets (``scripts/real_masklets.py`` makes one), where given; its
+2. The same on a folder of real masklets (``sam2s data convert`` makes one), where given; its
 split ``train``,
    which nano is trained on, is left out.
 3. Frames per second of ``sam2s track``: a 640 x 480 mp4 in, masks of one object out, on two cores.

@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 from contact_sheet import contact_sheet
-from real_masklets import LARYNX, POLYP, write_sequence
 from scipy import ndimage
 
 from sam2s.benchmark.environment import environment
@@ -63,6 +62,8 @@ CUP_CLICK = (640, 400)
 RED_AREA = 0.002
 """Least share of the picture of a red thing that counts as a cup."""
 WORST = 10
+CERTAIN = {"identities": "certain"}
+"""Labels of classes become objects only where it is known which one is meant."""
 
 
 @dataclass(frozen=True)
@@ -78,37 +79,29 @@ class Folder:
 
 
 def clinicdb(where: Folder) -> Sequence[Path]:
-    """Colonoscopy, one video a sequence."""
-    root = where.real / "cvc_clinicdb"
-    with MaskletWriter(where.data("clinicdb")) as writer:
-        for images in sorted((root / "images").iterdir()):
-            write_sequence(
-                writer, images, root / "masks" / images.name, POLYP, "cvc_clinicdb", "colonoscopy"
-            )
-    return [where.data("clinicdb")]
+    """Colonoscopy, one video a sequence, of what is certain."""
+    return _converted(where, "clinicdb", "cvc-clinicdb", "cvc_clinicdb", CERTAIN)
 
 
 def vocalfolds(where: Folder) -> Sequence[Path]:
-    """Laryngeal surgery, the two sequences that are never trained on."""
-    root = where.real / "vocalfolds"
-    with MaskletWriter(where.data("vocalfolds")) as writer:
-        for name in ("seq5", "seq6"):
-            write_sequence(
-                writer,
-                root / "images" / name,
-                root / "labels" / name,
-                LARYNX,
-                "vocalfolds",
-                "laryngoscopy",
-            )
-    return [where.data("vocalfolds")]
+    """Laryngeal surgery; the two sequences that are never trained on have the split test."""
+    options = {"exclude": "vocal folds", "split": "train", "held_out": "seq5,seq6"}
+    return _converted(where, "vocalfolds", "vocalfolds", "vocalfolds", {**CERTAIN, **options})
 
 
 def davis(where: Folder) -> Sequence[Path]:
     """All DAVIS videos; `chosen` picks."""
-    if not (where.data("davis") / "masklets.json").is_file():
-        convert("davis", where.real / "davis", where.data("davis"), progress=False)
-    return [where.data("davis")]
+    return _converted(where, "davis", "davis", "davis", {})
+
+
+def _converted(
+    where: Folder, name: str, source: str, folder: str, options: Mapping[str, str]
+) -> Sequence[Path]:
+    """The set ``name``, converted from ``folder`` of the public data unless it is there."""
+    if not (where.data(name) / "masklets.json").is_file():
+        settings = ConvertSettings(options)
+        convert(source, where.real / folder, where.data(name), progress=False, settings=settings)
+    return [where.data(name)]
 
 
 def synthetic(where: Folder) -> Sequence[Path]:
@@ -152,12 +145,8 @@ def _twins(root: Path, procedures: Sequence[str], seed: int, *, videos: int, fra
 
 def validation_stills(where: Folder) -> Sequence[Path]:
     """PolypGen's validation stills, each as a short video under a camera that comes close."""
-    source = where.data("polypgen")
-    if not (source / "masklets.json").is_file():
-        settings = ConvertSettings(
-            {"class": "polyp", "kind": "tissue", "objects": "pieces", "val_every": "10"}
-        )
-        convert("plain", where.real / "polypgen", source, progress=False, settings=settings)
+    options = {"class": "polyp", "kind": "tissue", "objects": "pieces", "val_every": "10"}
+    (source,) = _converted(where, "polypgen", "plain", "polypgen", options)
     stills = [v for v in open_masklets(source).videos.values() if v.info.split == "val"]
     root = where.data("validation-stills")
     with MaskletWriter(root) as writer:
@@ -199,7 +188,7 @@ def _held_out(name: str, split: str | None) -> bool:
 
 TEST: Mapping[str, Set] = {
     "clinicdb": Set(clinicdb),
-    "vocalfolds": Set(vocalfolds),
+    "vocalfolds": Set(vocalfolds, lambda name, split: split == "test"),
     "davis": Set(davis, lambda name, split: split == "val"),
     "lookalikes": Set(lookalikes, lookalikes=True),
     "synthetic": Set(synthetic, lookalikes=True),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -160,10 +161,17 @@ class VideoFolder:
         check_name(name)
         return self.folder / "JPEGImages" / f"{name}{suffix.lower()}"
 
-    def add(self, name: str, size: tuple[int, int], masks: Mapping[int, bytes]) -> None:
-        """The masks (PNGs) of the frame ``name``, whose picture is there already; objects left out
-        are absent on it."""
-        self._names.append(name)
+    def add(
+        self,
+        name: str,
+        size: tuple[int, int],
+        masks: Mapping[int, bytes],
+        others: Literal["absent", "unknown"] = "absent",
+    ) -> None:
+        """The masks (PNGs) of the frame ``name``, whose picture is there already; ``others``: what
+        objects are that have none, absent or not annotated on it."""
+        if others == "absent":
+            self._names.append(name)
         self._size = size
         for object_id in masks:
             if object_id not in self._written:

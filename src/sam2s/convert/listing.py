@@ -63,6 +63,8 @@ def check_options(info: SourceInfo, options: Mapping[str, str]) -> dict[str, str
 def _with_gap(video: SourceVideo, options: ReadOptions) -> SourceVideo:
     if "gap" not in options.values:
         return video
+    if video.certain is not None:
+        raise InputError("option gap: nothing is linked over a gap with identities=certain")
     return replace(
         video, rules=replace(video.rules, keep=False, max_gap=int(options.values["gap"]))
     )

@@ -14,6 +14,7 @@ import numpy as np
 from sam2s.convert.converted_folder import VideoFolder
 from sam2s.convert.link import Linker
 from sam2s.convert.sources.base import Region, SourceFrame, SourceVideo
+from sam2s.convert.sources.certain import CertainRules, certain_tracks
 from sam2s.convert.sources.picture_reader import PictureReader, picture_size
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo
@@ -71,15 +72,22 @@ class _Conversion:
         self._mode, self._reader = mode, reader
         self._video, self._target = video, target
         self._linker = Linker(video.rules)
+        self._seen: dict[str, dict[str, np.ndarray]] = {}
         self._size: tuple[int, int] | None = None
 
     def run(self, on_frame: Callable[[], object]) -> None:
         for frame, decoded in prefetched(self._video.frames, _decoded):
             pixels = self._place(frame)
             if decoded is not None:
-                self._add(frame, decoded, pixels)
+                self._check_regions(frame, decoded)
                 self._check_labels(frame)
+                if self._video.certain is None:
+                    self._link(frame, decoded, pixels)
+                else:
+                    self._seen[frame.name] = {r.label: r.mask for r in decoded.regions}
             on_frame()
+        if self._video.certain is not None and self._size is not None:
+            self._add_certain(self._video.certain, np.zeros(self._size, bool))
 
     def _place(self, frame: SourceFrame) -> Callable[[], np.ndarray]:
         """Put the frame's picture to its place, check its size; how to read its pixels."""
@@ -117,10 +125,16 @@ class _Conversion:
                     f" picture {self._size[1]} x {self._size[0]}"
                 )
 
-    def _add(self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]) -> None:
+    def _check_regions(self, frame: SourceFrame, decoded: _Decoded) -> None:
         assert self._size is not None
         for region in (*decoded.regions, *decoded.empty):
             _check(region, self._video, frame, self._size)
+
+    def _link(
+        self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]
+    ) -> None:
+        """Give every region of the frame an identity, and write its mask."""
+        assert self._size is not None
         found: dict[int, list[int]] = {}
         for place, object_id in enumerate(self._linker.step(decoded.regions, pixels)):
             found.setdefault(object_id, []).append(place)
@@ -129,6 +143,19 @@ class _Conversion:
         self._target.add(
             frame.name, self._size, {object_id: decoded.file(at) for object_id, at in found.items()}
         )
+
+    def _add_certain(self, rules: CertainRules, nothing: np.ndarray) -> None:
+        """Write what can be known of the whole video; ``nothing``: an empty mask."""
+        frames = [
+            {name: seen.get(name, nothing) for name in rules.counts} for seen in self._seen.values()
+        ]
+        tracks = dict(enumerate(certain_tracks(frames, rules), start=1))
+        self.objects = {i: self._video.classes[track.label] for i, track in tracks.items()}
+        self.masks = sum(track.seen for track in tracks.values())
+        for place, name in enumerate(self._seen):
+            masks = {i: mask for i, t in tracks.items() if (mask := t.masks[place]) is not None}
+            files = {i: encode_bits(mask) for i, mask in masks.items()}
+            self._target.add(name, nothing.shape, files, others="unknown")
 
 
 @dataclass(frozen=True, slots=True)

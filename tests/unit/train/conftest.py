@@ -11,11 +11,14 @@ import pytest
 from accelerate.state import AcceleratorState
 
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.model.presets import PRESETS
 from sam2s.train.config import TrainConfig
 from sam2s.train.run import run_training
 from sam2s.train.trainer import Trainer
+from small import SMALL
 
 SIDE = 64
+SMALL_PRESET = "small for tests"
 BreakOff = Callable[[TrainConfig, Path, int], None]
 
 
@@ -65,6 +68,14 @@ def fresh_accelerate() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def small_preset() -> Iterator[None]:
+    """The small model under a name, so that runs from scratch need not train nano."""
+    PRESETS[SMALL_PRESET] = SMALL
+    yield
+    del PRESETS[SMALL_PRESET]
 
 
 @pytest.fixture(scope="session")

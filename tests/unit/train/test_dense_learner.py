@@ -121,7 +121,12 @@ def test_a_resumed_run_equals_an_unbroken_one_and_ships_no_head(
     )
     run = RunConfig(precision="fp32", log_every=1, overlay_every=1, checkpoint_minutes=0.0)
     config = TrainConfig(
-        "dense", "nano", (encoder, clips), folders=(FolderSet(str(squares)),), run=run, seed=3
+        "dense",
+        "small for tests",
+        (encoder, clips),
+        folders=(FolderSet(str(squares)),),
+        run=run,
+        seed=3,
     )
     run_training(config, tmp_path / "whole")
     break_off(config, tmp_path / "parts", 2)

@@ -38,48 +38,48 @@ from sam2s.weights.load import load_model
 from sam2s.weights.save import save_model
 from small import small_model
 
-SETTINGS = """
+PROGRAM = """
 import sys
 from pathlib import Path
-from sam2s.train.config import TrainConfig, from_json
-from sam2s.train.run import run_training
-settings = from_json(TrainConfig, Path(sys.argv[1]).read_text())
-"""
-PROGRAM = SETTINGS + "run_training(settings, sys.argv[2])"
-
-SHARDED = """
 import accelerate, torch
+from accelerate.state import PartialState
 from torch.distributed.fsdp import fully_shard
-from sam2s.train import run, trainer
+from sam2s.train import trainer
+from sam2s.train.config import TrainConfig, from_json
 from sam2s.train.optim import build_optimizer
+from sam2s.train.run import run_training
 
-def prepare(self, learner, _):
-    # What accelerate does for FSDP2, which it does not offer on a CPU: spread the weights, then
+class Stopped(Exception):
+    pass
+
+def shard(self, learner, _):
+    # What accelerate does for FSDP2, which it does not offer on a CPU: shard the weights, then
     # build the optimiser.
     mesh = torch.distributed.init_device_mesh("cpu", (2,))
     for block in learner.model.image_encoder.trunk.blocks:
         fully_shard(block, mesh=mesh)
-    return fully_shard(learner, mesh=mesh), build_optimizer(learner.model, settings.optim)
-
-accelerate.Accelerator.prepare = prepare
-"""
-STOPPED = """
-class Stopped(Exception):
-    pass
-
-after = trainer.Trainer._after
+    return fully_shard(learner, mesh=mesh), build_optimizer(learner.model, sharded.optim)
 
 def stop(self, done):
     after(self, done)
     if done == 2:
         raise Stopped
 
-trainer.Trainer._after = stop
+folder = Path(sys.argv[1])
+plain, sharded = (from_json(TrainConfig, (folder / name).read_text()) for name in sys.argv[2:])
+# The second run takes the processes as the first one leaves them.
+leave = PartialState.destroy_process_group
+PartialState.destroy_process_group = lambda self, group=None: None
+run_training(plain, folder / "pair")
+PartialState.destroy_process_group = leave
+
+accelerate.Accelerator.prepare = shard
+after, trainer.Trainer._after = trainer.Trainer._after, stop
 try:
-    run_training(settings, sys.argv[2])
+    run_training(sharded, folder / "sharded")
 except Stopped:
     trainer.Trainer._after = after
-run_training(settings, sys.argv[2], resume=True)
+run_training(sharded, folder / "sharded", resume=True)
 """
 
 
@@ -116,30 +116,46 @@ def config_for(root: Path, start: Path) -> TrainConfig:
     )  # fmt: skip
 
 
-def launch(config: TrainConfig, folder: Path, program: str = PROGRAM) -> Path:
-    """Run ``config`` in two processes; the folder of the run."""
-    (folder / "run.py").write_text(program)
-    (folder / "config.json").write_text(to_json(config))
-    assert from_json(TrainConfig, (folder / "config.json").read_text()) == config
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-    ]
-    command = [*torchrun, str(folder / "run.py"), str(folder / "config.json"), str(folder / "out")]
+def sharded(config: TrainConfig) -> TrainConfig:
+    """The same for weights that are spread over the processes, with averaged weights and a
+    checkpoint after every step."""
+    run = replace(config.run, checkpoint_minutes=0.0)
+    return replace(config, optim=OptimConfig(clip=1.0, ema=0.5), run=run)
+
+
+def in_one_process(config: TrainConfig) -> TrainConfig:
+    """The same global batch: two passes a step instead of two processes."""
+    stages = tuple(
+        replace(stage, clips=replace(stage.clips, accumulate=2)) for stage in config.stages
+    )
+    return replace(config, stages=stages)
+
+
+@pytest.fixture(scope="module")
+def two_processes(
+    squares: Path, start: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainConfig, Path]:
+    """The configuration, and a folder in which two processes, started once, ran it twice: as
+    ``pair``, and as ``sharded``, stopped after two steps and resumed."""
+    if not torch.distributed.is_available():
+        pytest.skip("torch was built without distributed")
+    folder, config = tmp_path_factory.mktemp("two"), config_for(squares, start)
+    (folder / "run.py").write_text(PROGRAM)
+    for name, each in (("pair.json", config), ("sharded.json", sharded(config))):
+        (folder / name).write_text(to_json(each))
+        assert from_json(TrainConfig, (folder / name).read_text()) == each
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    program = [str(folder / "run.py"), str(folder), "pair.json", "sharded.json"]
     done = subprocess.run(
-        command,
+        [*torchrun, "--nproc-per-node", "2", *program],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=100,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return folder / "out"
+    return config, folder
 
 
 def records(out: Path) -> list[dict]:
@@ -148,28 +164,19 @@ def records(out: Path) -> list[dict]:
     return [line for line in lines if "event" not in line]
 
 
-@pytest.mark.skipif(
-    not torch.distributed.is_available(), reason="torch was built without distributed"
-)
 def test_two_processes_are_one_with_the_same_global_batch(
-    squares: Path, start: Path, tmp_path: Path
+    two_processes: tuple[TrainConfig, Path], tmp_path: Path
 ) -> None:
-    config = config_for(squares, start)
+    config, folder = two_processes
+    pair = folder / "pair"
     pool = open_pool(config.folders, progress=False)
     rows = [
         [Steps(pool, config, rank=r, processes=2)[k][0].rows for r in range(2)] for k in range(4)
     ]
     assert any(a != b for a, b in rows), "the processes should hold different numbers of rows"
-    pair = launch(config, tmp_path)
-    alone = replace(
-        config,
-        stages=tuple(
-            replace(stage, clips=replace(stage.clips, accumulate=2)) for stage in config.stages
-        ),
-    )
-    run_training(alone, tmp_path / "alone")
+    run_training(in_one_process(config), tmp_path / "alone")
     logs = records(pair), records(tmp_path / "alone")
-    assert [record["rows"] for record in logs[0]] == [sum(pair) for pair in rows]
+    assert [record["rows"] for record in logs[0]] == [sum(both) for both in rows]
     for two, one in zip(*logs, strict=True):
         for name in (
             "norm",
@@ -212,37 +219,20 @@ def test_accelerates_own_launcher_is_honoured(
     assert accelerator.state.dynamo_plugin.backend == "EAGER"
 
 
-@pytest.mark.skipif(
-    not torch.distributed.is_available(), reason="torch was built without distributed"
-)
 def test_weights_spread_over_processes_train_resume_and_are_saved_whole(
-    squares: Path, start: Path, tmp_path: Path
+    two_processes: tuple[TrainConfig, Path], tmp_path: Path
 ) -> None:
-    config = replace(config_for(squares, start), optim=OptimConfig(clip=1.0, ema=0.5))
-    config = replace(config, run=replace(config.run, checkpoint_minutes=0.0))
-    launch(config, tmp_path, SETTINGS + SHARDED + STOPPED)
-    alone = replace(
-        config,
-        stages=tuple(
-            replace(stage, clips=replace(stage.clips, accumulate=2)) for stage in config.stages
-        ),
-    )
-    run_training(alone, tmp_path / "alone")
-    norms = [
-        [record["norm"] for record in records(out)]
-        for out in (tmp_path / "out", tmp_path / "alone")
-    ]
+    config, folder = two_processes
+    run_training(in_one_process(sharded(config)), tmp_path / "alone")
+    outs = (folder / "sharded", tmp_path / "alone")
+    norms = [[record["norm"] for record in records(out)] for out in outs]
     assert len(norms[0]) == len(norms[1]) == 4
     assert norms[0][:2] == pytest.approx(norms[1][:2], rel=2e-2)
-    spread, one = (
-        torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("out", "alone")
-    )
+    spread, one = (torch.load(out / CHECKPOINT, weights_only=True) for out in outs)
     assert {name: t.shape for name, t in spread["model"].items()} == {
         n: t.shape for n, t in one["model"].items()
     }
-    saved, expected = (
-        load_model(tmp_path / name / "model", device="cpu") for name in ("out", "alone")
-    )
+    saved, expected = (load_model(out / "model", device="cpu") for out in outs)
     shifts = [
         (a - b).detach().abs().max()
         for a, b in zip(saved.parameters(), expected.parameters(), strict=True)

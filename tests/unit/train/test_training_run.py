@@ -67,7 +67,7 @@ def config_for(
     run = RunConfig(precision=precision, log_every=1, overlay_every=3, checkpoint_minutes=0.0)
     return TrainConfig(
         "tiny",
-        "nano",
+        "small for tests",
         (pictures, clips),
         folders=(FolderSet(str(root)),),
         optim=OptimConfig(clip=1.0),
@@ -362,8 +362,9 @@ def test_quick_validation(squares: Path) -> None:
     assert isinstance(result, Validation)
 
 
-def test_synthetic_sets_are_made_once(tmp_path: Path) -> None:
+def test_synthetic_sets_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cv2")
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # no processes for six small pictures
     wanted = SyntheticSet(("colonoscopy", "cholecystectomy"), videos=1, frames=3, size=64, seed=5)
     roots = ensure(wanted, tmp_path)
     assert [root.name for root in roots] == [

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from sam2s.convert.link import RETURNING, LinkRules
+from sam2s.convert.sources.certain import CertainRules
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import ObjectInfo
 
@@ -105,8 +106,9 @@ class SourceVideo:
     annotated, which is not the same as absent. ``split``: its part in SA-SV, or ``EXTRA``. ``fps``:
     of the listed frames, None = unknown or uneven. ``key``: the recording it comes from, equal for
     sequences of one recording, also across sources. ``ids``: whether identities over time are the
-    source's or derived by linking, with ``rules``. ``problem``: why the video cannot be converted,
-    where that is known without its frames.
+    source's or derived: by linking, with ``rules``, or by ``certain``, which holds all masks of the
+    video in memory; each label of a frame is then one region, however many pieces it has.
+    ``problem``: why the video cannot be converted, where that is known without its frames.
     """
 
     name: str
@@ -117,6 +119,7 @@ class SourceVideo:
     fps: float | None = None
     ids: Literal["source", "derived"] = "derived"
     rules: LinkRules = RETURNING
+    certain: CertainRules | None = None
     procedure: str | None = None
     problem: str | None = None
 

@@ -27,6 +27,11 @@ SUBSET = "sa-sv (default): the videos that SA-SV uses; all: the others too, with
 FAST_CAMERA = replace(RETURNING, reach=4.0)
 """For flexible endoscopes: neighbouring frames of the public sets often show a thing in quite
 another place, and there are few things."""
+IDENTITIES = (
+    "linked (default): every region gets an identity; certain: frames on which it cannot be known"
+    " which region an object is are left unannotated, objects seen on fewer than 4 frames left out"
+)
+"""The option ``identities`` of sources that label classes and not things."""
 POLYP: Mapping[str, ObjectInfo] = {"polyp": tissue("polyp")}
 THING: Mapping[str, ObjectInfo] = {"thing": ObjectInfo(None, "other")}
 """Whatever an everyday video shows; nobody says what it is."""
@@ -40,6 +45,11 @@ class StillOrigin:
     key: str = ""
     number: int = 0
     time_s: float | None = None
+
+
+def certain(options: ReadOptions) -> bool:
+    """Whether ``identities=certain`` was asked for."""
+    return options.get("identities", "linked", ("linked", "certain")) == "certain"
 
 
 def still(
@@ -95,9 +105,17 @@ def polyps(path: Path, min_fraction: float = 0.0005) -> list[Region]:
     return things("polyp", read_threshold(path), min_fraction)
 
 
-def polyp_frames(numbered: Sequence[tuple[int, Path, Path]]) -> list[SourceFrame]:
+def polyp_region(path: Path) -> list[Region]:
+    """All polyps of a black-and-white mask as one region."""
+    return [Region("polyp", read_threshold(path))]
+
+
+def polyp_frames(
+    numbered: Sequence[tuple[int, Path, Path]],
+    decode: Callable[[Path], list[Region]] = polyps,
+) -> list[SourceFrame]:
     """Frames of an endoscopic sequence out of (number, picture, mask), in the order of the
-    numbers."""
+    numbers; ``decode`` gives the regions of a mask."""
     ordered = sorted(numbered)
     distinct = len({number for number, _, _ in ordered}) == len(ordered)
     return [
@@ -106,7 +124,7 @@ def polyp_frames(numbered: Sequence[tuple[int, Path, Path]]) -> list[SourceFrame
             Picture(picture),
             n,
             None,
-            partial(polyps, mask),
+            partial(decode, mask),
             (mask,),
         )
         for i, (n, picture, mask) in enumerate(ordered)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sam2s.convert.sources.base import ReadOptions, Source, SourceInfo, SourceVideo
-from sam2s.convert.sources.common import FAST_CAMERA, POLYP, polyp_frames
+from sam2s.convert.sources.base import ReadOptions, Region, Source, SourceInfo, SourceVideo
+from sam2s.convert.sources.certain import CertainRules, Count
+from sam2s.convert.sources.common import (
+    FAST_CAMERA,
+    IDENTITIES,
+    POLYP,
+    certain,
+    polyp_frames,
+    polyp_region,
+    polyps,
+)
 from sam2s.convert.sources.file_tree import FileTree, pair, unique
 
 INFO = SourceInfo(
@@ -23,6 +32,7 @@ INFO = SourceInfo(
         "'Original/1.tif' and 'Ground Truth/1.tif' (or PNG/Original/1.png; or images/seq01/1.jpg,"
         " masks/...)"
     ),
+    options={"identities": IDENTITIES},
 )
 STARTS = (
     1,
@@ -60,8 +70,10 @@ published."""
 LAST = 612
 
 
-def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence; polyps are components, linked."""
+def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
+    """One video a sequence; polyps are components, linked, or what can be known for certain."""
+    rules = CertainRules({"polyp": Count.ONE_UNLESS_SEVERAL}) if certain(options) else None
+    decode: Callable[[Path], list[Region]] = polyps if rules is None else polyp_region
     tree = FileTree(INFO, root)
     pictures = _numbered(tree, r"(?:Original|images)")
     masks = _numbered(tree, r"(?:Ground Truth|masks)")
@@ -74,7 +86,13 @@ def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
     for sequence, frames in sorted(sequences.items()):
         name = f"seq{sequence:02d}"
         yield SourceVideo(
-            name, polyp_frames(frames), POLYP, "train", f"clinicdb:{name}", rules=FAST_CAMERA
+            name,
+            polyp_frames(frames, decode),
+            POLYP,
+            "train",
+            f"clinicdb:{name}",
+            rules=FAST_CAMERA,
+            certain=rules,
         )
 
 

@@ -7,7 +7,7 @@ line in ``sources/__init__.py`` makes it known to the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,15 @@ from sam2s.convert.sources.base import (
     instrument,
     tissue,
 )
-from sam2s.convert.sources.common import note_strays, things, whole
+from sam2s.convert.sources.certain import CertainRules, Count
+from sam2s.convert.sources.common import (
+    IDENTITIES,
+    certain,
+    excluded,
+    note_strays,
+    things,
+    whole,
+)
 from sam2s.convert.sources.file_tree import FileTree, pair, trailing_number, unique
 from sam2s.convert.sources.label_masks import code_masks, read_codes
 
@@ -39,7 +47,12 @@ INFO = SourceInfo(
     procedure="laryngeal surgery",
     split="none; not part of SA-SV",
     expected="images/seq1/0001.jpg and labels/seq1/0001.png",
-    options={"split": "the split of all its videos, default test"},
+    options={
+        "split": "the split of its videos, default test",
+        "held_out": "sequences whose split is test all the same, such as seq5,seq6 (default none)",
+        "exclude": "labels to leave out, such as vocal folds (default none)",
+        "identities": IDENTITIES,
+    },
 )
 CODES = {
     1: "vocal folds",
@@ -63,8 +76,14 @@ are seen."""
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence; tools are components, linked; the other classes are one track each."""
+    """One video a sequence; tools are components, linked; the other classes are one track each. Or
+    of both what can be known for certain."""
     tree = FileTree(INFO, root)
+    codes = {code: label for code, label in CODES.items() if label not in excluded(options)}
+    classes = {label: CLASSES[label] for label in codes.values()}
+    counts = {label: Count.SEVERAL if label in SEVERAL else Count.ONE for label in classes}
+    rules = CertainRules(counts) if certain(options) else None
+    held_out = options.get("held_out", "").split(",")
     pictures = _stems(tree, "images", "jpe?g|png")
     labels = _stems(tree, "labels", "png")
     sequences: dict[str, list[SourceFrame]] = {}
@@ -76,14 +95,13 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
             Picture(picture),
             number,
             None,
-            partial(_regions, label, options),
+            partial(_regions, label, codes, options),
             (label,),
         )
         sequences.setdefault(sequence, []).append(frame)
     for sequence, frames in sequences.items():
-        yield SourceVideo(
-            sequence, frames, CLASSES, options.get("split", "test"), f"vocalfolds:{sequence}"
-        )
+        split = "test" if sequence in held_out else options.get("split", "test")
+        yield SourceVideo(sequence, frames, classes, split, f"vocalfolds:{sequence}", certain=rules)
 
 
 def _stems(tree: FileTree, folder: str, suffix: str) -> dict[str, Path]:
@@ -93,9 +111,11 @@ def _stems(tree: FileTree, folder: str, suffix: str) -> dict[str, Path]:
     )
 
 
-def _regions(path: Path, options: ReadOptions) -> list[Region]:
-    masks, strays = code_masks(read_codes(path), CODES)
-    note_strays(strays, path, options, UNUSED)
+def _regions(path: Path, codes: Mapping[int, str], options: ReadOptions) -> list[Region]:
+    masks, strays = code_masks(read_codes(path), codes)
+    note_strays(strays, path, options, UNUSED | CODES.keys())
+    if certain(options):
+        return [Region(label, mask) for label, mask in masks.items()]
     regions: list[Region] = []
     for label, mask in masks.items():
         regions += things(label, mask) if label in SEVERAL else [whole(label, mask)]
