@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sam2s.export.tracks import SourceInfo, TracksWriter
+from sam2s.export.tracks import TrackedSource, TracksWriter
 from sam2s.export.video_file import write_video
 from sam2s.types import FrameResult
 
@@ -24,7 +24,7 @@ def write_result(folder: Path, *, timed: bool = True, name: str = EVIL, frames: 
     """A bar that comes in from the left and works, under a name that means harm."""
     folder.mkdir()
     about = {"actions": [{"action": "name", "object": 1, "name": name}]}
-    info = SourceInfo("op.mp4", WIDTH, HEIGHT, FPS if timed else None)
+    info = TrackedSource("op.mp4", WIDTH, HEIGHT, FPS if timed else None)
     writer = TracksWriter(folder / "tracks.json", info, about)
     for t in range(frames):
         mask = np.zeros((HEIGHT, WIDTH), bool)
