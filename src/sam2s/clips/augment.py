@@ -107,6 +107,8 @@ def draw(config: AugmentConfig, frames: int, rng: np.random.Generator) -> Augmen
 
 
 def _draw_theta(config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """(2, 3), from output to input: so a zoom divides, and the factors act on the picture from left
+    to right, the flip first."""
     flip = -1.0 if rng.random() < config.hflip else 1.0
     matrix = np.diag([flip, 1.0])
     shift = np.zeros((2, 1))
@@ -128,6 +130,7 @@ def _draw_jitter(
     (3,)."""
     light, spread, colourful = 1 + rng.uniform(-1, 1, 3) * (brightness, contrast, saturation)
     grey = np.tile(GREY_WEIGHTS, (3, 1))
+    # Contrast turns about mid-grey: x -> 0.5 + spread (x - 0.5), which is where the offset is from.
     matrix = light * spread * (colourful * np.eye(3) + (1 - colourful) * grey)
     matrix = matrix @ _hue_rotation(2 * math.pi * rng.uniform(-1, 1) * hue)
     return matrix, np.full(3, 0.5 * (1 - spread))
@@ -135,6 +138,7 @@ def _draw_jitter(
 
 def _hue_rotation(angle: float) -> np.ndarray:
     """Rotation of RGB space about its grey diagonal."""
+    # Rodrigues' formula for the axis (1, 1, 1) / sqrt(3).
     third, root = (1 - math.cos(angle)) / 3, math.sin(angle) / math.sqrt(3)
     around = np.array([[0.0, -root, root], [root, 0.0, -root], [-root, root, 0.0]])
     return math.cos(angle) * np.eye(3) + third * np.ones((3, 3)) + around
@@ -149,6 +153,8 @@ def apply(
     float32 with the ImageNet mean and standard deviation removed, masks (T, O, size, size) bool.
     What moves in from outside the picture is black and belongs to no object.
     """
+    # (T, H, W, 3) to (T, 3, H, W); masks become grey pictures, so that both are resampled alike
+    # and a mask's border stays where the picture's is.
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     planes = torch.from_numpy(np.ascontiguousarray(masks)).to(torch.uint8) * 255
     if pixels.shape[-2:] != (size, size):
@@ -160,6 +166,7 @@ def apply(
         )
     joined = torch.cat([pixels, planes], dim=1).float().div_(255.0)
     if not torch.equal(change.theta, torch.eye(2, 3)):
+        # One grid for all: (T, 3 + O, S, S) is sampled as one picture of T (3 + O) channels.
         grid = F.affine_grid(change.theta[None], [1, 1, size, size], align_corners=False)
         joined = F.grid_sample(
             joined.flatten(0, 1)[None], grid, mode="bilinear", align_corners=False
@@ -181,6 +188,7 @@ def _camera(pictures: Tensor, change: Augmentation) -> Tensor:
     if sigma >= MIN_SIGMA:
         reach = math.ceil(3 * sigma)
         weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+        # A Gaussian is separable: a row of weights for each colour, then the same as a column.
         kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
         padded = F.pad(pictures, (reach, reach, reach, reach), mode="replicate")
         pictures = F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)

@@ -145,6 +145,7 @@ def finish_clip(
     rivals = None
     if doubled is not None:
         rivals = torch.zeros_like(planes)
+        # The double is the last object: it and what it doubles are each other's rival.
         rivals[:, number], rivals[:, -1] = planes[:, -1], planes[:, number]
         rivals = rivals[:, kept]
     return ClipSample(

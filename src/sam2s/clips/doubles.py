@@ -95,6 +95,7 @@ def add_double(
     pictures, planes = [], []
     source, mask = images[0], masks[0, number]
     for image, seen, time in zip(images, masks, times, strict=True):
+        # While the object is (mostly) hidden, the double keeps the look that it had before.
         if seen[number].sum() >= WHOLE * masks[0, number].sum():
             source, mask = image, seen[number]
         picture, plane = _paste(image, seen, number, (source, mask), plan, (time, times[0]))
@@ -124,6 +125,7 @@ def _plan(
         )
         area = mask.sum() * abs(np.linalg.det(turn))
         if laid.sum() >= SHOWN * area and (laid & mask).sum() <= APART * area:
+            # Far enough to be out of view from wherever it lies.
             way = np.array([math.cos(heading), math.sin(heading)]) * 1.5 * size.max()
             return _Plan(turn, shift, drift, way, episode, gains.astype(np.float32), ahead)
     return None
@@ -141,8 +143,8 @@ def _place(
         turn = np.diag(np.array(flip, float))
         middle = size / 2
         slide = rng.uniform(-0.15, 0.15, 2) * size
-        return turn, middle - turn @ middle + slide
-    where = np.argwhere(mask)[:, ::-1]
+        return turn, middle - turn @ middle + slide  # turned about the picture's middle
+    where = np.argwhere(mask)[:, ::-1]  # (row, column) to (x, y)
     angle, scale = rng.uniform(-0.6, 0.6), math.exp(rng.uniform(*np.log(config.scale)))
     turn = scale * np.array(
         [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]

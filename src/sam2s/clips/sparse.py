@@ -30,8 +30,8 @@ def is_sparse(video: VideoIndex) -> bool:
 
 
 def gives_clips(length: np.ndarray, labelled: np.ndarray, frames: int) -> np.ndarray:
-    """Whether videos of ``length`` frames, so many of them ``labelled``, do for clips of ``frames``
-    frames: bool."""
+    """Whether videos of ``length`` frames, ``labelled`` of them labelled, can give clips of
+    ``frames`` frames: bool, of the shape of both."""
     return np.asarray((length >= frames) & (labelled >= min(2, frames)))
 
 

@@ -1,10 +1,13 @@
 """Synthetic surgical scenes with exact masks: the project's test bed and training ground.
 
 From the seed outwards: ``spec`` orders a scene; ``scenery`` (``cavity``, ``colon``, ``larynx``)
-paints and lights a canvas larger than the view; ``camera`` plans where the scope looks; ``view``
-warps the canvas as tissue breathes, is dragged and bleeds; ``designs``, ``sprites`` and ``tools``
-make and move instruments; ``effects`` is the lens and what floats before it; ``scene`` puts a frame
-together; ``write`` makes masklet folders.
+paints and lights a canvas larger than the view; ``camera`` plans where the scope looks; ``tissue``
+warps the canvas as tissue breathes, is dragged and bleeds; ``tool_parts``, ``designs``, ``sprites``
+and ``tools`` make and move instruments; ``lens`` and ``effects`` are the camera and what floats in
+front of it; ``scene`` puts a frame together; ``write`` makes masklet folders.
+
+The constants and ranges are set by hand, to look like surgery; they are not fitted to real video.
+Changing one, or the order in which random numbers are drawn, changes every scene of every seed.
 
 What a mask is: the pixels that an object covers by more than half and that nothing opaque hides.
 Other tools, tissue in front, opaque blood, the rim of the round view and a withdrawn scope cut

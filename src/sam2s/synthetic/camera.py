@@ -16,6 +16,26 @@ from sam2s.synthetic.spec import SceneSpec
 from sam2s.synthetic.world import World
 
 ZOOM = (0.78, 1.55)
+"""From the whole canvas in view to a close look; drift may bring it to `CLOSEST`."""
+CLOSEST = 2.2
+DRIFT = (0.07, 0.07, 0.06, 0.06)
+"""Usual drift of x and y (units), log zoom and roll (radians), as of a hand-held scope."""
+ROLL = 0.3
+"""Standard deviation of the roll, radians."""
+CALM = 0.15
+"""Of the drift while looking away: else the object might drift back into view."""
+SUDDEN = 0.35
+"""Share of the looks away that are cuts; the others are glides."""
+PACE, GLIDE = (6, 16), (15, 60)
+"""Frames of a glide away and back, and of one between homes."""
+GLIDES = 0.9
+"""Glides per 100 frames."""
+HOMES, HOME_DRAWS = 3, 8
+"""Poses that the camera comes back to, and how many are drawn for each to choose from."""
+APART = 30
+"""Frames between two looks away."""
+EDGE = 0.02
+"""Margin, in shares of the view's shorter side, that deformation may pull in from the border."""
 LOOK_AWAY_MARGIN = 0.09
 """How far outside the view, in units, an object must lie for the camera to be looking away from
 it."""
@@ -81,9 +101,9 @@ def view_matrix(pose: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def clamp_pose(pose: np.ndarray, shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """The nearest pose whose view lies on the canvas with a small margin for deformation."""
     x, y, zoom, roll = pose
-    zoom = min(max(zoom, ZOOM[0]), 2.2)
+    zoom = min(max(zoom, ZOOM[0]), CLOSEST)
     c, s = abs(np.cos(roll)), abs(np.sin(roll))
-    margin = 0.02 * min(size)
+    margin = EDGE * min(size)
     half = np.array([c * size[1] + s * size[0], s * size[1] + c * size[0]]) / (2 * zoom) + margin
     low, high = half, np.array([shape[1], shape[0]]) - half
     middle = np.array([shape[1], shape[0]]) / 2
@@ -121,14 +141,16 @@ def plan_camera(
             rng, spec.frames, spec.absence, spec.absences / max(len(objects), 1)
         ):
             away = _away(rng, world, object_id, size)
-            if away is None or any(window[0] < b + 30 and a < window[1] + 30 for a, b in taken):
+            if away is None or any(
+                window[0] < b + APART and a < window[1] + APART for a, b in taken
+            ):
                 continue
             taken.append(window)
             aways[object_id] += (window,)
             keys += _look_away(rng, window, away, homes)
     keys += _moves(rng, spec, homes, taken)
     keys.sort(key=lambda key: key.start)
-    amplitudes = np.array([0.07, 0.07, 0.06, 0.06]) * spec.motion
+    amplitudes = np.array(DRIFT) * spec.motion
     drift = tuple(wave(rng, a, 1.5 * spec.fps, 9 * spec.fps, 4) for a in amplitudes)
     return Camera(tuple(keys), drift, shape, size, world.unit), {
         i: tuple(sorted(w)) for i, w in aways.items()
@@ -137,11 +159,11 @@ def plan_camera(
 
 def _look_away(rng: Rng, window: Window, away: np.ndarray, homes: list[np.ndarray]) -> list[Key]:
     start, stop = window
-    pace = int(rng.integers(6, 16))
-    sudden = rng.random() < 0.35
+    pace = int(rng.integers(*PACE))
+    sudden = rng.random() < SUDDEN
     back = homes[int(rng.integers(len(homes)))]
     leave = (
-        Key(start, start, away, 0.15) if sudden else Key(max(start - pace, 1), start, away, 0.15)
+        Key(start, start, away, CALM) if sudden else Key(max(start - pace, 1), start, away, CALM)
     )
     enter = Key(stop, stop, back) if sudden else Key(stop, stop + pace, back)
     return [leave, enter]
@@ -160,9 +182,9 @@ def _moves(rng: Rng, spec: SceneSpec, homes: list[np.ndarray], taken: list[Windo
         if free(int(cut), int(cut)):
             keys.append(Key(int(cut), int(cut), homes[int(rng.integers(len(homes)))]))
     for start in rng.integers(
-        5, max(spec.frames, 6), int(rng.poisson(0.9 * spec.motion * spec.frames / 100))
+        5, max(spec.frames, 6), int(rng.poisson(GLIDES * spec.motion * spec.frames / 100))
     ):
-        stop = int(start) + int(rng.integers(15, 60))
+        stop = int(start) + int(rng.integers(*GLIDE))
         if free(int(start), stop):
             keys.append(Key(int(start), stop, homes[int(rng.integers(len(homes)))]))
     return keys
@@ -171,10 +193,10 @@ def _moves(rng: Rng, spec: SceneSpec, homes: list[np.ndarray], taken: list[Windo
 def _homes(
     rng: Rng, world: World, objects: tuple[int, ...], size: tuple[int, int]
 ) -> list[np.ndarray]:
-    """Three poses that show the tissue objects well."""
+    """Poses that show the tissue objects well: of several drawn, the best."""
     homes = []
-    for _ in range(3):
-        poses = [_random_pose(rng, world, size) for _ in range(8)]
+    for _ in range(HOMES):
+        poses = [_random_pose(rng, world, size) for _ in range(HOME_DRAWS)]
         scores = [
             sum(min(share_in_view(world, i, p, size), 0.8) for i in objects) + rng.uniform(0, 0.2)
             for p in poses
@@ -186,8 +208,8 @@ def _homes(
 def _random_pose(rng: Rng, world: World, size: tuple[int, int]) -> np.ndarray:
     h, w = world.ids.shape
     x, y = w * rng.uniform(0.2, 0.8), h * rng.uniform(0.2, 0.8)
-    zoom = np.exp(rng.uniform(np.log(ZOOM[0]), np.log(ZOOM[1])))
-    return clamp_pose(np.array([x, y, zoom, rng.normal(0, 0.3)]), (h, w), size)
+    zoom = np.exp(rng.uniform(*np.log(ZOOM)))
+    return clamp_pose(np.array([x, y, zoom, rng.normal(0, ROLL)]), (h, w), size)
 
 
 def _away(rng: Rng, world: World, object_id: int, size: tuple[int, int]) -> np.ndarray | None:

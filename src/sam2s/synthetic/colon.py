@@ -29,7 +29,43 @@ from sam2s.synthetic.tunnel import (
     step_inside,
     surface_normals,
 )
-from sam2s.synthetic.world import Grade, World, assemble
+from sam2s.synthetic.world import SLOPE_SCALE, Grade, World, assemble
+
+# Lengths are in radii of the tube unless said otherwise.
+BEND, BEND_RATE = 0.35, (0.3, 0.9)
+"""Standard deviation of the middle line's swing to either side, and its radians a radius."""
+POLYP_DISTANCE = (0.35, 3.2)
+"""Where a polyp may grow, from the lens: not on it, not where it would be a few pixels."""
+POLYP_PLACE = 0.3
+"""How far from the picture's middle, in shares of its sides."""
+FACING = 0.25
+"""Least cosine between the wall's normal and the ray: no polyp on a wall seen edge-on."""
+LARGEST_POLYP = 0.4
+POLYP_COUNTS = (1, 1, 1, 2, 2, 3)
+"""Equally likely: most pictures show one."""
+FLAT, ROUND, STALKED = (0.3, 0.55), (0.7, 1.1), (1.1, 1.8)
+"""Height of a polyp over its radius ..."""
+SHAPE_CHANCES = (0.35, 0.45, 0.2)
+"""... and how common each shape is."""
+POLYP_BLEND = (0.1, 0.45)
+"""Width, in the polyp's radii, over which the wall flows into it."""
+LEAST_AREA = 0.0015
+"""Square units of which a polyp must show, else it is no object."""
+LAMP_REACH, LAMP_LOSS = (0.10, 0.35), (0.25, 0.8)
+"""Light at distance d is 1 / (reach + loss d^2): the lamp sits beside the lens, so what is near is
+blown out and the lumen is dark."""
+EXPOSED = (1.1, 2.6)
+"""Light of the upper quartile after the camera's gain, before it saturates."""
+FAR_TINT = (0.95, 1.04, 1.12)
+"""Exponents of light per channel: light that has been scattered by the wall is redder."""
+SEAM = 0.008
+"""Half width, in units, of the dark lines that are closed along edges."""
+TEXTURE_SIZE, TEXTURE_OVERLAP, TEXTURE_UNIT = (1100, 640), 128, 170.0
+"""Texture of the wall in pixels along and around the tube, the columns in which its two ends fade
+into each other, and pixels of a unit."""
+FLUID_CHANCE, STOOL_CHANCE, POOL_CHANCE = 0.35, 0.25, 0.3
+STOOL = (0.42, 0.34, 0.08)
+LOBED_CHANCE = 0.4
 
 
 def paint_colon(
@@ -40,7 +76,7 @@ def paint_colon(
     rays, origin = aim_camera(rng, half)
     tube = Tube(
         random_wall(rng),
-        f32([[rng.normal(0, 0.35), rng.uniform(0.3, 0.9), rng.uniform(0, 6)] for _ in range(2)]),
+        f32([[rng.normal(0, BEND), rng.uniform(*BEND_RATE), rng.uniform(0, 6)] for _ in range(2)]),
     )
     origin = step_inside(tube, origin)
     thinned = rays[::4]
@@ -77,16 +113,18 @@ def _grow_polyps(
     at, rays, travel = hits.at, hits.rays, hits.travel
     index = np.arange(len(rays)) * 4
     x, y = (index % shape[1]) / shape[1], (index // shape[1]) / shape[0]
-    good = (np.abs(x - 0.5) < 0.3) & (np.abs(y - 0.5) < 0.3) & (travel > 0.35) & (travel < 3.2)
+    nearest, farthest = POLYP_DISTANCE
+    good = (np.abs(x - 0.5) < POLYP_PLACE) & (np.abs(y - 0.5) < POLYP_PLACE)
+    good &= (travel > nearest) & (travel < farthest)
     normals = surface_normals(tube, at)
-    good &= -(normals * rays).sum(1) > 0.25
+    good &= -(normals * rays).sum(1) > FACING
     spots = np.nonzero(good)[0]
     if len(spots) == 0:
         spots = np.nonzero(travel < np.median(travel))[0]
     polyps = []
-    for spot in rng.choice(spots, int(rng.choice([1, 1, 1, 2, 2, 3]))):
+    for spot in rng.choice(spots, int(rng.choice(POLYP_COUNTS))):
         size = rng.uniform(*organ.radius) * 2 * HALF_VIEW * unit * float(travel[spot])
-        polyps.append(_polyp(rng, at[spot], normals[spot], min(size, 0.4)))
+        polyps.append(_polyp(rng, at[spot], normals[spot], min(size, LARGEST_POLYP)))
     return tuple(polyps)
 
 
@@ -105,11 +143,11 @@ def _polyp(rng: Rng, foot: np.ndarray, normal: np.ndarray, radius: float) -> Pol
         ]
     )
     height = rng.choice(
-        [rng.uniform(0.3, 0.55), rng.uniform(0.7, 1.1), rng.uniform(1.1, 1.8)], p=[0.35, 0.45, 0.2]
+        [rng.uniform(*heights) for heights in (FLAT, ROUND, STALKED)], p=SHAPE_CHANCES
     )
     radii = radius * np.array([1.0, rng.uniform(0.6, 1.0), height])
     centre = foot + normal * radius * height * rng.uniform(0.05, 0.45)
-    return Polyp(centre, axes, radii, radius * rng.uniform(0.1, 0.45))
+    return Polyp(centre, axes, radii, radius * rng.uniform(*POLYP_BLEND))
 
 
 def _identify(
@@ -132,7 +170,7 @@ def _identify(
             interpolation=cv2.INTER_LINEAR,
         )
         region = cv2.GaussianBlur(field, (0, 0), 1.2) > 0.5
-        if np.count_nonzero(region) > 0.0015 * canvas.unit**2:
+        if np.count_nonzero(region) > LEAST_AREA * canvas.unit**2:
             canvas.ids[region] = index + 1
             names[index + 1] = "polyp"
     return canvas, names
@@ -141,6 +179,8 @@ def _identify(
 def _paint(
     rng: Rng, canvas: Canvas, tube: Tube, fields: np.ndarray, origin: np.ndarray, grade: Grade
 ) -> World:
+    """Light the wall and pack it. ``fields`` (H, W, 7): where each pixel's ray meets it, the normal
+    there, and how far that is."""
     shape = canvas.shape
     at, normal, travel = fields[..., :3], fields[..., 3:6], fields[..., 6]
     view = at - origin
@@ -149,22 +189,22 @@ def _paint(
     skin = _skin(rng, mucosa, tube, at.reshape(-1, 3), shape)
     _dress_polyps(rng, canvas, skin, mucosa)
     facing = _without_seams(np.clip(-(normal * view).sum(2), 0, 1), canvas.unit)
-    bump = cv2.Sobel(skin.relief, cv2.CV_32F, 1, 0, scale=0.125) + cv2.Sobel(
-        skin.relief, cv2.CV_32F, 0, 1, scale=0.125
+    bump = cv2.Sobel(skin.relief, cv2.CV_32F, 1, 0, scale=SLOPE_SCALE) + cv2.Sobel(
+        skin.relief, cv2.CV_32F, 0, 1, scale=SLOPE_SCALE
     )
     facing = 0.25 + 0.75 * np.clip(facing + np.clip(bump * canvas.unit * 0.6, -0.25, 0.25), 0, 1.2)
-    reach = np.float32(rng.uniform(0.10, 0.35))
+    reach = np.float32(rng.uniform(*LAMP_REACH))
     light = facing ** np.float32(rng.uniform(0.9, 1.5)) / (
-        reach + travel**2 * np.float32(rng.uniform(0.25, 0.8))
+        reach + travel**2 * np.float32(rng.uniform(*LAMP_LOSS))
     )
-    light *= np.float32(rng.uniform(1.1, 2.6) / np.percentile(light[::4, ::4], 75))
+    light *= np.float32(rng.uniform(*EXPOSED) / np.percentile(light[::4, ::4], 75))
     light = cv2.GaussianBlur(1 - np.exp(-light), (0, 0), 0.7)
-    tinted = np.clip(light, 0.004, 1)[..., None] ** f32([0.95, 1.04, 1.12])
+    tinted = np.clip(light, 0.004, 1)[..., None] ** f32(FAR_TINT)
     canvas.gloss[:] = skin.gloss * smoothstep(0.05, 0.3, light)
     canvas.height[:] = 1 / (0.4 + travel)
     pool = smoothstep(0.8, 1.6, fbm(rng, shape, 0.4 * canvas.unit, 3))
-    canvas.blood[:] = 0.9 * pool * (rng.random() < 0.3)
-    slope = normal + view
+    canvas.blood[:] = 0.9 * pool * (rng.random() < POOL_CHANCE)
+    slope = normal + view  # 0 where the wall faces the lens
     rows = _image_axes(view, shape)
     nx, ny = (slope * rows[0]).sum(2), (slope * rows[1]).sum(2)
     return assemble(
@@ -174,7 +214,7 @@ def _paint(
 
 def _without_seams(facing: np.ndarray, unit: float) -> np.ndarray:
     """Close the thin dark lines that grazing rays leave along the edges of folds and polyps."""
-    side = 2 * max(1, round(0.008 * unit)) + 1
+    side = 2 * max(1, round(SEAM * unit)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return cv2.morphologyEx(f32(facing), cv2.MORPH_CLOSE, kernel)
 
@@ -191,8 +231,8 @@ def _skin(
 ) -> Texture:
     """The wall's texture, laid out along and around the tube and looked up where the rays met
     it."""
-    rows, columns, spare = 1100, 640, 128
-    flat = weave(rng, (rows, columns + spare), 170.0, mucosa)
+    rows, columns = TEXTURE_SIZE
+    flat = weave(rng, (rows, columns + TEXTURE_OVERLAP), TEXTURE_UNIT, mucosa)
     _soil(rng, flat)
     stack = np.dstack([flat.albedo, flat.relief, flat.gloss])
     _, angle = tube.around(at)
@@ -206,18 +246,18 @@ def _skin(
 
 def _soil(rng: Rng, flat: Texture) -> None:
     """Yellow fluid and crumbs of stool, on some walls."""
-    if rng.random() < 0.35:
+    if rng.random() < FLUID_CHANCE:
         tint = f32([rng.uniform(0.55, 0.8), rng.uniform(0.45, 0.6), rng.uniform(0.02, 0.15)])
         film = smoothstep(0.9, 2.0, fbm(rng, flat.relief.shape, 100, 5))[..., None] * np.float32(
             rng.uniform(0.3, 0.8)
         )
         flat.albedo[:] = flat.albedo + (tint - flat.albedo) * film
-    if rng.random() < 0.25:
+    if rng.random() < STOOL_CHANCE:
         where = fbm(rng, flat.relief.shape, 160, 3) + 1.1 * smooth_noise(
             rng, flat.relief.shape, 2.6
         )
         crumbs = smoothstep(2.2, 2.8, where)[..., None]
-        flat.albedo[:] = flat.albedo + (f32([0.42, 0.34, 0.08]) - flat.albedo) * crumbs
+        flat.albedo[:] = flat.albedo + (f32(STOOL) - flat.albedo) * crumbs
 
 
 def _dress_polyps(rng: Rng, canvas: Canvas, skin: Texture, mucosa: Material) -> None:
@@ -226,7 +266,7 @@ def _dress_polyps(rng: Rng, canvas: Canvas, skin: Texture, mucosa: Material) -> 
         region = (canvas.ids == object_id).astype(np.float32)
         soft = cv2.GaussianBlur(region, (0, 0), max(1.0, canvas.unit * rng.uniform(0.006, 0.04)))
         own = vary(mucosa, rng, rng.choice([0.3, 0.8, 1.6]))
-        lobed = rng.random() < 0.4
+        lobed = rng.random() < LOBED_CHANCE
         own = Material(
             own.dark,
             own.light,

@@ -15,6 +15,27 @@ from sam2s.opencv import cv2
 from sam2s.synthetic.materials import Material
 from sam2s.synthetic.noise import Rng, f32, fbm, lobules, smooth_noise, smoothstep, streaks
 
+FIXED_POINT_BITS = 3
+"""Fractional bits of the coordinates that OpenCV draws lines by."""
+BUMP_HEIGHT, LOBULE_HEIGHT, FIBRE_HEIGHT = 0.009, 0.2, 0.0022
+"""Relief of a material's bumps, lobules (times their size) and fibres, in units."""
+FIBRE_TONE, PIT_TONE = 0.10, 0.35
+"""How far fibres lighten or darken the colour, and how far pits darken it."""
+FIBRE_LENGTH = (5, 14)
+"""Over their width."""
+PIT_SIZE = 0.012
+VESSEL_DENSITY = 6.0
+"""Trees per square unit of a material with ``vessels`` 1."""
+MOST_TREES = 60
+VESSEL_WIDTH = (0.0008, 0.006)
+"""Half the width of a tree's trunk, in units, drawn evenly on a log scale: most are thin."""
+VESSEL_INK = (0.35, 0.75)
+"""Strength of a vessel's colour at its middle: they lie under the surface."""
+BRANCHINGS = 3
+NARROWING = 0.6
+"""Width of a branch over its stem's."""
+BRANCH_ANGLE = (0.4, 1.1)
+
 
 @dataclass(slots=True)
 class Canvas:
@@ -70,19 +91,19 @@ def weave(
     dark, light = f32(material.dark), f32(material.light)
     albedo = dark + (light - dark) * mix[..., None]
     relief = fbm(rng, shape, max(material.bump_cell * unit, 3), 3) * np.float32(
-        0.009 * material.bumps
+        BUMP_HEIGHT * material.bumps
     )
     if material.lobes > 0.005:
         lumps, tone = lobules(rng, shape, max(material.lobes * unit, 4))
         albedo *= (0.62 + 0.3 * lumps + 0.12 * cv2.GaussianBlur(tone, (0, 0), 1.0))[..., None]
-        relief += lumps * np.float32(0.2 * material.lobes)
+        relief += lumps * np.float32(LOBULE_HEIGHT * material.lobes)
     if material.fibres > 0.05:
-        threads = streaks(rng, shape, max(0.02 * unit, 1.5), rng.uniform(5, 14), grain)
-        albedo *= (1 + 0.10 * material.fibres * threads)[..., None]
-        relief += threads * np.float32(0.0022 * material.fibres)
+        threads = streaks(rng, shape, max(0.02 * unit, 1.5), rng.uniform(*FIBRE_LENGTH), grain)
+        albedo *= (1 + FIBRE_TONE * material.fibres * threads)[..., None]
+        relief += threads * np.float32(FIBRE_HEIGHT * material.fibres)
     if material.pits > 0.05:
-        dots = smoothstep(1.3, 2.2, smooth_noise(rng, shape, max(0.012 * unit, 1.5)))
-        albedo *= (1 - 0.35 * material.pits * dots)[..., None]
+        dots = smoothstep(1.3, 2.2, smooth_noise(rng, shape, max(PIT_SIZE * unit, 1.5)))
+        albedo *= (1 - PIT_TONE * material.pits * dots)[..., None]
     draw_vessels(rng, albedo, unit, material)
     return Texture(albedo, relief, np.full(shape, material.gloss, np.float32))
 
@@ -91,40 +112,44 @@ def draw_vessels(rng: Rng, albedo: np.ndarray, unit: float, material: Material) 
     """Branching vessels painted into ``albedo`` in place: a few broad blurred ones, many thin
     ones."""
     h, w = albedo.shape[:2]
-    trees = int(rng.poisson(material.vessels * 6.0 * h * w / (unit * unit)))
+    trees = int(rng.poisson(material.vessels * VESSEL_DENSITY * h * w / (unit * unit)))
     if trees == 0:
         return
     ink = np.zeros((h, w), np.uint8)
-    for _ in range(min(trees, 60)):
+    for _ in range(min(trees, MOST_TREES)):
         start = rng.uniform((0, 0), (w, h))
         _branch(
             rng,
             ink,
             start,
             rng.uniform(0, 2 * np.pi),
-            unit * np.exp(rng.uniform(np.log(0.0008), np.log(0.006))),
-            3,
+            unit * np.exp(rng.uniform(*np.log(VESSEL_WIDTH))),
+            BRANCHINGS,
             unit,
         )
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.002 * unit, 0.5))
-    strength = (ink.astype(np.float32) * np.float32(rng.uniform(0.35, 0.75) / 255))[..., None]
+    strength = (ink.astype(np.float32) * np.float32(rng.uniform(*VESSEL_INK) / 255))[..., None]
     albedo += (f32(material.vessel_colour) - albedo) * strength
 
 
 def _branch(
     rng: Rng, ink: np.ndarray, at: np.ndarray, angle: float, width: float, depth: int, unit: float
 ) -> None:
+    """One vessel that wanders on in ``steps``, and two branches of it."""
     steps = int(rng.integers(6, 16))
     turns = rng.normal(0, 0.35, steps).cumsum() + angle
     stride = 0.035 * unit
     path = np.asarray(at) + stride * np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(0)
+    # A vessel thinner than a pixel is drawn paler instead.
     tone = int(255 * min(1.0, 0.25 + 0.75 * width / (0.004 * unit)))
-    points = np.round(path * 8).astype(np.int32)
-    cv2.polylines(ink, [points], False, tone, max(1, round(2 * width)), cv2.LINE_AA, 3)
+    points = np.round(path * (1 << FIXED_POINT_BITS)).astype(np.int32)
+    cv2.polylines(
+        ink, [points], False, tone, max(1, round(2 * width)), cv2.LINE_AA, FIXED_POINT_BITS
+    )
     if depth > 0:
         for index in rng.integers(1, steps, 2):
-            side = rng.choice((-1, 1)) * rng.uniform(0.4, 1.1)
-            _branch(rng, ink, path[index], turns[index] + side, width * 0.6, depth - 1, unit)
+            side = rng.choice((-1, 1)) * rng.uniform(*BRANCH_ANGLE)
+            _branch(rng, ink, path[index], turns[index] + side, width * NARROWING, depth - 1, unit)
 
 
 def cover(
@@ -174,7 +199,8 @@ def tube_field(
     path = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(0) * (length / steps)
     path += np.asarray(centre) - path[steps // 2]
     line = np.full(shape, 255, np.uint8)
-    cv2.polylines(line, [np.round(path * 8).astype(np.int32)], False, 0, 1, cv2.LINE_8, 3)
+    points = np.round(path * (1 << FIXED_POINT_BITS)).astype(np.int32)
+    cv2.polylines(line, [points], False, 0, 1, cv2.LINE_8, FIXED_POINT_BITS)
     distance = cv2.GaussianBlur(
         cv2.distanceTransform(line, cv2.DIST_L2, 5), (0, 0), max(0.15 * radius, 1)
     )

@@ -18,9 +18,9 @@ from sam2s.synthetic.effects import (
     develop,
     illuminate,
     make_disturbances,
-    make_lens,
     withdraw,
 )
+from sam2s.synthetic.lens import make_lens
 from sam2s.synthetic.noise import Rng
 from sam2s.synthetic.procedures import Procedure, find_procedure
 from sam2s.synthetic.scenery import paint_scenery

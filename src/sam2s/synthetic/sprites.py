@@ -17,6 +17,18 @@ from sam2s.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 
 SUPERSAMPLE = 3
 PAD = 2
+"""Empty pixels around a sprite, which the warp interpolates its edge with."""
+SUBPIXEL_BITS = 4
+"""Fractional bits of the coordinates that OpenCV fills polygons by."""
+BRUSHED = (2.0, 12.0)
+"""Width in pixels, and length over width, of the scratches along a part."""
+REFLECTIONS = (3.5, 6.5)
+"""How often what is around a metal rod is mirrored across it: bright and dark stripes along it."""
+GLOSSINESS = 42
+"""Exponent of the highlight: polished steel."""
+STAIN = (0.42, 0.05, 0.05)
+STAIN_REACH = 3.0
+"""Shaft diameters over which blood thins out from the tip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +108,15 @@ def _fill(part: Part, scale: float, low: np.ndarray, size: np.ndarray) -> np.nda
     big = np.zeros((size[1] * SUPERSAMPLE, size[0] * SUPERSAMPLE), np.uint8)
 
     def pixels(outline: np.ndarray) -> list[np.ndarray]:
-        return [np.round(((outline * scale - low + 0.5) * SUPERSAMPLE - 0.5) * 16).astype(np.int32)]
+        return [
+            np.round(
+                ((outline * scale - low + 0.5) * SUPERSAMPLE - 0.5) * (1 << SUBPIXEL_BITS)
+            ).astype(np.int32)
+        ]
 
-    cv2.fillPoly(big, pixels(part.outline), 255, cv2.LINE_8, 4)
+    cv2.fillPoly(big, pixels(part.outline), 255, cv2.LINE_8, SUBPIXEL_BITS)
     for hole in part.holes:
-        cv2.fillPoly(big, pixels(hole), 0, cv2.LINE_8, 4)
+        cv2.fillPoly(big, pixels(hole), 0, cv2.LINE_8, SUBPIXEL_BITS)
     small = cv2.resize(big, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / 255
 
@@ -126,20 +142,21 @@ def _surface(
     )
     nz = 1 / np.sqrt(1 + gx * gx + gy * gy)
     nx, ny = -gx * nz, -gy * nz
-    brushed = smooth_noise(rng, shape, 2.0, 12.0)
+    brushed = smooth_noise(rng, shape, *BRUSHED)
     base, metal, shine = _finishes(part, x)
     light = f32(look.light)
     facing = np.clip(nx * light[0] + ny * light[1] + nz * light[2], 0, 1)
-    phase, bands = rng.uniform(0, 2 * np.pi), rng.uniform(3.5, 6.5)
+    phase, bands = rng.uniform(0, 2 * np.pi), rng.uniform(*REFLECTIONS)
     mirror = 0.5 + 0.36 * np.sin(bands * (ny + 0.5 * nx) + phase + 0.25 * brushed)
+    # Plastic scatters light as it falls in; metal shows its surroundings as well, in stripes.
     grey = (0.22 + 0.75 * facing) * (1 - metal) + (0.18 + 0.5 * mirror + 0.45 * facing) * metal
     colour = base * (grey * (1 + 0.04 * brushed))[..., None] * f32(look.exposure)
     colour = colour * (1 - 0.5 * metal[..., None]) + 0.5 * metal[..., None] * colour * f32(
         look.tint
     )
-    half = light + f32([0, 0, 1])
+    half = light + f32([0, 0, 1])  # Blinn's half vector; the viewer looks along z
     half /= np.linalg.norm(half)
-    glint = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, 1) ** 42
+    glint = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, 1) ** GLOSSINESS
     return colour + (glint * shine * np.clip(0.8 + 0.25 * brushed, 0, 1.4))[..., None]
 
 
@@ -158,11 +175,11 @@ def _finishes(part: Part, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 def _stain(rng: Rng, colour: np.ndarray, x: np.ndarray, scale: float, amount: float) -> np.ndarray:
     """Dried and fresh blood near the tip: it fades with the distance from the joint."""
     field = fbm(rng, colour.shape[:2], max(1.2 * scale, 4), 4, 0.6)
-    near = np.exp(-np.abs(x - 1.0) / 3.0).astype(np.float32)[None, :]
+    near = np.exp(-np.abs(x - 1.0) / STAIN_REACH).astype(np.float32)[None, :]
     alpha = smoothstep(0.3, 1.9, field + 1.6 * amount * near - 0.5)[..., None] * np.float32(
         rng.uniform(0.4, 0.9)
     )
-    return colour + (f32([0.42, 0.05, 0.05]) * (0.4 + colour) - colour) * alpha
+    return colour + (f32(STAIN) * (0.4 + colour) - colour) * alpha
 
 
 def draw(

@@ -7,11 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2s.synthetic.curves import Wave, Window, stay, wave
-from sam2s.synthetic.designs import SHAFT_LENGTH, Design
 from sam2s.synthetic.noise import Rng
 from sam2s.synthetic.procedures import find_procedure
 from sam2s.synthetic.spec import SceneSpec
 from sam2s.synthetic.sprites import Sprite, SurfaceLook, bake, draw, part_matrix
+from sam2s.synthetic.tool_parts import SHAFT_LENGTH, Design
+
+AT_WORK = (0.06, 0.94)
+"""Where in the view the tip stays, in shares of its sides."""
+REACH = (0.12, 0.34)
+"""How far the tip roams around its home, in shares of the view's shorter side."""
+TRAVEL = (6, 20)
+"""Frames in which a tool comes in or goes out."""
+CLEAN_SHAFT = 0.5
+"""Blood on a shaft against that on the jaws."""
+BAKE_MARGIN = 1.05
+"""Sprites are baked a little larger than they are usually drawn, and shrunk."""
+PIVOT_DISTANCE = (1.0, 2.0)
+"""From the middle of the view to the port, in shorter sides of the view."""
+SIDES = ((-0.6, 0.9), (np.pi - 0.9, np.pi + 0.6), (0, 2 * np.pi))
+"""Angles that tools come in from, radians clockwise from the right: right and below, left and
+below, anywhere."""
+CLOSED_LOOP, EDGE_ON_LOOP = 0.35, 0.08
+"""Length of a closed snare against an open one, and its width."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +116,8 @@ class Tool:
         tip = placement.home + short * np.array([motion.x(t), motion.y(t)]) + shake
         tip = np.clip(
             tip,
-            (0.06 * self.size[1], 0.06 * self.size[0]),
-            (0.94 * self.size[1], 0.94 * self.size[0]),
+            (AT_WORK[0] * self.size[1], AT_WORK[0] * self.size[0]),
+            (AT_WORK[1] * self.size[1], AT_WORK[1] * self.size[0]),
         )
         shaft_angle = float(np.arctan2(*(tip - placement.pivot)[::-1]))
         jaw_angle = shaft_angle + self.design.bend * motion.wrist(t)
@@ -141,7 +159,10 @@ class Tool:
             angle = pose.jaw_angle + side * self.design.opening * pose.opening * pose.across
             stretch = (pose.along, pose.across)
             if self.design.loop:
-                stretch = (0.35 + 0.65 * pose.opening, pose.across * (0.08 + 0.92 * pose.opening))
+                stretch = (
+                    CLOSED_LOOP + (1 - CLOSED_LOOP) * pose.opening,
+                    pose.across * (EDGE_ON_LOOP + (1 - EDGE_ON_LOOP) * pose.opening),
+                )
             draw(
                 image,
                 owner,
@@ -198,8 +219,8 @@ def make_tool(
         ]
     )
     worn = SurfaceLook(light, look.blood, look.tint, look.exposure)
-    scale = diameter * 1.05
-    clean = SurfaceLook(light, look.blood * 0.5, look.tint, look.exposure)
+    scale = diameter * BAKE_MARGIN
+    clean = SurfaceLook(light, look.blood * CLEAN_SHAFT, look.tint, look.exposure)
     return Tool(
         plan,
         design,
@@ -208,15 +229,17 @@ def make_tool(
         tuple(bake(rng, part, scale, worn) for part in design.jaws),
         _draw_motion(rng, spec),
         placements,
-        int(rng.integers(6, 20)),
+        int(rng.integers(*TRAVEL)),
         diameter,
         spec.size,
     )
 
 
 def _draw_motion(rng: Rng, spec: SceneSpec) -> ToolMotion:
+    """Waves of 1.2 to 8 seconds; jaws open and close faster. Wrist and opening are shares of what
+    the design allows, roll is in radians."""
     fast, slow = 1.2 * spec.fps, 8 * spec.fps
-    reach = rng.uniform(0.12, 0.34) * spec.motion
+    reach = rng.uniform(*REACH) * spec.motion
     return ToolMotion(
         x=wave(rng, reach, fast, slow, 4),
         y=wave(rng, reach, fast, slow, 4),
@@ -233,13 +256,11 @@ def _draw_placements(rng: Rng, size: tuple[int, int], segments: int) -> tuple[Pl
     side after a cut."""
     h, w = size
     middle, short = np.array([w / 2, h / 2]), min(size)
-    side = rng.choice(
-        [rng.uniform(-0.6, 0.9), rng.uniform(np.pi - 0.9, np.pi + 0.6), rng.uniform(0, 2 * np.pi)]
-    )
+    side = rng.choice([rng.uniform(*angles) for angles in SIDES])
     placements = []
     for _ in range(segments):
         angle = side + rng.normal(0, 0.25)
-        pivot = middle + _direction(angle) * short * rng.uniform(1.0, 2.0)
+        pivot = middle + _direction(angle) * short * rng.uniform(*PIVOT_DISTANCE)
         home = (
             middle
             + short * np.array([rng.normal(0, 0.17), rng.normal(0, 0.15)])

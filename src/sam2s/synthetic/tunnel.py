@@ -18,8 +18,29 @@ NEAR, FAR = -2.0, 9.0
 HALF_VIEW = 1.35
 """Tangent of half the canvas' angle of view."""
 STEPS = 36
+"""Steps of every ray."""
 GRAZING = 40
 """Further steps for the rays that pass close to an edge."""
+CAUTION, LONGEST_STEP = 0.55, 0.35
+"""Part of the stated distance that a ray advances, and the most: the distance to a folded wall is
+only about right, and a full step would jump through folds."""
+TOUCHING = 0.004
+"""Distance at which a ray has arrived."""
+WALL_SIZE = (640, 256)
+"""Samples of the wall along and around the tube."""
+FIRST_FOLD = -1.7
+"""Behind the lens, so that the view may be cut by the fold it has passed."""
+FOLD_DEPTH, FOLD_SPACING, FOLD_WIDTH = (0.12, 0.38), (0.35, 1.1), (0.07, 0.16)
+NARROWEST = 0.25
+"""Least radius of the wall."""
+CORNERS = (0, 2, 3)
+"""A round, a slit-like or a three-cornered lumen, as the transverse colon has."""
+OFF_AXIS, MOST_OFF_AXIS = 0.6, 1.15
+"""Standard deviation and most of the angle between the view and the tube, radians."""
+OFF_MIDDLE = 0.22
+"""Standard deviation of the lens' place from the middle line, in x and in y."""
+CLEARANCE = 0.25
+"""Least distance between lens and wall."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +103,7 @@ def lookup(table: np.ndarray, angle: np.ndarray, z: np.ndarray) -> np.ndarray:
     rows, columns = table.shape[:2]
     x = angle * np.float32((columns - 1) / (2 * np.pi))
     y = (z - np.float32(NEAR)) * np.float32((rows - 1) / (FAR - NEAR))
+    # remap takes pictures of at most 32,767 pixels a side, so the points are laid out in rows.
     n = len(x)
     width = 4096
     pad = -n % width
@@ -93,11 +115,11 @@ def lookup(table: np.ndarray, angle: np.ndarray, z: np.ndarray) -> np.ndarray:
 def random_wall(rng: Rng) -> np.ndarray:
     """Radius over (z, angle): haustra between folds that reach in as ridges, round or
     three-cornered."""
-    rows, columns = 640, 256
+    rows, columns = WALL_SIZE
     z = np.linspace(NEAR, FAR, rows, dtype=np.float32)[:, None]
     angle = np.linspace(0, 2 * np.pi, columns, dtype=np.float32)[None, :]
     wall = np.ones((rows, columns), np.float32)
-    corners, place, depth = rng.choice([0, 2, 3]), -1.7, rng.uniform(0.12, 0.38)
+    corners, place, depth = rng.choice(CORNERS), FIRST_FOLD, rng.uniform(*FOLD_DEPTH)
     while place < FAR:
         reach = depth * rng.uniform(0.5, 1.3)
         lobes = 0.7 + 0.3 * np.cos(corners * angle + rng.normal(0, 0.5)) if corners else 1.0
@@ -108,11 +130,11 @@ def random_wall(rng: Rng) -> np.ndarray:
             2 * angle + rng.uniform(0, 6)
         )
         wall -= (
-            reach * lobes * half * np.exp(-(((z - place - skew) / rng.uniform(0.07, 0.16)) ** 2))
+            reach * lobes * half * np.exp(-(((z - place - skew) / rng.uniform(*FOLD_WIDTH)) ** 2))
         )
-        place += rng.uniform(0.35, 1.1) * (1 + max(place, 0) * 0.1)
+        place += rng.uniform(*FOLD_SPACING) * (1 + max(place, 0) * 0.1)
     wall += periodic(rng, (rows, columns), 60, 3) * np.float32(rng.uniform(0.01, 0.05))
-    return np.maximum(wall * (1 + 0.10 * np.cos(angle * 2 + rng.uniform(0, 6))), 0.25).astype(
+    return np.maximum(wall * (1 + 0.10 * np.cos(angle * 2 + rng.uniform(0, 6))), NARROWEST).astype(
         np.float32
     )
 
@@ -138,11 +160,11 @@ def aim_camera(rng: Rng, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray
     scale = 2 * HALF_VIEW / min(h, w)
     rays = np.stack([(x - w / 2) * scale, (y - h / 2) * scale, np.ones_like(x)], -1).reshape(-1, 3)
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    polar, turn = abs(rng.normal(0, 0.6)), rng.uniform(0, 2 * np.pi)
-    axis = np.array([np.cos(turn), np.sin(turn), 0]) * min(polar, 1.15)
+    polar, turn = abs(rng.normal(0, OFF_AXIS)), rng.uniform(0, 2 * np.pi)
+    axis = np.array([np.cos(turn), np.sin(turn), 0]) * min(polar, MOST_OFF_AXIS)
     rotation, _ = cv2.Rodrigues(axis)
     spin, _ = cv2.Rodrigues(np.array([0, 0, rng.uniform(0, 2 * np.pi)]))
-    place = np.array([rng.normal(0, 0.22), rng.normal(0, 0.22), 0.0])
+    place = np.array([rng.normal(0, OFF_MIDDLE), rng.normal(0, OFF_MIDDLE), 0.0])
     return rays @ f32(rotation @ spin).T, f32(place)
 
 
@@ -150,7 +172,7 @@ def step_inside(tube: Tube, origin: np.ndarray) -> np.ndarray:
     """The camera's place, drawn towards the middle line until the wall is not too near."""
     for shrink in (1.0, 0.6, 0.3, 0.0):
         place = origin * f32([shrink, shrink, 1])
-        if tube.distance(place[None])[0] > 0.25:
+        if tube.distance(place[None])[0] > CLEARANCE:
             return place
     return place
 
@@ -160,12 +182,12 @@ def march(tube: Tube, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
     travel = np.full(len(rays), 0.02, np.float32)
     for _ in range(STEPS):
         ahead = tube.distance(origin + rays * travel[:, None])
-        travel += np.clip(0.55 * ahead, -0.1, 0.35)
+        travel += np.clip(CAUTION * ahead, -0.1, LONGEST_STEP)
     slow = np.arange(len(rays))
     for _ in range(GRAZING):
         ahead = tube.distance(origin + rays[slow] * travel[slow, None])
         travel[slow] += 0.7 * ahead
-        slow = slow[ahead > 0.004]
+        slow = slow[ahead > TOUCHING]
         if len(slow) == 0:
             break
     return np.clip(travel, 0.03, FAR)

@@ -10,12 +10,32 @@ from sam2s.opencv import cv2
 from sam2s.synthetic.noise import Rng, f32, fbm, smooth_noise, smoothstep
 from sam2s.synthetic.painting import Canvas
 
+LAMP_HEIGHT = 1.3
+"""Units between the lamp and the canvas: the distance at which a scope works."""
+LAMP_STRAY = 0.25
+"""Standard deviation, in units, of the lamp's place from the middle of the canvas."""
+AMBIENT, DIRECT = 0.30, 0.78
+"""Light that is scattered about the cavity, and light that comes straight from the lamp."""
+HOLLOWS, DARKEST_HOLLOW = 5, 0.35
+"""Loss of light per unit below the surroundings, and the most that a hollow can lose."""
+SHADE_TINT = (0.92, 1.1, 1.14)
+"""Exponents of shade per channel: light that has gone through tissue is red, so shade is redder."""
+SLOPE_SCALE = 0.125
+"""Of a 3 x 3 Sobel filter, for a slope per pixel."""
+SLOPE_OFFSET, SLOPE_STEPS = 128, 110
+"""How ``World.aux`` holds a normal's x or y in a byte: 0 is 128, and 1 is 110 above it."""
+SKIN_LUMPS, SKIN_LUMPS_CELL = (0.04, 0.14), (0.04, 0.10)
+SKIN_GRAIN, SKIN_GRAIN_CELL = (0.003, 0.03), (0.006, 0.015)
+"""Slope and size (units) of the roughness that breaks highlights up."""
+DEPTH_SIDE = 48
+"""Side of ``World.depth``: parallax is smooth, so few numbers do."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """``colour`` (H, W, 3) uint8 RGB; ``aux`` (H, W, 4) uint8: normal x, normal y (both 128 + 110
-    n), gloss, blood; ``ids`` (H, W) uint8; ``depth`` (h, w) float32, small, 0 = far and 1 = near;
-    ``unit``: the view's shorter side in canvas pixels."""
+    """``colour`` (H, W, 3) uint8 RGB; ``aux`` (H, W, 4) uint8: normal x, normal y (both
+    `SLOPE_OFFSET` + `SLOPE_STEPS` n), gloss, blood; ``ids`` (H, W) uint8; ``depth`` (h, w) float32,
+    small, 0 = far and 1 = near; ``unit``: the view's shorter side in canvas pixels."""
 
     colour: np.ndarray
     aux: np.ndarray
@@ -37,7 +57,7 @@ class Grade:
     def apply(self, colour: np.ndarray) -> np.ndarray:
         """Graded copy of linear-ish (..., 3) float32 colour in [0, 1]."""
         x = np.clip(colour * np.float32(self.exposure), 0, 4)
-        x = x / np.maximum(1, 0.72 + 0.28 * x)
+        x = x / np.maximum(1, 0.72 + 0.28 * x)  # a soft shoulder instead of clipped highlights
         grey = x @ f32([0.3, 0.59, 0.11])
         x = grey[..., None] + (x - grey[..., None]) * np.float32(self.saturation)
         return np.clip(x * f32(self.gain), 0, 1) ** f32(self.gamma)
@@ -56,8 +76,8 @@ def random_grade(rng: Rng) -> Grade:
 def normals(height: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit surface normals (x, y, z), each (H, W), of a height map in units."""
     scaled = height * np.float32(unit)
-    nx = -cv2.Sobel(scaled, cv2.CV_32F, 1, 0, scale=0.125)
-    ny = -cv2.Sobel(scaled, cv2.CV_32F, 0, 1, scale=0.125)
+    nx = -cv2.Sobel(scaled, cv2.CV_32F, 1, 0, scale=SLOPE_SCALE)
+    ny = -cv2.Sobel(scaled, cv2.CV_32F, 0, 1, scale=SLOPE_SCALE)
     nz = 1 / np.sqrt(1 + nx * nx + ny * ny)
     return nx * nz, ny * nz, nz
 
@@ -71,13 +91,15 @@ def light_canvas(rng: Rng, canvas: Canvas, grade: Grade) -> World:
     light = _light_directions(rng, (h, w), unit)
     facing = np.clip(nx * light[0] + ny * light[1] + nz * light[2], 0, 1)
     hollow = np.clip(
-        (cv2.GaussianBlur(canvas.height, (0, 0), 0.07 * unit) - canvas.height) * 5, 0, 0.35
+        (cv2.GaussianBlur(canvas.height, (0, 0), 0.07 * unit) - canvas.height) * HOLLOWS,
+        0,
+        DARKEST_HOLLOW,
     )
     far = cv2.resize(
         smooth_noise(rng, (max(h // 8, 4), max(w // 8, 4)), unit / 8), (w, h)
     ) * np.float32(0.10)
-    shade = (0.30 + 0.78 * facing) * (1 - hollow) * (1 + far)
-    tinted = np.clip(shade, 0.02, 2)[..., None] ** f32([0.92, 1.1, 1.14])
+    shade = (AMBIENT + DIRECT * facing) * (1 - hollow) * (1 + far)
+    tinted = np.clip(shade, 0.02, 2)[..., None] ** f32(SHADE_TINT)
     colour = grade.apply(canvas.albedo * tinted)
     return assemble(rng, canvas, colour, nx, ny)
 
@@ -96,11 +118,11 @@ def _wetness(
 def _light_directions(
     rng: Rng, shape: tuple[int, int], unit: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit vectors towards a lamp that sits ``1.3`` units above a point near the middle of the
+    """Unit vectors towards a lamp that sits `LAMP_HEIGHT` above a point near the middle of the
     canvas."""
-    at = rng.normal(0, 0.25, 2) * unit + (shape[1] / 2, shape[0] / 2)
+    at = rng.normal(0, LAMP_STRAY, 2) * unit + (shape[1] / 2, shape[0] / 2)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    lx, ly, lz = np.float32(at[0]) - x, np.float32(at[1]) - y, np.float32(1.3 * unit)
+    lx, ly, lz = np.float32(at[0]) - x, np.float32(at[1]) - y, np.float32(LAMP_HEIGHT * unit)
     norm = 1 / np.sqrt(lx * lx + ly * ly + lz * lz)
     return lx * norm, ly * norm, lz * norm
 
@@ -109,8 +131,9 @@ def assemble(rng: Rng, canvas: Canvas, colour: np.ndarray, nx: np.ndarray, ny: n
     """Pack a lit canvas. The normals get the fine roughness that breaks wet highlights into
     speckles."""
     unit = canvas.unit
-    lumpy, rough = rng.uniform(0.04, 0.14), rng.uniform(0.003, 0.03)
-    wide, fine = unit * rng.uniform(0.04, 0.10), max(unit * rng.uniform(0.006, 0.015), 1.6)
+    lumpy, rough = rng.uniform(*SKIN_LUMPS), rng.uniform(*SKIN_GRAIN)
+    wide = unit * rng.uniform(*SKIN_LUMPS_CELL)
+    fine = max(unit * rng.uniform(*SKIN_GRAIN_CELL), 1.6)
     slopes = []
     for slope in (nx, ny):
         slope = cv2.GaussianBlur(slope, (0, 0), 0.008 * unit) + np.float32(lumpy) * fbm(
@@ -118,9 +141,10 @@ def assemble(rng: Rng, canvas: Canvas, colour: np.ndarray, nx: np.ndarray, ny: n
         )
         slopes.append(slope + np.float32(rough) * fbm(rng, canvas.shape, fine, 2))
     gloss = canvas.gloss * _wetness(rng, slopes[0], slopes[1], colour, unit)
-    channels = [128 + 110 * slopes[0], 128 + 110 * slopes[1], 255 * gloss, 255 * canvas.blood]
+    packed = [SLOPE_OFFSET + SLOPE_STEPS * slope for slope in slopes]
+    channels = [*packed, 255 * gloss, 255 * canvas.blood]
     aux = np.stack([np.clip(c, 0, 255).astype(np.uint8) for c in channels], -1)
-    depth = cv2.resize(canvas.height, (48, 48), interpolation=cv2.INTER_AREA)
+    depth = cv2.resize(canvas.height, (DEPTH_SIDE, DEPTH_SIDE), interpolation=cv2.INTER_AREA)
     depth = cv2.GaussianBlur(depth, (0, 0), 1.5)
     depth = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-3)
     return World((colour * 255 + 0.5).astype(np.uint8), aux, canvas.ids, depth, unit)

@@ -19,9 +19,9 @@ from sam2s.synthetic.effects import (
     add_haze,
     develop,
     make_disturbances,
-    make_lens,
     withdraw,
 )
+from sam2s.synthetic.lens import make_lens
 from sam2s.synthetic.noise import fbm, lobules, ridged, smoothstep, streaks
 from sam2s.synthetic.procedures import PROCEDURES
 from sam2s.synthetic.scenery import paint_scenery

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam2s.clips.stills.exposure import draw_grain, in_surround, lit, with_grain
 from sam2s.clips.stills.extended import DETAIL, ExtendedStill, extend_still
 from sam2s.clips.stills.growth import growth
 from sam2s.clips.stills.paste import CutOut, Layer, Stay, cut_out, fold, lay_over, place
@@ -28,7 +29,6 @@ from sam2s.clips.stills.warp import (
     view_map,
 )
 from sam2s.masklets.catalogue import ObjectInfo
-from sam2s.opencv import cv2
 
 FARTHEST = 0.85
 """How far, in shares of the still's side, the camera goes to lose an object; beyond that there is
@@ -148,7 +148,7 @@ def animate(
 class _Motion:
     """Everything that moves, as functions of time. ``start``: the view on the first frame, of which
     ``camera`` (x, y, log zoom, angle) is the change; ``away``: where the camera goes during
-    ``episode``; ``light``: see `_lit`."""
+    ``episode``; ``light``: see `lit`."""
 
     scene: ExtendedStill
     start: View
@@ -188,9 +188,9 @@ class _Motion:
             shade, cover = lay_over(shade, masks, patch, layer.gain, self.shadow)
             if layer.piece.info is not None:
                 masks.append(cover)
-        shade = _grainy(_lit(shade, self.light.at(time)), self.grain, rng)
+        shade = with_grain(lit(shade, self.light.at(time)), self.grain, rng)
         if self.scene.surround is not None:
-            shade = _framed(shade, masks, self.scene.surround)
+            shade = in_surround(shade, masks, self.scene.surround)
         return np.clip(shade, 0, 255).astype(np.uint8), np.stack(masks) if masks else np.zeros(
             (0, size, size), bool
         )
@@ -234,7 +234,7 @@ def _draw_motion(
         layers=layers,
         overshoot=config.overshoot,
         shadow=rng.uniform(0, config.shadow),
-        grain=_draw_grain(size, rng.uniform(0, config.grain), rng),
+        grain=draw_grain(size, rng.uniform(0, config.grain), rng),
         leaving=leaving,
     )
 
@@ -289,37 +289,3 @@ def _lay(
     moving = stay != "stays" and len(times) > 1
     episode = draw_episode(times, rng) if moving else None
     return place(piece, stay if moving else "stays", episode, config.motion, config.periods, rng)
-
-
-def _lit(shade: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """The picture (S, S, 3) float32 under ``light``: log brightness, log of three colours, slope
-    across and down."""
-    line = np.linspace(-1, 1, len(shade), dtype=np.float32)
-    slope = (
-        np.exp(np.float32(light[4]) * line)[None, :] * np.exp(np.float32(light[5]) * line)[:, None]
-    )
-    gains = np.exp(light[0] + light[1:4])
-    return np.asarray(cv2.multiply(shade, cv2.merge([slope * np.float32(gain) for gain in gains])))
-
-
-def _draw_grain(size: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """(2 size, 2 size) float32 sensor noise, of which every frame takes another part."""
-    return np.asarray(
-        rng.standard_normal((2 * size, 2 * size), dtype=np.float32) * np.float32(strength)
-    )
-
-
-def _grainy(shade: np.ndarray, grain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture with some of ``grain``, the same in all colours."""
-    size = len(shade)
-    down, across = rng.integers(0, len(grain) - size + 1, 2)
-    noise = grain[down : down + size, across : across + size]
-    return np.asarray(cv2.add(shade, cv2.merge([noise] * 3)))
-
-
-def _framed(shade: np.ndarray, masks: list[np.ndarray], surround: np.ndarray) -> np.ndarray:
-    """The picture under the dark surround of the screen, which hides objects as well."""
-    dark = cv2.resize(surround, shade.shape[1::-1], interpolation=cv2.INTER_AREA)
-    for mask in masks:
-        mask &= dark < 128
-    return np.asarray(shade * (1 - dark.astype(np.float32)[..., None] / 255))

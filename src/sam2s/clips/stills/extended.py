@@ -72,6 +72,7 @@ class ExtendedStill:
     def render(self, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The scene seen at ``where`` (S, S, 2), see `warp.view_map`: picture (S, S, 3) uint8,
         masks (S, S, O) uint8 between 0 and 255."""
+        # From shares of the still to indices of the scene, which lie half a pixel before positions.
         pixels = where * np.float32(self.side) + np.float32(self.margin - 0.5)
         return sample_planes(self.picture, pixels, mirror=True), sample_planes(
             self.masks, pixels, mirror=False
@@ -104,6 +105,8 @@ def _continue(
     outer, masks = (sample_planes(part, beyond, mirror=True) for part in (picture, planes))
     middle = slice((len(outer) - side) // 2, (len(outer) - side) // 2 + side)
     masks[middle, middle] = planes
+    # A mirrored object that hangs together with the one in the still is the same object going on; a
+    # part of the mask that does not touch the still is a twin, and is painted over.
     twins = np.zeros(outer.shape[:2], np.uint8)
     for number in range(masks.shape[-1]):
         count, parts = cv2.connectedComponents(
@@ -132,9 +135,11 @@ def _beyond(side: int, rng: np.random.Generator) -> np.ndarray:
     scene."""
     margin = round(side * MARGIN)
     whole = side + 2 * margin
+    # On a coarse grid over the scene, in shares of the still's side: 0 to 1 is the still itself.
     line = ((np.arange(COARSE) + 0.5) / COARSE * whole - margin) / side
     outside = np.maximum(0.0, np.abs(line - 0.5) - 0.5)
     distance = np.hypot(outside[None, :], outside[:, None])
+    # None at the border, where picture and mirror image must fit; all of it a third further out.
     strength = DISTORTION * np.clip((distance - 0.04) / 0.3, 0, 1)
     x, y = np.meshgrid(line, line)
     waves = np.zeros((COARSE, COARSE, 2))
@@ -193,7 +198,7 @@ def _find_surround(picture: np.ndarray) -> np.ndarray | None:
     round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 40) + 1,) * 2)
     dark = cv2.morphologyEx(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, round_), cv2.MORPH_OPEN, round_)
     _, labels = cv2.connectedComponents(dark, connectivity=4)
-    corners = labels[[2, 2, -3, -3], [2, -3, 2, -3]]
+    corners = labels[[2, 2, -3, -3], [2, -3, 2, -3]]  # two pixels in: the very edge may be torn
     if (corners > 0).sum() < 3:
         return None
     around = np.zeros(labels.max() + 1, bool)
@@ -206,8 +211,8 @@ def _find_surround(picture: np.ndarray) -> np.ndarray | None:
 
 def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """``picture`` (R, R, 3) uint8 with ``hole`` (R, R) bool filled smoothly from around it, and
-    given texture from the picture's mirror image. A picture that is all hole comes back as it
-    is."""
+    given texture from the picture's mirror image. Where nothing is left to fill from, the picture
+    comes back unchanged."""
     if hole.all():
         return picture
     known = np.where(hole, np.float32(0), np.float32(1))
@@ -235,6 +240,8 @@ def _spread(known: np.ndarray) -> np.ndarray:
         mean = colour.sum((0, 1)) / max(float(weight.sum()), 1e-6)
         return np.broadcast_to(mean, colour.shape).astype(np.float32)
     half = (side + 1) // 2
+    # Pull: at half the size a pixel knows what any of its four knew. Push: that, enlarged, fills
+    # what this level does not know.
     coarse = _spread(cv2.resize(known, (half, half), interpolation=cv2.INTER_AREA))
     above = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR)
     above *= 1 - weight
@@ -247,6 +254,7 @@ def extend(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
     beyond it."""
     inside = known.astype(np.float32)
     size = (9, 9)
+    # Mean of the known pixels around: the blurred colours over the blurred weight.
     weight = cv2.blur(inside, size)
     around = cv2.blur(picture * inside[..., None], size) / np.maximum(weight, 1e-3)[..., None]
     rim = ~known & (weight > 1e-3)

@@ -42,9 +42,8 @@ def growth(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
     colours = _texture(square(image, side), rng).astype(np.float32) * shade[..., None] * gains
     if rng.random() < GLOSS:
         colours += 255 * _gloss(height, radius, rng)[..., None]
-    edge = min(
-        math.exp(rng.uniform(*np.log(EDGE))), radius / 4
-    )  # or nothing would be left of a small one
+    # At most a quarter of the radius, or nothing would be left of a small one.
+    edge = min(math.exp(rng.uniform(*np.log(EDGE))), radius / 4)
     alpha = cv2.GaussianBlur(inside.astype(np.uint8) * 255, (0, 0), edge)
     where = (np.argwhere(inside)[:, ::-1] + 0.5) / side
     outward, pivot, reach = ends(where, touched=np.zeros(4, bool))
@@ -78,7 +77,7 @@ def _lit_dome(
     slope = (math.cos(heading) * across + math.sin(heading) * down) / np.sqrt(
         1 + across**2 + down**2
     )
-    rim = np.clip(distance, 0, 1) ** 6
+    rim = np.clip(distance, 0, 1) ** 6  # below a tenth within two thirds of the radius
     shade = rng.uniform(0.9, 1.2) + rng.uniform(0.05, 0.4) * slope - rng.uniform(0, 0.35) * rim
     return np.asarray(np.clip(shade, 0.3, 1.8), np.float32)
 

@@ -71,6 +71,7 @@ def cut_out(
     picture, plane = square(image, side), square_mask(mask, side)
     turns, mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
     picture, plane = (np.rot90(p[:, ::-1] if mirrored else p, turns) for p in (picture, plane))
+    # In the order of SIDES: left, right, upper, lower.
     edges = [plane[:, 0], plane[:, -1], plane[0], plane[-1]]
     touched = np.array([(edge >= 128).mean() > TOUCH for edge in edges])
     inside = np.argwhere(plane >= 128)
@@ -101,6 +102,7 @@ def ends(where: np.ndarray, touched: np.ndarray) -> tuple[np.ndarray, np.ndarray
         return np.zeros(2), middle, float(np.linalg.norm(where - middle, axis=1).max())
     outward = SIDES[touched].sum(axis=0)
     outward = outward / np.linalg.norm(outward)
+    # The cut end: whatever lies within a fiftieth of the side from a border that is touched.
     border = np.abs((where - 0.5) @ SIDES[touched].T - 0.5).min(axis=1) < 0.02
     along = (where - where[border].mean(axis=0)) @ outward
     return outward, where[border].mean(axis=0), float(-along.min() + max(0.0, along.max()))
@@ -128,7 +130,7 @@ def fold(image: np.ndarray, side: int, rng: np.random.Generator) -> CutOut:
     alpha, mask = (np.ascontiguousarray(np.rot90(p, turns)) for p in (alpha, mask))
     where = (np.argwhere(mask)[:, ::-1] + 0.5) / side
     touched = np.zeros(4, bool)
-    touched[(2, 0, 3, 1)[turns]] = True
+    touched[(2, 0, 3, 1)[turns]] = True  # from the upper side counter-clockwise, by quarters
     outward, pivot, reach = ends(where, touched)
     return CutOut(premultiplied(picture, alpha), outward, pivot, reach, None)
 
@@ -234,6 +236,7 @@ def lay_over(
 def _shadow(alpha: np.ndarray) -> np.ndarray:
     """(S, S) float32 in [0, 1]: a soft shadow, a little below and beside what throws it."""
     size = len(alpha)
+    # An eighth of the size: the shadow is soft, and moved by 0.6 and 0.9 of these pixels.
     small = cv2.resize(alpha, (size // 8, size // 8), interpolation=cv2.INTER_AREA).astype(
         np.float32
     )

@@ -76,6 +76,7 @@ def draw_episode(times: tuple[int, ...], rng: np.random.Generator) -> Episode:
     gap = float(np.median(np.diff(ordered)))
     hold = gap * rng.uniform(0.1, max(0.2, len(times) / 4))
     ramp = gap * rng.uniform(0.7, 2.0)
+    # The first frame, which is prompted, must see the object: the episode ends just before it.
     shrink = min(1.0, 0.98 * abs(middle - first) / (hold + ramp))
     return Episode(middle, hold * shrink, ramp * shrink)
 
@@ -129,6 +130,7 @@ def view_map(view: View, bend: Bend, time: float, size: int) -> np.ndarray:
     where = _positions(size, matrix)
     coarse = _positions(COARSE, matrix)
     moved = bend.at(coarse, time).astype(np.float32)
+    # The deformation is smooth, so a coarse grid of it, enlarged, costs little and shows nowhere.
     where += cv2.resize(moved, (size, size), interpolation=cv2.INTER_CUBIC)
     return where
 
@@ -138,6 +140,7 @@ def _positions(size: int, matrix: np.ndarray) -> np.ndarray:
     float32."""
     line = ((np.arange(size) + 0.5) / size).astype(np.float32)
     matrix = matrix.astype(np.float32)
+    # x varies along rows and y down columns, so the affine map is a sum of a row and a column.
     where = np.empty((size, size, 2), np.float32)
     for axis in (0, 1):
         where[..., axis] = (
@@ -153,6 +156,7 @@ def sample_planes(planes: np.ndarray, pixels: np.ndarray, *, mirror: bool) -> np
     Beyond the border the picture is mirrored, or 0.
     """
     border = cv2.BORDER_REFLECT_101 if mirror else cv2.BORDER_CONSTANT
+    # remap takes four channels at most, and drops the last axis of a single one.
     parts = [
         cv2.remap(
             planes[..., at : at + 4],
