@@ -37,7 +37,7 @@ __all__ = [
 
 
 def build_sam2(
-    config_file: str | None,
+    config_file: str | None,  # noqa: ARG001 - Meta's parameter, not read
     ckpt_path: str | os.PathLike[str] | None = None,
     device: str | torch.device = "auto",
     **options: Any,
@@ -50,7 +50,7 @@ def build_sam2(
 
 
 def build_sam2_video_predictor(
-    config_file: str | None,
+    config_file: str | None,  # noqa: ARG001 - Meta's parameter, not read
     ckpt_path: str | os.PathLike[str] | None = None,
     device: str | torch.device = "auto",
     *,

@@ -30,7 +30,7 @@ class SAM2AutomaticMaskGenerator:
     Meta's ``refine_with_m2m`` and ``postprocess_small_regions`` are steps of ``generate`` here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - Meta's signature
         self,
         model: SAM2S,
         points_per_side: int | None = 32,

@@ -166,7 +166,7 @@ class SAM2VideoPredictor:
         source = open_frames(video_path)
         return InferenceState(source, source.size)
 
-    def add_new_points_or_box(
+    def add_new_points_or_box(  # noqa: PLR0913 - Meta's signature
         self,
         inference_state: InferenceState,
         frame_idx: int,
