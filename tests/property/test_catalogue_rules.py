@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sam2s.benchmark.folders import open_mask_folder
 from sam2s.benchmark.timestamps import frame_times
 from sam2s.curation.stats import stats
 from sam2s.curation.stats_report import stats_table
 from sam2s.errors import InputError
 from sam2s.masklets.catalogue import CATALOGUE, ObjectInfo, VideoInfo
+from sam2s.masklets.mask_folders import open_mask_folder
 from sam2s.masklets.masklets import MaskletWriter, open_masklets
 from sam2s.masklets.provenance import SOURCES
 from sam2s.typed_json import is_one_line

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from sam2s.benchmark.environment import environment
-from sam2s.benchmark.folders import VideoMasks, open_mask_folder
 from sam2s.benchmark.scoreboard import Means, ObjectScore, Scoreboard
 from sam2s.benchmark.scoring_rules import (
     EVERY_FRAME,
@@ -28,6 +27,7 @@ from sam2s.benchmark.scoring_rules import (
 from sam2s.benchmark.unmatched import Notes, frame_names, note_differences, note_videos
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
+from sam2s.masklets.mask_folders import VideoMasks, open_mask_folder
 from sam2s.media.pictures import natural_key
 from sam2s.metrics import Score, mean_score, score_frame
 from sam2s.progress import progress_bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sam2s.benchmark.folders import VideoMasks
+from sam2s.masklets.mask_folders import VideoMasks
 from sam2s.media.pictures import natural_key
 
 SHOWN = 3

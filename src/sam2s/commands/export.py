@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sam2s.commands.options import Export
 from sam2s.commands.terminal import say
 from sam2s.errors import InputError
-from sam2s.export.results import open_result
-from sam2s.files import not_written
+from sam2s.export.results import open_results
+from sam2s.files import check_file, not_written, write_json
+from sam2s.formats.fitting import NeutralNames, read_names
 from sam2s.formats.polygons import without_holes
 from sam2s.formats.registry import FORMATS, Format
 from sam2s.formats.result import Contents, ExportOptions, Result, contents_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One video: ``result`` as it will be written, and what it held before."""
+
+    result: Result
+    contents: Contents
 
 
 def run(options: Export) -> int:
@@ -23,35 +33,89 @@ def run(options: Export) -> int:
         polygons=options.polygons,
         compressed=not options.uncompressed,
         pictures=options.pictures,
+        anonymise=options.anonymise,
     )
     chosen.check(options.to, written)
-    if options.out.exists():
-        raise InputError(f"{options.out}: is there already; name another folder")
-    result = open_result(options.result)
-    contents = contents_of(result, holes=chosen.draws(written))
-    losses = chosen.losses(contents)
-    if losses and not options.allow_loss:
-        raise InputError(
-            f"{options.to}: {'; '.join(losses)}; choose another format, or give --allow-loss"
-        )
-    for loss in losses:
-        say(f"note: {loss}")
-    if contents.holed:
-        say(f"note: {contents.holed} masks have holes, which outlines do not keep")
+    _check_places(options)
+    results = _chosen(options)
+    names = NeutralNames() if options.mapping is None else read_names(options.mapping)
+    if options.anonymise:
+        for result in results:
+            names = names.with_result(result)
+        results = [names.hide(result) for result in results]
+    plans = [_plan(result, chosen, written, options) for result in results]
     say(f"{options.to} holds: {chosen.keeps}")
     hidden = options.out.with_name(f".{options.out.name[:40]}.{os.getpid()}.part")
     try:
-        hidden.mkdir(parents=True)
-        chosen.write(result, hidden, written)
-        if not losses:
-            _verify(chosen, result, hidden, options.out, chosen.draws(written))
+        for plan in plans:
+            folder = hidden if len(plans) == 1 else hidden / plan.result.video
+            folder.mkdir(parents=True)
+            chosen.write(plan.result, folder, written)
+            _verify(chosen, plan.result, folder, options.out, chosen.draws(written))
+        if options.mapping is not None:
+            write_json(options.mapping, asdict(names))
         os.replace(hidden, options.out)
     except OSError as error:
         raise not_written(options.out, error) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-    _tell(options, result, contents)
+    _tell(options, plans)
     return 0
+
+
+def _check_places(options: Export) -> None:
+    if options.out.exists():
+        raise InputError(f"{options.out}: is there already; name another folder")
+    if options.mapping is None:
+        return
+    if not options.anonymise:
+        raise InputError("--mapping says what neutral names stand for; give --anonymise as well")
+    if options.mapping.resolve().is_relative_to(options.out.resolve()):
+        raise InputError(
+            f"--mapping {options.mapping}: lies in {options.out}, which is to name nobody; name a"
+            " file elsewhere"
+        )
+    check_file(options.mapping)
+
+
+def _chosen(options: Export) -> list[Result]:
+    """The videos to export."""
+    results = open_results(options.result)
+    if options.video is not None:
+        there = [result.video for result in results]
+        results = [result for result in results if result.video == options.video]
+        if not results:
+            raise InputError(
+                f"--video {options.video}: {options.result} holds {', '.join(there[:5])}"
+                f"{', ...' if len(there) > 5 else ''}"
+            )
+    if len(results) > 1 and options.pictures is not None:
+        raise InputError("--pictures are those of one video; choose it by --video")
+    return results
+
+
+def _plan(result: Result, chosen: Format, written: ExportOptions, options: Export) -> _Plan:
+    """What will be written of a result; what will be lost is said."""
+    contents = contents_of(result, holes=chosen.draws(written))
+    losses = chosen.losses(contents)
+    if losses and not options.allow_loss:
+        raise InputError(
+            f"{options.to}: {result.video}: {'; '.join(losses)}; choose another format, or give"
+            " --allow-loss"
+        )
+    notes = [*losses]
+    if contents.holed:
+        notes.append(f"{contents.holed} masks have holes, which outlines do not keep")
+    if contents.missing:
+        notes.append(
+            f"{contents.missing} masks are not known (frames without labels, or before an object's"
+            " first prompt); most formats will say that the object is absent"
+        )
+    if options.anonymise and options.pictures is not None:
+        notes.append("nobody has looked at the pictures: a name burnt into them stays there")
+    for note in notes:
+        say(f"note: {result.video}: {note}")
+    return _Plan(chosen.fitted(result, contents), contents)
 
 
 def _verify(chosen: Format, result: Result, written: Path, named: Path, outlines: bool) -> None:
@@ -75,9 +139,11 @@ def _verify(chosen: Format, result: Result, written: Path, named: Path, outlines
                 )
 
 
-def _tell(options: Export, result: Result, contents: Contents) -> None:
-    count = len(result.ids)
+def _tell(options: Export, plans: list[_Plan]) -> None:
+    frames = sum(plan.contents.frames for plan in plans)
+    count = sum(len(plan.result.ids) for plan in plans)
+    videos = f"{len(plans)} videos, " if len(plans) > 1 else ""
     say(
-        f"{contents.frames} frames, {count} object{'s' * (count != 1)} as {options.to}:"
+        f"{videos}{frames} frames, {count} object{'s' * (count != 1)} as {options.to}:"
         f" {options.out}"
     )

@@ -128,7 +128,8 @@ class Export:
     """
 
     result: Positional[Path]
-    """The folder that track wrote."""
+    """The folder that track wrote, or a folder of masks (Annotations/<video>/<object>/<frame>.png);
+    of several videos each gets a folder in OUT."""
     out: Positional[Path]
     """Folder to make."""
     to: Literal[
@@ -156,8 +157,16 @@ class Export:
     """Run lengths as lists of numbers instead of text, in COCO."""
     pictures: Annotated[Path | None, arg(metavar="SOURCE")] = None
     """The video or folder that was tracked, whose pictures go into dicom-seg."""
+    video: Annotated[str | None, arg(metavar="NAME")] = None
+    """Only this video of a folder that holds several."""
+    anonymise: bool = False
+    """Leave out the names of videos and of classes that a person typed, and dates: video_0001,
+    class_001, ..."""
+    mapping: Annotated[Path | None, arg(metavar="FILE")] = None
+    """With --anonymise: write here, in JSON, which name stands for which; names that the file holds
+    already stay the same. Keep it apart from OUT."""
     allow_loss: bool = False
-    """Write although the format cannot hold all of the result."""
+    """Write although the format cannot hold all of the result: overlap, or numbers of objects."""
 
 
 @dataclass(frozen=True, slots=True)

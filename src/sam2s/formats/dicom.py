@@ -143,6 +143,7 @@ def colour_capture(
     one.file_meta.TransferSyntaxUID = UID(JPEG_BASELINE)
     one.SamplesPerPixel, one.PhotometricInterpretation = 3, "YBR_FULL_422"
     one.PlanarConfiguration = 0
+    one.BurnedInAnnotation = "YES"  # nobody has looked: a name may stand in the pictures
     for grey in ("PresentationLUTShape", "RescaleIntercept", "RescaleSlope", "RescaleType"):
         delattr(one, grey)
     one.LossyImageCompression, one.LossyImageCompressionMethod = "01", "ISO_10918_1"

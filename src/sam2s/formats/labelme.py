@@ -121,7 +121,7 @@ def read_labelme(folder: Path) -> Result:
         masks: dict[Key, ObjectMask] = {}
         for shape in content.shapes:
             if shape.shape_type in ("mask", "polygon"):
-                key = shape.group_id or shape.label
+                key = shape.label if shape.group_id is None else shape.group_id
                 labels[key] = shape.label
                 joined(masks, key, _mask_of(shape, (content.height, content.width), path))
         number = frame_number(content.picture or path.stem)

@@ -14,16 +14,15 @@ import numpy as np
 from PIL import Image
 
 from sam2s.errors import InputError
+from sam2s.formats.fitting import apart
 from sam2s.formats.result import (
     UNNAMED,
     ExportOptions,
     Key,
     ObjectMask,
     Result,
-    ResultFrame,
     collected,
 )
-from sam2s.masklets.masks import encode_rle
 from sam2s.media.pictures import open_picture
 
 FACTOR = 1000
@@ -36,10 +35,9 @@ def write_mots_txt(result: Result, out: Path, _options: ExportOptions) -> None:
     height, width = result.size
     with open(out / f"{result.video}.txt", "w", encoding="ascii") as file:
         for frame in result.frames():
-            for object_id, mask in _apart(frame).items():
-                if mask.any():
-                    number = numbers[object_id]
-                    counts = encode_rle(mask)["counts"]
+            for object_id, found in apart(frame.masks).items():
+                if found.mask.any():
+                    number, counts = numbers[object_id], found.rle["counts"]
                     name = number * FACTOR + object_id
                     file.write(f"{frame.index} {name} {number} {height} {width} {counts}\n")
 
@@ -51,20 +49,9 @@ def write_mots_png(result: Result, out: Path, _options: ExportOptions) -> None:
     folder.mkdir(parents=True)
     for frame in result.frames():
         picture = np.zeros(result.size, np.uint16)
-        for object_id, mask in _apart(frame).items():
-            picture[mask] = numbers[object_id] * FACTOR + object_id
+        for object_id, found in sorted(frame.masks.items()):  # the larger id lies on top
+            picture[found.mask] = numbers[object_id] * FACTOR + object_id
         Image.fromarray(picture).save(folder / f"{frame.index:06d}.png")
-
-
-def _apart(frame: ResultFrame) -> dict[int, np.ndarray]:
-    """The masks without overlap: the larger id lies on top."""
-    masks = {i: found.mask for i, found in sorted(frame.masks.items())}
-    apart: dict[int, np.ndarray] = {}
-    for object_id, mask in masks.items():
-        for below in apart.values():
-            below &= ~mask
-        apart[object_id] = mask.copy()
-    return apart
 
 
 def _class_numbers(result: Result, out: Path) -> dict[int, int]:

@@ -16,6 +16,7 @@ from sam2s.formats.dicom import read_dicom_sc, write_dicom_sc
 from sam2s.formats.dicom_seg import write_dicom_seg
 from sam2s.formats.dicom_seg_reader import read_dicom_seg
 from sam2s.formats.extras import Extra, require
+from sam2s.formats.fitting import renumbered, without_overlap
 from sam2s.formats.label_studio import read_label_studio, write_label_studio
 from sam2s.formats.labelme import read_labelme, write_labelme
 from sam2s.formats.mask_video import read_mask_videos, write_mask_videos
@@ -33,16 +34,18 @@ Read = Callable[[Path], Result]
 @dataclass(frozen=True, slots=True)
 class Format:
     """``keeps``: in words, what is in the files. ``read`` None: masks cannot be had back.
-    ``overlap``: whether two objects may share a pixel. ``largest_id``: of an object, None without
-    limit. ``outlines``: whether masks are outlines, which have no holes: never, by the option
-    ``polygons``, or always. ``run_lengths``: it knows run lengths as text and as lists. ``extra``:
-    what has to be installed for it. ``pictures``: it can hold those of the source."""
+    ``overlap``: whether two objects may share a pixel. ``first_id``, ``largest_id``: numbers that
+    objects can have, None without limit. ``outlines``: whether masks are outlines, which have no
+    holes: never, by the option ``polygons``, or always. ``run_lengths``: it knows run lengths as
+    text and as lists. ``extra``: what has to be installed for it. ``pictures``: it can hold those
+    of the source."""
 
     write: Write
     keeps: str
     read: Read | None = None
     overlap: bool = True
     largest_id: int | None = None
+    first_id: int = 0
     outlines: Literal["never", "option", "always"] = "never"
     run_lengths: bool = False
     extra: Extra | None = None
@@ -66,16 +69,38 @@ class Format:
         return self.outlines == "always" or (self.outlines == "option" and options.polygons)
 
     def losses(self, contents: Contents) -> list[str]:
-        """What of a result the format cannot hold, a phrase each; nothing where all fits."""
+        """What of a result the format cannot hold, a phrase each; nothing where all fits. Raises
+        InputError for more objects than it has numbers."""
+        if self.largest_id is not None and contents.objects > self.largest_id:
+            raise InputError(
+                f"the result holds {contents.objects} objects, this format numbers for"
+                f" {self.largest_id}; choose another one, such as coco"
+            )
         found = []
         if not self.overlap and contents.overlapping:
             frames = f"{contents.overlapping} frame{'s' * (contents.overlapping > 1)}"
             found.append(f"objects overlap on {frames}: the larger number will lie on top")
-        if self.largest_id is not None and contents.largest_id > self.largest_id:
+        strange = [i for i in (contents.smallest_id, contents.largest_id) if not self._numbers(i)]
+        if contents.objects and strange:
+            last = f" and end at {self.largest_id}" if self.largest_id is not None else ""
             found.append(
-                f"object {contents.largest_id}: numbers end at {self.largest_id} in this format"
+                f"object {strange[0]}: numbers begin at {self.first_id}{last} in this format, so"
+                " objects will be numbered anew from 1"
             )
         return found
+
+    def _numbers(self, object_id: int) -> bool:
+        """Whether an object can have this number."""
+        largest = object_id if self.largest_id is None else self.largest_id
+        return self.first_id <= object_id <= largest
+
+    def fitted(self, result: Result, contents: Contents) -> Result:
+        """The result without what `losses` names."""
+        if not self.overlap and contents.overlapping:
+            result = without_overlap(result)
+        if not all(map(self._numbers, (contents.smallest_id, contents.largest_id))):
+            result = renumbered(result)
+        return result
 
 
 FORMATS: Mapping[str, Format] = {
@@ -87,13 +112,16 @@ FORMATS: Mapping[str, Format] = {
         run_lengths=True,
     ),
     "sa-v": Format(write_sa_v, "masks (RLE), tracks, classes", read_sa_v),
-    "davis": Format(write_davis, "masks of objects that do not overlap", read_palettes, False, 254),
+    "davis": Format(
+        write_davis, "masks of objects that do not overlap", read_palettes, False, 254, 1
+    ),
     "youtube-vos": Format(
         write_youtube_vos,
         "masks of objects that do not overlap, classes",
         read_palettes,
         False,
         254,
+        1,
     ),
     "mots-txt": Format(
         write_mots_txt,
@@ -101,6 +129,7 @@ FORMATS: Mapping[str, Format] = {
         read_mots_txt,
         False,
         999,
+        1,
     ),
     "mots-png": Format(
         write_mots_png,
@@ -108,11 +137,13 @@ FORMATS: Mapping[str, Format] = {
         read_mots_png,
         False,
         999,
+        1,
     ),
     "cvat": Format(
         write_cvat,
         "masks (RLE, objects as groups; or polygon tracks without holes), classes",
         read_cvat,
+        first_id=1,
         outlines="option",
     ),
     "labelme": Format(
@@ -134,6 +165,7 @@ FORMATS: Mapping[str, Format] = {
         read_nifti,
         False,
         LARGEST_ID,
+        1,
         extra="nifti",
     ),
     "dicom-seg": Format(

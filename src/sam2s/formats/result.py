@@ -120,30 +120,39 @@ def write_list(file: TextIO, rows: Iterable[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a result holds that some formats cannot: ``overlapping`` frames, the ``largest_id``,
-    ``absent`` masks, masks with holes (``holed``, counted where asked for)."""
+    """What a result holds that some formats cannot: ``overlapping`` frames, how many ``objects``
+    and the ``smallest_id`` and ``largest_id``, ``absent`` masks, masks with holes (``holed``,
+    counted where asked for), and masks that are ``missing``: of objects that a frame says nothing
+    of."""
 
     overlapping: int = 0
-    largest_id: int = 0
+    objects: int = 0
+    smallest_id: int = 1
+    largest_id: int = 1
     absent: int = 0
     frames: int = 0
     holed: int = 0
+    missing: int = 0
 
 
 def contents_of(result: Result, *, holes: bool = False) -> Contents:
     """One pass over the result; ``holes``: count masks that have some."""
-    overlapping = largest = absent = frames = holed = 0
+    overlapping = absent = frames = holed = given = 0
+    ids: set[int] = set()
     for frame in result.frames():
         frames += 1
+        given += len(frame.masks)
+        ids |= frame.masks.keys()
         count = np.zeros(result.size, np.uint16)
-        for object_id, found in frame.masks.items():
+        for found in frame.masks.values():
             mask = found.mask
             count += mask
-            largest = max(largest, object_id)
             absent += not mask.any()
             holed += holes and bool((without_holes(mask) != mask).any())
         overlapping += bool((count > 1).any())
-    return Contents(overlapping, largest, absent, frames, holed)
+    missing = len(ids) * frames - given
+    smallest, largest = min(ids, default=1), max(ids, default=1)
+    return Contents(overlapping, len(ids), smallest, largest, absent, frames, holed, missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as judge
 from pycocotools.coco import COCO
 
+from sam2s.errors import InputError
 from sam2s.formats.polygons import without_holes
 from sam2s.formats.registry import FORMATS
 from sam2s.formats.result import (
@@ -185,6 +186,35 @@ def test_coco_polygons_cover_the_mask(tmp_path: Path):
 def test_losses_are_said(name: str, words: str | None):
     losses = FORMATS[name].losses(contents_of(two_squares()))
     assert ("".join(losses) == "") if words is None else (words in losses[0])
+
+
+def test_more_objects_than_numbers_are_refused():
+    masks = np.zeros((1, 255, 2, 300), bool)
+    masks[0, np.arange(255), 0, np.arange(255)] = True
+    contents = contents_of(result_of(masks, tuple(range(1, 256)), {}))
+    with pytest.raises(InputError, match="holds 255 objects, this format numbers for 254"):
+        FORMATS["davis"].losses(contents)
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_result_is_made_to_fit(tmp_path: Path, name: str):
+    """Overlapping objects 0 and 70000: with what is said to be lost taken off, all comes back."""
+    masks = np.zeros((2, 2, 6, 7), bool)
+    masks[:, 0, 1:4, 1:5] = masks[:, 1, 2:6, 2:6] = True
+    result = result_of(masks, (0, 70_000), {70_000: "grasper"})
+    contents, chosen = contents_of(result), FORMATS[name]
+    said = "".join(chosen.losses(contents))
+    assert ("objects overlap on 2 frames" in said) == (not chosen.overlap)
+    assert ("object 0: numbers begin at 1" in said) == (chosen.first_id == 1)
+    fitted = chosen.fitted(result, contents)
+    assert chosen.losses(contents_of(fitted)) == []
+    chosen.write(fitted, tmp_path, ExportOptions())
+    for frame, back in zip(fitted.frames(), chosen.read(tmp_path).frames(), strict=True):
+        for object_id, found in frame.masks.items():
+            np.testing.assert_array_equal(back.masks[object_id].mask, found.mask)
+    last = next(fitted.frames()).masks[fitted.ids[1]]
+    np.testing.assert_array_equal(last.mask, masks[0, 1])
+    assert fitted.names == {fitted.ids[1]: "grasper"}
 
 
 @pytest.mark.parametrize(("name", "largest"), [("davis", 254), ("mots-png", 999)])

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2s.benchmark.folders import open_mask_folder
 from sam2s.errors import InputError
 from sam2s.masklets.annotations import open_annotations
+from sam2s.masklets.mask_folders import open_mask_folder
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 from sam2s.masklets.masks import write_binary_mask, write_index_mask
 from sam2s.masklets.provenance import read_provenance
