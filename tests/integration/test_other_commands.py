@@ -112,7 +112,7 @@ def test_benchmark_writes_a_report(sam2s, masklets: Path, model_folder: Path, tm
     assert (said.code, said.err) == (0, "")
     assert f"report: {tmp_path}/r/report.md" in said.out
     assert "| swaps |" in said.out
-    made = {"results.json", "report.md", "course.png", "classes.png"}
+    made = {"results.json", "report.md", "course.png", "classes.png", "objects.png", "masks"}
     assert made <= {p.name for p in (tmp_path / "r").iterdir()} <= made | {"reliability.png"}
     result = json.loads((tmp_path / "r" / "results.json").read_text())
     assert result["protocol"]["rules"]["skip_last"] == "video"

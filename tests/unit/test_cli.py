@@ -152,7 +152,7 @@ def test_every_command_gets_its_options(seen: Seen, words: str, expected: Any):
         "track a.mp4 --out o --frame x",
         "track a.mp4 --out o --clik 1:2,3",
         "benchmark data --prompt 2-click",
-        "benchmark data --memory none",
+        "benchmark data --per frame",
     ],
 )
 def test_what_cannot_be_parsed_exits_with_2(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sam2s.benchmark.scoreboard import Scoreboard, percent
+from sam2s.benchmark.text_table import Table
 from sam2s.metrics.behaviour import Behaviour
 from sam2s.metrics.calibration import Calibration, Reliability
 from sam2s.metrics.score_over_time import AgeBinScore
@@ -41,8 +42,13 @@ def _one(board: Scoreboard) -> dict[str, Any]:
         "ece": None if calibration is None else _ece(calibration.every),
         "ece_found": None if calibration is None else _ece(calibration.found),
         "reliability": None if calibration is None else _reliability(calibration),
-        "course": [_point(point) for point in board.course],
+        "course": course_json(board),
     }
+
+
+def course_json(board: Scoreboard) -> list[dict[str, Any]]:
+    """J and F since the prompt: a bin of ages each."""
+    return [_point(point) for point in board.course]
 
 
 def behaviour_json(found: Behaviour) -> dict[str, Any]:
@@ -62,16 +68,12 @@ def behaviour_json(found: Behaviour) -> dict[str, Any]:
     }
 
 
-def diagnostics_table(details: Mapping[str, Any]) -> str:
-    """``diagnostics_json`` as a Markdown table, a row per subset and one for all objects."""
+def diagnostics_table(details: Mapping[str, Any]) -> Table:
+    """``diagnostics_json`` as a table, a row per subset and one for all objects."""
     rows = [name for name in details if name != ALL]
-    lines = [
-        "| | " + " | ".join(COLUMNS) + " |",
-        "| :-- | " + " | ".join(["--:"] * len(COLUMNS)) + " |",
-    ]
-    for name in [*(rows if len(rows) > 1 else ()), ALL]:
-        lines.append(f"| {name} | " + " | ".join(diagnostics_cells(details[name])) + " |")
-    return "\n".join(lines) + "\n"
+    shown = [*(rows if len(rows) > 1 else ()), ALL]
+    cells = tuple((name, *diagnostics_cells(details[name])) for name in shown)
+    return Table(("", *COLUMNS), cells)
 
 
 def diagnostics_cells(entry: Mapping[str, Any]) -> list[str]:

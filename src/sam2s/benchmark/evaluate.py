@@ -24,6 +24,7 @@ from sam2s.benchmark.scoring_rules import (
     frames_to_score,
     takes_part,
 )
+from sam2s.benchmark.selection import Selection
 from sam2s.benchmark.unmatched import Notes, frame_names, note_differences, note_videos
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
@@ -74,18 +75,23 @@ def evaluate_folders(
     gt: Path | str,
     *,
     rules: ScoringRules = EVERY_FRAME,
+    chosen: Selection | None = None,
     json: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """J, F and J&F of the masks in ``pred`` against those in ``gt``; either in any layout of
     ``folders``.
 
-    ``json``: also write the result there. Raises InputError when a folder holds no masks, a video
+    ``chosen``: the videos and objects of ``gt`` to score, by default all; ``json``: also write the
+    result there. Raises InputError when a folder holds no masks, a video
     of ``gt`` was not predicted at all or under other frame names, masks differ in size, or nothing
     is left to score.
     """
     check_file(json)
+    chosen = chosen or Selection()
     truth, predicted = open_mask_folder(gt), open_mask_folder(pred)
+    names = chosen.of({name: tuple(video.objects) for name, video in truth.items()})
+    truth = {name: truth[name] for name in names}
     pairs = _pair(truth, predicted, pred)
     notes = Notes()
     note_videos(notes, truth, predicted)
@@ -93,7 +99,12 @@ def evaluate_folders(
         note_differences(notes, true, other)
     objects: list[ObjectScore] = []
     missing: dict[str, int] = {}
-    jobs = [(true, other, object_id) for true, other in pairs for object_id in true.objects]
+    jobs = [
+        (true, other, object_id)
+        for true, other in pairs
+        for object_id in true.objects
+        if chosen.takes(true.name, object_id)
+    ]
     for true, other, object_id in progress_bar(len(jobs), unit="object", over=jobs, shown=progress):
         order = sorted(frame_names(true), key=natural_key)
         start = _start(true, object_id, order)
@@ -113,11 +124,17 @@ def evaluate_folders(
             f"{gt}: no annotated frame is left to score; skip less, or check the folder"
             + "".join(f" ({note})" for note in notes.all()[:1])
         )
-    protocol = {"pred": str(pred), "gt": str(gt), "rules": asdict(rules)}
+    protocol = {"pred": str(pred), "gt": str(gt), "rules": asdict(rules), **_said(chosen)}
     result = Evaluation(board, missing, protocol, notes.all())
     if json is not None:
         write_json(json, result.to_json())
     return result
+
+
+def _said(chosen: Selection) -> dict[str, Any]:
+    """What was chosen, as the result file states it; nothing where all was scored."""
+    said = {"videos": list(chosen.videos), "objects": [str(name) for name in chosen.objects]}
+    return {key: names for key, names in said.items() if names}
 
 
 def _pair(

@@ -4,6 +4,7 @@ Needs matplotlib."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,21 @@ MOST_CLASSES = 40
 INSTRUMENT, TISSUE = "#3b6fb6", "#d98032"
 
 
+@dataclass(frozen=True, slots=True)
+class FloorStyle:
+    """How a floor is drawn."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+FLOORS: Mapping[str, FloorStyle] = {
+    "still": FloorStyle("floor: held still", "0.55", "D"),
+    "flow": FloorStyle("floor: optical flow", "0.1", "o"),
+}
+
+
 def plot_course(runs: Mapping[str, Entry], path: Path) -> None:
     """J&F against frames since the prompt. ``runs``: {label: a result's JSON}; one run shows its
     subsets as well."""
@@ -35,6 +51,11 @@ def plot_course(runs: Mapping[str, Entry], path: Path) -> None:
     else:
         for label, entry in runs.items():
             _course(axes, entry["details"][ALL]["course"], label, linewidth=1.8)
+    for name, style in FLOORS.items():
+        # Scored on the same frames whatever the rule is, so those of one run stand for all.
+        found = [e["floors"][name] for e in runs.values() if name in e.get("floors", {})]
+        for floor in found[:1]:
+            _course(axes, floor.get("course", ()), style.label, color=style.colour, linestyle="--")
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set(
@@ -76,6 +97,20 @@ def plot_classes(entry: Entry, path: Path) -> None:
         places = [i for i, known in enumerate(kinds) if known == kind]
         if places:
             axes.barh(places, [values[i] for i in places], color=colour, label=kind)
+    for name, style in FLOORS.items():
+        known = entry.get("floors", {}).get(name, {}).get("classes", {})
+        places = [i for i, label in enumerate(shown) if known.get(label)]
+        if places:
+            at = [known[shown[i]]["jf"] for i in places]
+            axes.scatter(
+                at,
+                places,
+                marker=style.marker,
+                color=style.colour,
+                edgecolors="white",
+                zorder=3,
+                label=style.label,
+            )
     for place, value in enumerate(values):
         axes.text(value + 1, place, f"{value:.1f}", va="center", fontsize=8)
     axes.set_yticks(range(len(shown)), [f"{name} ({len(found[name])})" for name in shown])

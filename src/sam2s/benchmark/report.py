@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from sam2s.benchmark.diagnostics import ALL, COLUMNS, diagnostics_cells
 from sam2s.benchmark.run_benchmark import FORMAT, BenchmarkResult
+from sam2s.benchmark.text_table import Table
 from sam2s.errors import InputError
 from sam2s.typed_json import build, read_json
 
+Grouping = Literal["video", "object", "class"]
+GROUPS: Mapping[Grouping, str] = {"video": "videos", "object": "objects", "class": "classes"}
+"""Where a result's JSON has them."""
 FLOOR_NAMES = {
     "still": "floor: first mask held still",
     "flow": "floor: first mask carried by optical flow",
@@ -67,6 +72,11 @@ def read_result(path: Path | str) -> dict[str, Any]:
 
 
 def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> str:
+    """``results_table`` as Markdown."""
+    return results_table(results).markdown()
+
+
+def results_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> Table:
     """J&F in percent: a row per result, and per floor (once per data set), a column per subset,
     then mean and frames/s.
 
@@ -82,16 +92,42 @@ def markdown_table(results: Sequence[BenchmarkResult | Mapping[str, Any]]) -> st
     }
     rows.extend(floors.values())
     subsets = list(dict.fromkeys(name for _, entry, _ in rows for name in entry["subsets"]))
-    lines = [
-        line(["", *subsets, "mean J&F", "J", "F", "frames/s"]),
-        line([":--", *["--:"] * (len(subsets) + 4)]),
-    ]
+    lines = []
     for label, entry, fps in rows:
         mean = entry["mean"] or {}
         cells = [_jf(entry["subsets"].get(name)) for name in subsets]
         numbers = [number(mean.get(key)) for key in ("jf", "j", "f")]
-        lines.append(line([label, *cells, *numbers, number(fps, 1)]))
-    return "\n".join(lines) + "\n"
+        lines.append((label, *cells, *numbers, number(fps, 1)))
+    return Table(("", *subsets, "mean J&F", "J", "F", "frames/s"), tuple(lines))
+
+
+def scores_table(entries: Sequence[Mapping[str, Any]], by: Grouping) -> Table:
+    """Scores in percent of every video, object or class, the worst first; of several results their
+    J&F side by side, ordered by the first. ``entries``: JSON of ``run_benchmark`` or
+    ``evaluate_folders``."""
+    groups = [entry[GROUPS[by]] for entry in entries]
+    first = groups[0]
+    scored = [name for name, score in first.items() if score and score["jf"] is not None]
+    rows = []
+    for name in sorted(scored, key=lambda name: first[name]["jf"]):
+        kind = [first[name]["class"] or first[name]["kind"]] if by == "object" else []
+        if len(entries) > 1:
+            numbers = [_jf(group.get(name)) for group in groups]
+        else:
+            numbers = [number(first[name][key]) for key in ("jf", "j", "f")]
+            numbers.append(str(first[name]["frames"]))
+        rows.append((name, *kind, *numbers))
+    columns = (
+        tuple(map(label_of, entries)) if len(entries) > 1 else ("J&F", "J", "F", "masks scored")
+    )
+    return Table((by, *(("class",) if by == "object" else ()), *columns), tuple(rows))
+
+
+def runs_table(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Swaps, recovery, presence and calibration over all objects, a row per result."""
+    cells = [diagnostics_cells(entry["details"][ALL]) for entry in entries]
+    rows = tuple((label_of(e), *row) for e, row in zip(entries, cells, strict=True))
+    return Table(("", *COLUMNS), rows)
 
 
 def label_of(entry: Mapping[str, Any]) -> str:
@@ -105,7 +141,7 @@ def label_of(entry: Mapping[str, Any]) -> str:
     )
 
 
-def _jf(score: Mapping[str, float] | None) -> str:
+def _jf(score: Mapping[str, Any] | None) -> str:
     return number(None if score is None else score["jf"])
 
 

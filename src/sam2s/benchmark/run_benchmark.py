@@ -4,19 +4,20 @@ it."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sam2s.benchmark.diagnostics import diagnostics_json
+from sam2s.benchmark.diagnostics import course_json, diagnostics_json
 from sam2s.benchmark.environment import environment
 from sam2s.benchmark.floors import make_floors
 from sam2s.benchmark.journal import Journal
 from sam2s.benchmark.protocol import PromptKind, TrackerLike, check_kind
 from sam2s.benchmark.scoreboard import OF_SUBSETS, Means, Scoreboard, percent
 from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules
+from sam2s.benchmark.selection import ObjectName, Selection
 from sam2s.benchmark.suite import SuiteName, choose, choose_sa_sv, sa_sv_json, title_of
 from sam2s.benchmark.video_scores import MODEL, VideoScores, VideoTask, score_video
 from sam2s.devices import Precision, kind_of
@@ -38,15 +39,16 @@ FORMAT = "sam2s-benchmark-1"
 class Options:
     """How to run. ``prompt``: see ``protocol``; ``rules``: which frames and objects count;
     ``suite``: name of a suite, or None to score the folder as it is; ``floors``: score the two
-    floors on the same frames; ``videos``: names to run, () for all; ``json``: the result file,
-    which also makes an interrupted run resumable; ``masks``: a folder for the model's masks, in a
-    layout that ``evaluate`` reads; ``progress``: show a bar."""
+    floors on the same frames; ``videos``, ``objects``: what to run, () for all; ``json``: the
+    result file, which also makes an interrupted run resumable; ``masks``: a folder for the model's
+    masks, in a layout that ``evaluate`` reads; ``progress``: show a bar."""
 
     prompt: PromptKind = "3-click"
     rules: ScoringRules = BENCHMARK
     suite: SuiteName | None = None
     floors: bool = False
     videos: tuple[str, ...] = ()
+    objects: tuple[ObjectName, ...] = ()
     json: Path | None = None
     masks: Path | None = None
     progress: bool = True
@@ -123,7 +125,11 @@ class BenchmarkResult:
             "prompted_frames": percent(self.prompted),
             "fps": self.frames_per_second,
             "object_fps": self.object_frames_per_second,
-            "floors": {name: self.board(name).to_json() for name in self.methods if name != MODEL},
+            "floors": {
+                name: {**self.board(name).to_json(), "course": course_json(self.board(name))}
+                for name in self.methods
+                if name != MODEL
+            },
             "details": diagnostics_json(self.board()),
             **(
                 {"suite": sa_sv_json(self.board())} if self.protocol.get("suite") == "sa-sv" else {}
@@ -195,10 +201,10 @@ def prepare(root: Path | str, options: Options) -> tuple[MaskletFolder, tuple[st
         make_floors()  # a missing library is reported now, not after the first video
     if options.suite is None:
         folder = open_masklets(root)
-        return folder, _chosen(folder.videos, options.videos)
+        return folder, _chosen(folder.videos, options)
     chosen = choose(options.suite, root, options.progress)
     return chosen.folder, _chosen(
-        {name: chosen.folder.videos[name] for name in chosen.names}, options.videos
+        {name: chosen.folder.videos[name] for name in chosen.names}, options
     )
 
 
@@ -269,6 +275,7 @@ def describe_protocol(folder: MaskletFolder, options: Options) -> dict[str, Any]
         "prompt_frame": "first annotated frame that shows the object",
         "rules": asdict(options.rules),
         "notes": list(choose_sa_sv(folder).notes) if options.suite == "sa-sv" else [],
+        **({"objects": [str(name) for name in options.objects]} if options.objects else {}),
         "seed": None,
     }
 
@@ -278,22 +285,14 @@ def _run_one(
 ) -> VideoScores:
     target = None if options.masks is None else options.masks / "Annotations" / video.name
     begun = bar.n
-    task = VideoTask(options.prompt, source, options.rules, options.floors)
+    only = Selection((), options.objects)
+    task = VideoTask(options.prompt, source, options.rules, options.floors, only)
     scores = score_video(video, tracker, task, masks=target, on_frame=bar.update)
     # Frames before the first prompt and after the last annotation are not tracked.
     bar.total -= len(video) - (bar.n - begun)
     return scores
 
 
-def _chosen(videos: Mapping[str, MaskletVideo], names: Sequence[str]) -> tuple[str, ...]:
-    unknown = sorted(set(names) - set(videos))
-    if unknown:
-        raise InputError(f"no such video: {', '.join(unknown)}; there are {_some(videos)}")
-    return tuple(names or videos)
-
-
-def _some(names: Iterable[str], most: int = 10) -> str:
-    listed = list(names)
-    return ", ".join(listed[:most]) + (
-        f" and {len(listed) - most} more" if len(listed) > most else ""
-    )
+def _chosen(videos: Mapping[str, MaskletVideo], options: Options) -> tuple[str, ...]:
+    there = {name: tuple(video.info.objects) for name, video in videos.items()}
+    return Selection(options.videos, options.objects).of(there)

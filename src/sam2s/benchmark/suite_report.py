@@ -8,14 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.diagnostics import diagnostics_table
+from sam2s.benchmark.object_pictures import MasksOfRun, draw_extremes
 from sam2s.benchmark.paper_rows import BY_PROMPT, PROMPT, ROWS, TITLES
-from sam2s.benchmark.plots import plot_classes, plot_course, plot_reliability, require_matplotlib
-from sam2s.benchmark.report import label_of, line, markdown_table, number
+from sam2s.benchmark.plots import (
+    plot_classes,
+    plot_comparison,
+    plot_course,
+    plot_reliability,
+    require_matplotlib,
+)
+from sam2s.benchmark.report import (
+    FLOOR_NAMES,
+    label_of,
+    line,
+    markdown_table,
+    number,
+    results_table,
+    runs_table,
+    scores_table,
+)
+from sam2s.errors import InputError
 from sam2s.files import check_folder, replace_text
+from sam2s.masklets.masklets import MaskletFolder
 
 Entry = Mapping[str, Any]
 RESULTS, REPORT = "results.json", "report.md"
 QUOTED = "quoted from the paper (arXiv 2511.16618, v1), not measured here"
+
+
+EXTREMES = "The worst and the best objects: true outline white, mask tinted"
 
 
 def prepare_report(folder: Path) -> Path:
@@ -26,17 +47,63 @@ def prepare_report(folder: Path) -> Path:
     return folder / RESULTS
 
 
-def write_report(folder: Path, entry: Entry) -> Path:
-    """Write plots and the Markdown beside the result file; the Markdown's path. ``entry``: the
-    result's JSON."""
-    plots = {"J&F over the time since the prompt": "course.png", "J&F by class": "classes.png"}
-    plot_course({label_of(entry): entry}, folder / "course.png")
-    plot_classes(entry, folder / "classes.png")
-    if plot_reliability({label_of(entry): entry}, folder / "reliability.png"):
+def write_report(
+    folder: Path,
+    entries: Sequence[Entry],
+    data: MaskletFolder | None = None,
+    runs: Sequence[MasksOfRun] = (),
+) -> Path:
+    """Write plots and the Markdown beside the result files; the Markdown's path. ``entries``: the
+    JSON of one result, or of several under the same protocol, to be shown side by side; ``data``
+    and ``runs``: what was scored and where each left its masks, for pictures of objects."""
+    labelled = {label_of(entry): entry for entry in entries}
+    if len(labelled) < len(entries):
+        raise InputError("report: two of its results are of the same model, rule and prompt")
+    plots = {"J&F over the time since the prompt": "course.png"}
+    plot_course(labelled, folder / "course.png")
+    if len(entries) == 1:
+        plots["J&F by class"] = "classes.png"
+        plot_classes(entries[0], folder / "classes.png")
+    else:
+        plots["J&F"] = "jf.png"
+        means = {label: entry["mean"]["jf"] for label, entry in labelled.items()}
+        plot_comparison(means | _floor_means(entries[0]), folder / "jf.png", "J&F")
+    if plot_reliability(labelled, folder / "reliability.png"):
         plots["Reliability at boundaries"] = "reliability.png"
-    text = "\n".join(_sections(entry, plots)).rstrip("\n") + "\n"
-    replace_text(folder / REPORT, text)
+    if data is not None and draw_extremes(folder / "objects.png", data, entries, runs):
+        plots[EXTREMES] = "objects.png"
+    sections = _sections(entries[0], plots) if len(entries) == 1 else _side_by_side(entries, plots)
+    replace_text(folder / REPORT, "\n".join(sections).rstrip("\n") + "\n")
     return folder / REPORT
+
+
+def _floor_means(entry: Entry) -> dict[str, float]:
+    return {
+        FLOOR_NAMES.get(name, name): floor["mean"]["jf"]
+        for name, floor in entry["floors"].items()
+        if floor["mean"]
+    }
+
+
+def _side_by_side(entries: Sequence[Entry], plots: Mapping[str, str]) -> Iterator[str]:
+    protocol = entries[0]["protocol"]
+    yield f"# {protocol.get('suite') or protocol['data']}: {len(entries)} runs side by side\n"
+    yield "J&F in percent.\n"
+    yield sa_sv_table(entries) if "suite" in entries[0] else results_table(entries).markdown()
+    if "suite" in entries[0]:
+        yield "\n".join(_remarks(entries[0])) + "\n"
+    yield "## By class\n"
+    yield scores_table(entries, "class").markdown()
+    yield "## Swaps, recovery, presence and calibration\n"
+    yield runs_table(entries).markdown()
+    yield "Definitions: docs/benchmark.md.\n"
+    yield "## Plots\n"
+    for title, file in plots.items():
+        yield f"![{title}]({file})\n"
+    yield "## Protocol and provenance\n"
+    for entry in entries:
+        yield f"### {label_of(entry)}\n"
+        yield _provenance(entry)
 
 
 def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
@@ -56,8 +123,10 @@ def _sections(entry: Entry, plots: Mapping[str, str]) -> Iterator[str]:
         yield _jf_table(entry["subsets"], entry["mean"], None)
         yield "## By procedure\n"
         yield _jf_table(entry["procedures"], None, None)
+    yield "## By object\n"
+    yield scores_table([entry], "object").markdown()
     yield "## Swaps, recovery, presence and calibration\n"
-    yield diagnostics_table(entry["details"])
+    yield diagnostics_table(entry["details"]).markdown()
     yield (
         "Definitions: docs/benchmark.md. The median frames to recover are of the recovered returns"
         " only.\n"

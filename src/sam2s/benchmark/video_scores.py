@@ -17,6 +17,7 @@ from sam2s.benchmark.protocol import PromptKind, Target, TrackerLike, plan, prom
 from sam2s.benchmark.recorder import FrameTruth, ObjectRecorder, object_score
 from sam2s.benchmark.scoreboard import ObjectScore
 from sam2s.benchmark.scoring_rules import BENCHMARK, ScoringRules
+from sam2s.benchmark.selection import Selection
 from sam2s.benchmark.timestamps import frame_times
 from sam2s.masklets.masklets import MaskletVideo
 from sam2s.masklets.masks import write_binary_mask
@@ -107,12 +108,13 @@ class _VideoRecorder:
 class VideoTask:
     """What is done with a video. ``prompt``: see ``protocol``; ``source``: its data set where its
     own info names none; ``rules``: which frames and objects count; ``floors``: score the two floors
-    as well."""
+    as well; ``only``: the objects to prompt."""
 
     prompt: PromptKind
     source: str
     rules: ScoringRules = BENCHMARK
     floors: bool = False
+    only: Selection = field(default_factory=Selection)
 
 
 def score_video(
@@ -128,23 +130,20 @@ def score_video(
     ``masks``: a folder for the model's masks (``<object id>/<frame>.png``), or None; ``on_frame``
     is called after every frame.
     """
-    targets = plan(video, task.rules)
+    everything = plan(video, task.rules)  # also what is only there to be taken for another object
+    targets = [t for t in everything if task.only.takes(video.name, t.object_id)]
     recorder = _VideoRecorder(targets)
     baselines = make_floors() if task.floors else {}
     times = frame_times(video)
     tracker.reset()
     for index in _before(targets):
-        recorder.judge(
-            MODEL, FrameTruth(index, times[index], _truths(video, targets, index)), {}, {}
-        )
-        for name in baselines:
-            recorder.judge(
-                name, FrameTruth(index, times[index], _truths(video, targets, index)), {}, {}
-            )
+        now = FrameTruth(index, times[index], _truths(video, everything, index))
+        for name in (MODEL, *baselines):
+            recorder.judge(name, now, {}, {})
     for index in _span(targets):
         with recorder.clock():
             image = video.image(index)
-        now = FrameTruth(index, times[index], _truths(video, targets, index))
+        now = FrameTruth(index, times[index], _truths(video, everything, index))
         starting = {t.object_id: now.truths[t.object_id] for t in targets if t.start == index}
         result = _advance(tracker, Frame(index, now.time, image), starting, task.prompt, recorder)
         recorder.judge(MODEL, now, result.masks, result.logits)
@@ -156,7 +155,7 @@ def score_video(
         if masks is not None:
             _keep(masks, video.frame_names[index], result)
         on_frame()
-    return _conclude(video, recorder, [MODEL, *baselines], task.source, task.rules)
+    return _conclude(video, recorder, [MODEL, *baselines], task)
 
 
 def _span(targets: Sequence[Target]) -> range:
@@ -210,9 +209,9 @@ def _conclude(
     video: MaskletVideo,
     recorder: _VideoRecorder,
     methods: Sequence[str],
-    source: str,
-    rules: ScoringRules,
+    task: VideoTask,
 ) -> VideoScores:
+    source, rules = task.source, task.rules
     targets, records = recorder.targets, recorder.records
     return VideoScores(
         video=video.name,
@@ -231,5 +230,10 @@ def _conclude(
         frames=recorder.frames,
         object_frames=recorder.object_frames,
         seconds=recorder.seconds,
-        skipped=tuple(sorted(set(video.info.objects) - {t.object_id for t in targets})),
+        skipped=tuple(
+            sorted(
+                {i for i in video.info.objects if task.only.takes(video.name, i)}
+                - {t.object_id for t in targets}
+            )
+        ),
     )

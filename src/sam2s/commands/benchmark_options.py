@@ -13,6 +13,7 @@ from sam2s.benchmark.scoring_rules import BENCHMARK, EVERY_FRAME, ScoringRules
 
 MemoryRule = Literal["auto", "recent", "diverse", "pruned", "distractor", "samurai", "tree"]
 Precision = Literal["auto", "fp32", "bf16"]
+Grouping = Literal["video", "object", "class"]
 PromptKind = Literal["1-click", "3-click", "5-click", "box", "mask"]
 
 
@@ -27,9 +28,9 @@ class Benchmark:
     """nano, a Hugging Face id, a model folder, or a .safetensors or .pt file."""
     weights_map: Annotated[Path | None, arg(metavar="FILE")] = None
     """Other names for the tensors of somebody else's weights (docs/weights.md)."""
-    memory: MemoryRule = "auto"
-    """recent (SAM 2), diverse (DiveMem), another method's rule, or auto: the one saved with the
-    model."""
+    memory: Annotated[str, arg(metavar="RULE,...")] = "auto"
+    """recent (SAM 2), diverse (DiveMem), pruned, distractor, samurai, tree, or auto: the one saved
+    with the model. Several with commas are scored one after another and shown side by side."""
     prompt: PromptKind = "3-click"
     """What every object is prompted with, on the first annotated frame that shows it."""
     suite: Literal["none", "sa-sv", "long-term"] = "none"
@@ -39,11 +40,16 @@ class Benchmark:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""
     report: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Write results.json, report.md and plots into this folder."""
+    """Write results.json, report.md, plots, masks and pictures of the worst and the best objects
+    into this folder."""
     masks: Annotated[Path | None, arg(metavar="DIR")] = None
     """Also keep the model's masks here, for sam2s evaluate."""
     video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
-    """Score only this video."""
+    """Score only this video; give it again for more."""
+    object: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID")] = ()
+    """Prompt only this object (of every video, or VIDEO/ID); give it again for more."""
+    per: UseAppendAction[tuple[Grouping, ...]] = ()
+    """Also print the scores of each video, object or class, the worst first."""
     shard: Annotated[str | None, arg(metavar="I/N")] = None
     """Score one part of the videos, such as 2/8, or any: whichever no other worker has. Workers
     share the folder of the result file; the last one writes the result."""
@@ -74,5 +80,11 @@ class Evaluate:
     gt: Path
     """Folder with the true masks, in either layout."""
     rules: OmitArgPrefixes[ScoringRules] = EVERY_FRAME
+    video: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = ()
+    """Score only this video; give it again for more."""
+    object: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="ID")] = ()
+    """Score only this object (of every video, or VIDEO/ID); give it again for more."""
+    per: UseAppendAction[tuple[Grouping, ...]] = ()
+    """Also print the scores of each video, object or class, the worst first."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all scores to this file."""

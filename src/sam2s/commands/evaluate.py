@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sam2s.benchmark.evaluate import evaluate_folders
+from sam2s.benchmark.report import scores_table
+from sam2s.benchmark.selection import ObjectName, Selection
 from sam2s.commands.options import Evaluate
-from sam2s.commands.terminal import say
+from sam2s.commands.terminal import say, say_table
 
 
 def run(options: Evaluate) -> int:
@@ -13,6 +15,7 @@ def run(options: Evaluate) -> int:
         options.pred,
         options.gt,
         rules=options.rules,
+        chosen=Selection(options.video, tuple(map(ObjectName.parse, options.object))),
         json=options.json,
         progress=True,
     )
@@ -22,6 +25,8 @@ def run(options: Evaluate) -> int:
         f"J&F {100 * mean.jf:.2f}  J {100 * mean.j:.2f}  F {100 * mean.f:.2f}  ({mean.frames} masks"
         " scored)"
     )
+    for by in options.per:
+        say_table(scores_table([result.to_json()], by))
     absent = sum(result.missing.values())
     if absent:
         say(f"{absent} masks were not predicted and count as empty")

@@ -3,13 +3,17 @@ control characters."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sam2s.errors import Doubt
+
+if TYPE_CHECKING:
+    from sam2s.benchmark.text_table import Table
 
 
 def say(*lines: object, error: bool = False) -> None:
@@ -23,6 +27,15 @@ def say(*lines: object, error: bool = False) -> None:
 def say_text(text: str) -> None:
     """``say`` for a table or other text of several lines."""
     say(*text.splitlines())
+
+
+def say_table(table: Table) -> None:
+    """A table as wide as the terminal; Markdown where it goes to a file or another program."""
+    if sys.stdout.isatty():
+        say_text(table.fitted(shutil.get_terminal_size().columns))
+    else:
+        say_text(table.markdown())
+    say("")
 
 
 def printable(text: str, encoding: str | None = None) -> str:

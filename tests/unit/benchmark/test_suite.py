@@ -136,7 +136,7 @@ def test_report_of_a_suite(sources: Path, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "report"
     json_file = prepare_report(folder)
     result = run(sources, replace(QUIET, json=json_file))
-    text = write_report(folder, result.to_json()).read_text()
+    text = write_report(folder, [result.to_json()]).read_text()
     assert "**Missing: EV17, RARP50, Hyst-YT, SurgAI3.8k.**" in text
     assert "quoted from the paper (arXiv 2511.16618, v1), not measured here" in text
     assert "Note: 1 videos without a split: taken as test." in text
@@ -158,7 +158,7 @@ def test_report_of_a_suite(sources: Path, tmp_path: Path) -> None:
 
 def test_report_without_a_suite(folder: Path, tmp_path: Path) -> None:
     result = run_benchmark(folder, EvaluatedModel(ColourTracker(), ABOUT), Options(progress=False))
-    text = write_report(tmp_path, result.to_json()).read_text()
+    text = write_report(tmp_path, [result.to_json()]).read_text()
     assert "| myotomy |" in text
     assert "†" not in text
 
