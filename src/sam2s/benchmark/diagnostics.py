@@ -9,7 +9,7 @@ from typing import Any
 from sam2s.benchmark.scoreboard import Scoreboard, percent
 from sam2s.benchmark.text_table import Table
 from sam2s.metrics.behaviour import Behaviour
-from sam2s.metrics.calibration import Calibration, Reliability
+from sam2s.metrics.calibration import Reliability
 from sam2s.metrics.score_over_time import AgeBinScore
 
 ALL = "all"
@@ -41,7 +41,9 @@ def _one(board: Scoreboard) -> dict[str, Any]:
         **behaviour_json(board.behaviour),
         "ece": None if calibration is None else _ece(calibration.every),
         "ece_found": None if calibration is None else _ece(calibration.found),
-        "reliability": None if calibration is None else _reliability(calibration),
+        "reliability": None
+        if calibration is None
+        else {"every": _curve(calibration.every), "found": _curve(calibration.found)},
         "course": course_json(board),
     }
 
@@ -104,12 +106,8 @@ def _ece(curve: Reliability) -> float | None:
     return _percent(curve.ece) if curve.pixels else None
 
 
-def _reliability(calibration: Calibration) -> dict[str, Any]:
-    """Mean predicted probability, observed frequency and pixels of the bins that hold any."""
-    return {name: _curve(getattr(calibration, name)) for name in ("every", "found")}
-
-
 def _curve(curve: Reliability) -> dict[str, list[float]]:
+    """Mean predicted probability, observed frequency and pixels of the bins that hold any."""
     predicted, observed = curve.curve()
     return {
         "predicted": predicted.round(6).tolist(),

@@ -165,11 +165,12 @@ def _pair(
 
 def _start(video: VideoMasks, object_id: int, order: list[str]) -> int | None:
     """The place, among the video's annotated frames, of the first that shows the object."""
-    shown = (
-        frame for frame in video.masks.frames(object_id) if _read(video, object_id, frame).any()
-    )
-    first = next(shown, None)
-    return None if first is None else order.index(first)
+    for frame in video.masks.frames(object_id):
+        mask = video.masks.read(object_id, frame)
+        assert mask is not None, "a listed frame is annotated"
+        if mask.any():
+            return order.index(frame)
+    return None
 
 
 def _frames(
@@ -186,10 +187,8 @@ def _score_frames(
 ) -> Iterator[tuple[_Extent, Score]]:
     for frame in frames:
         mask, guess = true.masks.read(object_id, frame), other.masks.read(object_id, frame)
-        if mask is None:
-            mask = np.zeros(
-                _size(true, frame), bool
-            )  # annotated for another object: the rules say it is absent
+        if mask is None:  # annotated for another object: the rules say it is absent
+            mask = np.zeros(_size(true, frame), bool)
         guess = np.zeros_like(mask) if guess is None else guess
         if guess.shape != mask.shape:
             raise InputError(
@@ -222,12 +221,6 @@ def _size(video: VideoMasks, frame: str) -> tuple[int, ...]:
     return next(
         mask.shape for i in video.masks.ids() if (mask := video.masks.read(i, frame)) is not None
     )
-
-
-def _read(video: VideoMasks, object_id: int, frame: str) -> np.ndarray:
-    mask = video.masks.read(object_id, frame)
-    assert mask is not None, "a listed frame is annotated"
-    return mask
 
 
 def _object_score(

@@ -61,22 +61,18 @@ class CarriedByFlow:
         """As in `Floor`."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if self._soft and self._before is not None:
-            came_from = _grid(*grey.shape) + self._flow.calc(grey, self._before, None)
-            self._soft = {i: self._warp(soft, came_from) for i, soft in self._soft.items()}
+            # (H, W, 2): every pixel's own (x, y), moved to where the flow says it came from.
+            rows, columns = np.indices(grey.shape, np.float32)
+            came_from = np.stack([columns, rows], axis=-1)
+            came_from += self._flow.calc(grey, self._before, None)
+            edge = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": 0}
+            for object_id, soft in self._soft.items():
+                moved = cv2.remap(soft, came_from, None, cv2.INTER_LINEAR, **edge)
+                self._soft[object_id] = moved
         self._before = grey
         return {i: soft > 0.5 for i, soft in self._soft.items()}
-
-    def _warp(self, soft: np.ndarray, came_from: np.ndarray) -> np.ndarray:
-        return cv2.remap(
-            soft, came_from, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
-        )
 
 
 def make_floors() -> dict[str, Floor]:
     """Both floors, fresh for one video. Raises InputError where OpenCV is not installed."""
     return {"still": HeldStill(), "flow": CarriedByFlow()}
-
-
-def _grid(height: int, width: int) -> np.ndarray:
-    """(H, W, 2) float32: every pixel's own (x, y)."""
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)

@@ -65,7 +65,8 @@ def plan(video: MaskletVideo, rules: ScoringRules = BENCHMARK) -> list[Target]:
     everyone = sorted(set().union(*labels.values())) if labels else []
     targets = []
     for object_id, annotated in labels.items():
-        start = next((i for i in annotated if _shows(video.mask(object_id, i))), None)
+        masks = ((i, video.mask(object_id, i)) for i in annotated)
+        start = next((i for i, mask in masks if mask is not None and mask.any()), None)
         if start is not None and takes_part(rules, start, everyone):
             scored = frozenset(frames_to_score(rules, annotated, start, everyone))
             targets.append(
@@ -104,7 +105,3 @@ def check_kind(kind: str) -> None:
     """InputError unless ``kind`` is a ``PromptKind``."""
     if kind not in get_args(PromptKind):
         raise InputError(f"prompt '{kind}': expected one of {', '.join(get_args(PromptKind))}")
-
-
-def _shows(mask: np.ndarray | None) -> bool:
-    return mask is not None and bool(mask.any())

@@ -2,7 +2,7 @@
 
 A worker opens the model once and then scores one video after another; this process hands out the
 longest videos first and keeps what comes back in its journal, so that a run that was cut off goes
-on where it was. A video that fails is told of at the end, the others go on. Data, weights and the
+on where it was. A video that fails is reported at the end; the others go on. Data, weights and the
 folder for masks must be visible to the workers under the same paths.
 """
 

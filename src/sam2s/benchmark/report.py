@@ -17,8 +17,8 @@ Grouping = Literal["video", "object", "class"]
 GROUPS: Mapping[Grouping, str] = {"video": "videos", "object": "objects", "class": "classes"}
 """Where a result's JSON has them."""
 FLOOR_NAMES = {
-    "still": "floor: first mask held still",
-    "flow": "floor: first mask carried by optical flow",
+    "still": "floor: the first mask, unmoved",
+    "flow": "floor: the first mask, moved by optical flow",
 }
 
 

@@ -39,7 +39,7 @@ class ScoringRules:
 BENCHMARK = ScoringRules()
 """What ``sam2s benchmark`` goes by."""
 EVERY_FRAME = ScoringRules(skip_first="none")
-"""What folders of masks are scored by unless told otherwise: they do not say what was prompted."""
+"""The default for folders of masks, which do not say what was prompted."""
 DAVIS = ScoringRules(skip_first="annotated", skip_last="video", late="drop", mean="all")
 """DAVIS 2017, semi-supervised."""
 SA_V = ScoringRules(skip_first="annotated", skip_last="object", unseen="skip", mean="all")

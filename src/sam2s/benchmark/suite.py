@@ -9,7 +9,8 @@ one folder each. Eight subsets, EndoVis18 counting as two; four of them are the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -120,10 +121,10 @@ def gather(root: Path | str) -> MaskletFolder:
     if not parts:
         return open_masklets(root)
     found = [(part.name, video) for part in parts for video in open_masklets(part).videos.values()]
-    twice = _repeated(video.name for _, video in found)
+    counts = Counter(video.name for _, video in found)
     videos: dict[str, MaskletVideo] = {}
     for part, video in found:
-        name = f"{part}_{video.name}" if video.name in twice else video.name
+        name = f"{part}_{video.name}" if counts[video.name] > 1 else video.name
         videos[name] = video.relabelled(name, part)
     return MaskletFolder(root, videos)
 
@@ -183,8 +184,3 @@ def _is_masklets(path: Path) -> bool:
     return all(
         any((path / name).is_dir() for name in names) for names in (IMAGE_FOLDERS, MASK_FOLDERS)
     )
-
-
-def _repeated(names: Iterable[str]) -> set[str]:
-    seen: set[str] = set()
-    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]

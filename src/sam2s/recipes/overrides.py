@@ -124,14 +124,14 @@ def _made(kind: Any) -> Any:
     try:
         return kind()
     except TypeError as error:
-        needed = [f.name for f in dataclasses.fields(kind) if _required(f)]
+        needed = [
+            spec.name
+            for spec in dataclasses.fields(kind)
+            if spec.default is spec.default_factory is dataclasses.MISSING
+        ]
         raise InputError(
             f"{kind.__name__} is none; give it whole, as JSON with {', '.join(needed)}"
         ) from error
-
-
-def _required(spec: dataclasses.Field) -> bool:
-    return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
 
 
 def _parse(kind: Any, text: str) -> Any:

@@ -60,5 +60,6 @@ def gaussian_kernel(size: int, sigma: float, device: torch.device | str = "cpu")
 def _blur(plane: Tensor, kernel: Tensor) -> Tensor:
     """(N, h, w) convolved with the separable kernel, zeros outside the picture."""
     half = len(kernel) // 2
+    # One channel in and out; the kernel once as a column (1, 1, k, 1), once as a row (1, 1, 1, k).
     rows = F.conv2d(plane[:, None], kernel.view(1, 1, -1, 1), padding=(half, 0))
     return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, half))[:, 0]

@@ -14,7 +14,6 @@ import torch
 
 from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex
 from sam2s.errors import InputError
-from sam2s.masklets.masklets import MaskletVideo
 from sam2s.train.config import Stage, TrainConfig
 from sam2s.train.video_pool import VideoPool, annotated_frames
 
@@ -63,7 +62,9 @@ def check_data(pool: VideoPool, config: TrainConfig) -> list[str]:
     no video.
     """
     for video in pool.videos:
-        _check_pictures(video)
+        # First, middle and last picture: decoding them compares their sizes as well.
+        for frame in sorted({0, len(video) // 2, len(video) - 1}):
+            video.image(frame)
     if not any((index.areas > 0).any() for index in pool.indices):
         raise InputError(
             "training data: every mask is empty; draw the objects on the frames that show them"
@@ -73,14 +74,8 @@ def check_data(pool: VideoPool, config: TrainConfig) -> list[str]:
         _masks(pool),
         *_classes(pool),
         *_oddities(pool),
-        *_stages(pool, config),
+        *(_stage(stage, pool) for stage in config.stages),
     ]
-
-
-def _check_pictures(video: MaskletVideo) -> None:
-    """Decode the first, middle and last picture, which also compares their sizes."""
-    for frame in sorted({0, len(video) // 2, len(video) - 1}):
-        video.image(frame)
 
 
 def _contents(pool: VideoPool) -> str:
@@ -137,18 +132,17 @@ def _oddities(pool: VideoPool) -> list[str]:
     return notes
 
 
-def _stages(pool: VideoPool, config: TrainConfig) -> list[str]:
-    """What each stage will do, and with how many of the videos."""
-    return [_stage(stage, pool) for stage in config.stages]
-
-
 def _stage(stage: Stage, pool: VideoPool) -> str:
-    frames = stage.clips.sampler.frames
-    usable = sum(_shows_enough(index, stage) for index in _sources(stage, pool))
+    """What a stage will do, and with how many of the videos."""
+    frames, least = stage.clips.sampler.frames, stage.clips.sampler.min_area
+    usable = sum(
+        bool((index.areas >= max(1.0, least * index.pixels)).any())
+        for index in _sources(stage, pool)
+    )
     if not usable:
         raise InputError(
             f"stage {stage.name}: no video has {_count(frames, 'frame')} and an object of"
-            f" {stage.clips.sampler.min_area:.2%} of the picture; train on shorter clips or on"
+            f" {least:.2%} of the picture; train on shorter clips or on"
             " other videos"
         )
     schedule, clips = stage.schedule, stage.clips
@@ -170,10 +164,6 @@ def _sources(stage: Stage, pool: VideoPool) -> list[VideoIndex]:
         kinds.append(pool.still_chances)
     drawn = sum((chances for chances in kinds if chances is not None), np.zeros(len(pool.videos)))
     return [index for index, chance in zip(pool.indices, drawn, strict=True) if chance > 0]
-
-
-def _shows_enough(index: VideoIndex, stage: Stage) -> bool:
-    return bool((index.areas >= max(1.0, stage.clips.sampler.min_area * index.pixels)).any())
 
 
 def _count(number: int, noun: str) -> str:
@@ -217,13 +207,15 @@ def estimate(trainer: Trainer) -> Estimate:
         seconds += stage.schedule.steps * _seconds_a_step(trainer, stage, first)
         first += stage.schedule.steps
     trainer.running.optimizer.zero_grad(set_to_none=True)
-    bytes_needed = _peak_bytes(device) + _optimizer_bytes(trainer.running.optimizer)
-    return Estimate(seconds, bytes_needed / 1e9, device.type)
+    groups = trainer.running.optimizer.param_groups
+    trained = sum(parameter.numel() for group in groups for parameter in group["params"])
+    # AdamW keeps two float32 numbers, eight bytes, for each parameter.
+    return Estimate(seconds, (_peak_bytes(device) + 8 * trained) / 1e9, device.type)
 
 
 def _seconds_a_step(trainer: Trainer, stage: Stage, first: int) -> float:
-    """Median-like: the smaller of the timed steps would flatter, so their mean; 0 for a stage
-    without steps."""
+    """The mean of the timed steps, without the first one, which warms up; 0 for a stage without
+    steps."""
     timed = []
     for step in range(first, first + min(stage.schedule.steps, TIMED + 1)):
         begun = time.monotonic()
@@ -249,13 +241,6 @@ def _peak_bytes(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """AdamW keeps two float32 numbers a parameter."""
-    return 8 * sum(
-        parameter.numel() for group in optimizer.param_groups for parameter in group["params"]
-    )
 
 
 def duration(seconds: float) -> str:

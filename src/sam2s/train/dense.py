@@ -77,19 +77,24 @@ def dense_loss(
     out of view ask for an empty mask. Of an object's double nothing is asked: it looks like the
     object, and these features are not meant to encode place.
     """
+    # (B T, width, h, w) -> (B, T, width, h, w): the frames of each clip together.
     embedded = head(features).unflatten(0, (-1, batch.frames))
+    # (T, N, S, S) -> (T, N, h, w): cells that the object covers by half.
     truth = F.avg_pool2d(batch.masks.float(), STRIDE) >= 0.5
     losses = []
     for clip, pixels in enumerate(embedded):
         rows = (batch.clip_of_row == clip).nonzero()[:, 0]
+        # Of this clip alone: (T, R, h, w) and (T, R).
         masks, known = truth[:, rows], batch.annotated[:, rows]
         named = [(t, row) for t, row in (masks.flatten(2).any(2) & known).nonzero().tolist()]
         if not named:
             continue
+        # (Q, width): each object as each annotated frame shows it; owners: its row, (Q,).
         queries = torch.stack([_sample(pixels[t], masks[t, row], rng) for t, row in named])
         owners = torch.tensor([row for _, row in named], device=masks.device)
         logits = head.compare(queries, head.key(pixels))
         if batch.rivals is not None:
+            # (T, R, S, S) -> (T, Q, h, w): any pixel of a double in the cell.
             double = F.max_pool2d(batch.rivals[:, rows].float(), STRIDE)[:, owners] > 0
             logits = logits.masked_fill(double & ~masks[:, owners], NOTHING)
         wanted, judged = masks[:, owners].float(), known[:, owners].float()
@@ -105,10 +110,10 @@ def dense_loss(
 def _sample(pixels: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:
     """Mean embedding (width,) of one to `POINTS` random pixels of ``mask`` (h, w), from ``pixels``
     (width, h, w)."""
-    places = mask.flatten().nonzero()[:, 0]
+    places = mask.flatten().nonzero()[:, 0]  # (P,): places of the mask's pixels, row by row
     chosen = places[
         torch.from_numpy(rng.integers(0, len(places), int(rng.integers(1, POINTS + 1)))).to(
             places.device
         )
     ]
-    return pixels.flatten(1)[:, chosen].mean(dim=1)
+    return pixels.flatten(1)[:, chosen].mean(dim=1)  # (width, h w) at those places

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -160,8 +159,9 @@ def _check_targets(model: SAM2S, targets: str) -> None:
         if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)
     ]
     if not any(pattern.fullmatch(name) for name in layers):
+        some = layers[:: max(1, len(layers) // 4)][:4]
         raise InputError(
-            f"lora.targets: {targets!r} matches no layer; layers are named like {_examples(layers)}"
+            f"lora.targets: {targets!r} matches no layer; layers are named like {', '.join(some)}"
         )
 
 
@@ -173,7 +173,3 @@ def _unfreeze(model: SAM2S, prefix: str) -> None:
         )
     for parameter in found:
         parameter.requires_grad_(True)
-
-
-def _examples(layers: Sequence[str]) -> str:
-    return ", ".join(layers[:: max(1, len(layers) // 4)][:4])

@@ -53,6 +53,7 @@ class ClipLearner(nn.Module):
         The answers, those with a given mask left out, are detached: DDP waits for a gradient of
         whatever a wrapped module returns attached.
         """
+        # (B, T, 3, S, S) -> (B T, 3, S, S): all frames at once, clip by clip.
         features = self.model.encode(batch.images.flatten(0, 1))
         if stage.teaching.encoder_only:
             return self._with_dense(

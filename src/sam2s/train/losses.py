@@ -139,6 +139,7 @@ def at_loss_resolution(decoded: Decoded, target: Tensor, stride: int) -> tuple[T
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     hard = target.float()
     if stride > 1:
+        # Pooling wants a channel: (N, S, S) -> (N, 1, S, S) -> (N, h, w).
         hard = (F.avg_pool2d(hard[:, None], stride)[:, 0] >= 0.5).float()
     return logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT), hard
 
@@ -167,14 +168,17 @@ def mask_losses(
     present = target.flatten(1).any(dim=1)
     taught = (known & present).float()
 
+    # (N, h, w) -> (N, M, h, w): every candidate is compared with the same mask.
     every = hard[:, None].expand_as(logits)
     wanted = every if soften is None else soften(hard)[:, None].expand_as(logits)
     weights = None
     if rivals is not None and config.rival:
+        # (N, 1, h, w), for all candidates.
         shares = F.avg_pool2d(rivals[:, None].float(), config.stride)
         weights = 1 + config.rival * shares
     focal = focal_loss(logits, wanted, config.alpha, config.gamma, weights)
     dice = dice_loss(logits, every)
+    # (N, 1): the candidate that the mask is taught to.
     best = (config.focal * focal + config.dice * dice).argmin(dim=1, keepdim=True)
     true_ious = jaccards(logits > 0, every > 0.5, both_empty=0.0)
     error = (decoded.candidate_ious.float() - true_ious).abs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -23,13 +23,13 @@ from sam2s.geometry import logits_to_source, model_to_image
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.progress import progress_bar
 from sam2s.train.checkpoint import Running, save_checkpoint
-from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.config import TrainConfig
 from sam2s.train.examples import Steps, draw_rank, generator, stream
 from sam2s.train.initial_weights import add_adapters, merged, starting_model
 from sam2s.train.learner import mean_jaccard
 from sam2s.train.optim import freeze, learning_rate, set_lr
 from sam2s.train.sharding import is_sharded, whole
-from sam2s.train.unroll import Answer, Script, draw_script
+from sam2s.train.unroll import Answer, draw_script
 from sam2s.train.validate import validate
 from sam2s.train.video_pool import VideoPool
 from sam2s.weights.average import average_weights
@@ -127,10 +127,13 @@ class Trainer:
         stage, _ = self.config.stage_at(step)
         freeze(self.running.model, stage.teaching.frozen, always=self.running.frozen)
         self.running.optimizer.zero_grad(set_to_none=True)
-        rows = self._rows(passes)
+        own = torch.tensor(sum(batch.rows for batch in passes), device=self.accelerator.device)
+        rows = int(self.accelerator.reduce(own, "sum"))
         figures: list[dict[str, float]] = []
         for number, batch in enumerate(passes):
-            with self._synchronised(last=number == len(passes) - 1):
+            # Processes exchange gradients after the last pass only.
+            last = number == len(passes) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.learner):
                 figures.append(
                     self._pass(step, number, batch, batch.rows / rows, overlay and number == 0)
                 )
@@ -144,7 +147,11 @@ class Trainer:
         stage, _ = self.config.stage_at(step)
         rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
-        script = self._script(step, stage, batch)
+        # All processes and passes play the same script (as in SAM 2), so that none waits long for
+        # another.
+        script = draw_script(
+            stage.teaching.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT)
+        )
         losses, answers = self.learner(
             batch, stage, script, generator(self.config.seed, step, rank, CLICKS)
         )
@@ -164,22 +171,6 @@ class Trainer:
             **terms,
         }
         return {name: share * value for name, value in figures.items()}
-
-    def _script(self, step: int, stage: Stage, batch: ClipBatch) -> Script:
-        """All processes and passes play the same script (as in SAM 2), so that none waits long for
-        another."""
-        return draw_script(
-            stage.teaching.user, batch.frames, generator(self.config.seed, step, purpose=SCRIPT)
-        )
-
-    def _rows(self, passes: Sequence[ClipBatch]) -> int:
-        """Rows of all passes of all processes."""
-        own = torch.tensor(sum(batch.rows for batch in passes), device=self.accelerator.device)
-        return int(self.accelerator.reduce(own, "sum"))
-
-    def _synchronised(self, *, last: bool) -> AbstractContextManager:
-        """Processes exchange gradients after the last pass only."""
-        return nullcontext() if last else self.accelerator.no_sync(self.learner)
 
     def _means(self, figures: list[dict[str, float]]) -> dict[str, float]:
         """Means over steps; the parts of the loss, which each process knows its share of, added up
@@ -213,14 +204,13 @@ class Trainer:
         if validation is not None and (done % validation.every == 0 or last):
             self._log({"event": "validation", "step": done, **self.validate()})
         due = time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes
-        if last or (self._agreed(due) if sharded else due):
+        if sharded:
+            # All processes act together, as soon as the clock of any says so.
+            asked = torch.tensor(int(due), device=self.accelerator.device)
+            due = bool(self.accelerator.reduce(asked, "sum"))
+        if last or due:
             save_checkpoint(self.out_dir, self.config, done, self.running, write=main)
             self.last_saved = time.monotonic()
-
-    def _agreed(self, due: bool) -> bool:
-        """Whether any process's clock says so, as all must act together."""
-        asked = torch.tensor(int(due), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(asked, "sum"))
 
     def validate(self) -> dict[str, float]:
         """The figures of `validate.Validation`, for the averaged weights."""

@@ -209,7 +209,10 @@ class _Rollout:
             return tuple(RowPrompt(mask=mask) for mask in masks)
         truths = masks.cpu().numpy()
         if prompt == "box" and all(truth.any() for truth in truths):
-            return tuple(self._boxed(truth) for truth in truths)
+            labels = np.array([FIRST_CORNER, SECOND_CORNER])
+            boxes = [box_around(truth, self.rng) for truth in truths]
+            # (4,) edges -> (2, 2): first corner, second corner.
+            return tuple(RowPrompt().with_points(b.xyxy.reshape(2, 2), labels) for b in boxes)
         return tuple(_clicked(RowPrompt(), self._click(truth, None)) for truth in truths)
 
     def _corrected(self, seen: Observation, masks: Tensor) -> Rows:
@@ -226,10 +229,6 @@ class _Rollout:
             )
         )
         return replace(seen.rows, prompts=prompts).correcting(seen.decoded.mask_logits)
-
-    def _boxed(self, truth: np.ndarray) -> RowPrompt:
-        corners = box_around(truth, self.rng).xyxy.reshape(2, 2)
-        return RowPrompt().with_points(corners, np.array([FIRST_CORNER, SECOND_CORNER]))
 
     def _click(self, truth: np.ndarray, predicted: np.ndarray | None) -> Click:
         careless, centred = self.rng.random(2) < (self.config.careless, self.config.centred)

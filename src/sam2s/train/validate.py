@@ -108,6 +108,7 @@ def _track(core: Core | TreeCore, sample: ClipSample, device: torch.device) -> n
             presence.append(((decoded.object_logits > 0) == present).float())
             gaps.append((decoded.iou.float() - tracked[-1]).abs() * present)
         banks = core.commit(seen)
+    # Each a list over frames of (O,) tensors: stacked and averaged, one number for each object.
     still = [jaccards(masks[0], masks[t], both_empty=1.0) for t in range(1, frames)]
     later = [torch.stack(part).mean(0) for part in (tracked, still, presence, gaps)]
     return torch.stack([*first, *later], dim=1).cpu().numpy()

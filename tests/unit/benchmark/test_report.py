@@ -34,8 +34,8 @@ def test_table_of_several_results(folder: Path, tmp_path: Path) -> None:
     assert cells[1][1] == "-"
     assert cells[0][4] == f"{first['mean']['jf']:.2f}"
     assert [c[0] for c in cells[2:]] == [
-        "floor: first mask held still",
-        "floor: first mask carried by optical flow",
+        "floor: the first mask, unmoved",
+        "floor: the first mask, moved by optical flow",
     ]
     assert cells[2][-1] == "-"
 
