@@ -4,12 +4,16 @@ noise."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sam2s.commands.data_options import Check, Convert, Data, Sources, StatsOptions
 from sam2s.commands.terminal import say, say_text
 from sam2s.errors import InputError
 from sam2s.files import check_file, write_json
+
+if TYPE_CHECKING:
+    from sam2s.convert.convert import ConvertReport
 
 
 def run(options: Data) -> int:
@@ -25,7 +29,16 @@ def run(options: Data) -> int:
 
 def _convert(options: Convert) -> int:
     from sam2s.convert.convert import ConvertSettings, convert
+    from sam2s.convert.from_format import READABLE
+    from sam2s.convert.sources import is_source
 
+    # A name of both ("davis") is the data set, unless pictures are given for masks alone.
+    if options.name in READABLE and (options.pictures or not is_source(options.name)):
+        return _convert_format(options)
+    if options.pictures is not None:
+        raise InputError(
+            f"--pictures: not for '{options.name}', only for formats: {', '.join(READABLE)}"
+        )
     settings = ConvertSettings(
         options=dict(_key_value(text) for text in options.option),
         strict=options.strict,
@@ -40,16 +53,35 @@ def _convert(options: Convert) -> int:
         progress=True,
         settings=settings,
     )
+    _report(report, options.out)
+    return 0
+
+
+def _convert_format(options: Convert) -> int:
+    from sam2s.convert.from_format import convert_from
+
+    if options.option or options.strict or options.skip_bad or options.workers != 1:
+        raise InputError(
+            f"{options.name}: --option, --strict, --skip-bad and --workers are for public sources;"
+            " leave them out"
+        )
+    report = convert_from(
+        options.name, options.input, options.out, options.frames, options.pictures
+    )
+    _report(report, options.out)
+    return 0
+
+
+def _report(report: ConvertReport, out: Path) -> None:
     kept = f", {report.kept} were there already" if report.kept else ""
     say(
         f"{report.videos} videos, {report.frames} frames, {report.objects} masklets, {report.masks}"
-        f" masks{kept}: {options.out}"
+        f" masks{kept}: {out}"
     )
     for note, count in report.notes.most_common():
         say(f"  {count} x {note}")
     for video, why in report.failed.items():
         say(f"  left out {video}: {why}", error=True)
-    return 0
 
 
 def _key_value(text: str) -> tuple[str, str]:

@@ -12,22 +12,27 @@ from tyro.conf import OmitSubcommandPrefixes, Positional, UseAppendAction, arg, 
 
 @dataclass(frozen=True, slots=True)
 class Convert:
-    """Turn a public data set, as it is downloaded, into the masklet layout.
+    """Turn a public data set, as it is downloaded, or another tool's files into the masklet layout.
 
-    Example: sam2s data convert cholecseg8k downloads/cholecseg8k data/cholecseg8k
+    Examples: sam2s data convert cholecseg8k downloads/cholecseg8k data/cholecseg8k; sam2s data
+    convert cvat annotations.xml data/op --pictures op.mp4
 
     Running it again goes on where it stopped and changes nothing that is done.
     """
 
     name: Positional[str]
-    """Name of the source; sam2s data sources lists them."""
+    """Name of the source; sam2s data sources lists them. Or a format that sam2s export writes and
+    that holds masks, such as coco, cvat, labelme or nifti (docs/formats.md)."""
     input: Positional[Path]
-    """Folder with the data as downloaded and unpacked."""
+    """Folder with the data as downloaded and unpacked; of a format, also the file itself."""
     out: Positional[Path]
     """Folder to make."""
     frames: Literal["link", "copy", "jpeg"] = "link"
     """Pictures as symbolic links (keep the source), as copies, or re-encoded as JPEG (quality
     95)."""
+    pictures: Annotated[Path | None, arg(metavar="SOURCE")] = None
+    """Of a format: the video or the folder of pictures that the masks are of; without it they are
+    looked for beside the masks."""
     option: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = ()
     """An option of the source, such as gap=5; sam2s data sources names them."""
     strict: bool = False

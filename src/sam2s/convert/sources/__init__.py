@@ -61,9 +61,16 @@ def get_source(name: str) -> Source:
     source = _sources().get(ALIASES.get(plain, plain))
     if source is None:
         raise InputError(
-            f"no source '{name}'; there are: {', '.join(info.name for info in list_sources())}"
+            f"no source '{name}'; there are: {', '.join(info.name for info in list_sources())};"
+            f" and the formats of sam2s export from which masks can be had back"
         )
     return source
+
+
+def is_source(name: str) -> bool:
+    """Whether `get_source` knows the name."""
+    plain = _plain(name)
+    return ALIASES.get(plain, plain) in _sources()
 
 
 def _plain(name: str) -> str:
