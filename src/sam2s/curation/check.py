@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sam2s.curation.check_leaks import LeakCheck, recording_leaks
-from sam2s.curation.check_sheet import Tile, write_sheet
+from sam2s.curation.check_marks import marks
+from sam2s.curation.check_sheet import Tile, close_up, write_sheet
 from sam2s.curation.check_video import Finding, VideoCheck
 from sam2s.masklets.masklets import MASK_FOLDERS, MaskletFolder, open_masklets
 from sam2s.masklets.provenance import read_provenance
@@ -136,20 +137,22 @@ def check_table(report: CheckReport, limit: int = 40) -> str:
 def write_check_sheet(
     root: Path | str, report: CheckReport, path: Path | str, count: int = 24
 ) -> None:
-    """The worst findings that name frames as a contact sheet: a row of up to two frames each, three
-    findings a row."""
+    """The worst findings that name frames as a contact sheet: two frames each, or one and a
+    close-up, three findings a row, with a red frame around what each is about."""
     folder = open_masklets(root)
     tiles: list[Tile] = []
     for rank, finding in enumerate(f for f in report.findings if f.frames):
         if rank == count:
             break
         video = folder.videos[finding.video]
-        names = finding.frames[-2:] if len(finding.frames) > 1 else finding.frames * 2
         who = "" if finding.object_id is None else f" #{finding.object_id}"
-        for name in names:
-            tiles.append(
-                Tile(
-                    video, video.frame_names.index(name), f"{finding.kind}{who} {name} {video.name}"
-                )
-            )
+        shown = []
+        for name in finding.frames[-2:]:
+            caption = f"{finding.kind}{who} {name} {video.name}"
+            index = video.frame_names.index(name)
+            shown.append(Tile(video, index, caption, marks(finding, video, name)))
+        if len(shown) == 1:
+            window = close_up(video, shown[0].marks[0])
+            shown.append(replace(shown[0], caption="... close up", window=window))
+        tiles += shown
     write_sheet(path, tiles, columns=6)

@@ -24,7 +24,7 @@ SPECK = 0.02
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One doubt. ``frames``: names, the doubtful one last; ``score``: in [0, 1], how bad it looks,
-    to rank by."""
+    to rank by; ``other_id``: the second object of a doubt about two."""
 
     kind: str
     video: str
@@ -32,6 +32,7 @@ class Finding:
     frames: tuple[str, ...]
     score: float
     detail: str
+    other_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -179,7 +180,8 @@ def _exchanges(
         )
         if gain > SAME / 2:
             detail = f"objects {a} and {b} seem to change names"
-            yield Finding("swap", video.name, a, frames, min(1.0, 0.5 + gain / 2), detail)
+            score = min(1.0, 0.5 + gain / 2)
+            yield Finding("swap", video.name, a, frames, score, detail, b)
     for a in sorted(there.keys() - here.keys()):
         for b in sorted(here.keys() - there.keys()):
             overlap = jaccard(there[a], here[b])
@@ -195,11 +197,11 @@ def _renamed(
         detail = (
             f"object {a} ends where object {b} of the same class begins (overlap {overlap:.2f})"
         )
-        return Finding("identity", video.name, a, frames, 0.8 * overlap, detail)
+        return Finding("identity", video.name, a, frames, 0.8 * overlap, detail, b)
     detail = (
         f"object {a} ({names[0]}) ends where object {b} ({names[1]}) begins (overlap {overlap:.2f})"
     )
-    return Finding("class", video.name, a, frames, overlap, detail)
+    return Finding("class", video.name, a, frames, overlap, detail, b)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -121,6 +121,13 @@ def _figure_class() -> type[Figure]:
 def write_stats_plot(stats: MaskletStats, path: Path | str) -> None:
     """Masks by source and masks by class, as PNG, PDF or SVG by the suffix. Needs matplotlib (extra
     ``train``)."""
+    figure = stats_figure(stats)
+    with replacing(Path(path)) as hidden:
+        figure.savefig(hidden, dpi=120, format=Path(path).suffix.lower().lstrip("."))
+
+
+def stats_figure(stats: MaskletStats) -> Figure:
+    """Two sets of bars side by side, and what the colours mean above both."""
     classes: dict[tuple[str, str], int] = {}
     for found in stats.by_class.values():
         for name, counts in found.items():
@@ -134,7 +141,6 @@ def write_stats_plot(stats: MaskletStats, path: Path | str) -> None:
     left.barh(sources, tools, color="tab:blue", label="instruments")
     tissues = [counts.tissue_masks for counts in stats.by_source.values()]
     left.barh(sources, tissues, left=tools, color="tab:orange", label="tissue")
-    left.legend()
     ranked = sorted(classes.items(), key=lambda item: item[1])
     colours = ["tab:blue" if kind == "instrument" else "tab:orange" for (_, kind), _ in ranked]
     right.barh([name for (name, _), _ in ranked], [count for _, count in ranked], color=colours)
@@ -142,5 +148,5 @@ def write_stats_plot(stats: MaskletStats, path: Path | str) -> None:
         axes.set_title(title)
         axes.set_xlabel("masks that are not empty")
     left.invert_yaxis()
-    with replacing(Path(path)) as hidden:
-        figure.savefig(hidden, dpi=120, format=Path(path).suffix.lower().lstrip("."))
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from sam2s.curation.check import KINDS, CheckReport, check, check_table, write_check_sheet
-from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
+from sam2s.curation.check_marks import marks
+from sam2s.curation.check_sheet import CAPTION, MARK, SMALLEST, close_up
+from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo, open_masklets
 
 SIZE = (48, 64)
 
@@ -175,3 +177,79 @@ def test_table_and_sheet(tmp_path: Path) -> None:
     assert np.asarray(Image.open(tmp_path / "sheet.png")).shape[1] == 4 * 240
     write_check_sheet(tmp_path / "in", CheckReport(), tmp_path / "none.png")
     assert (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "frames", "expected"),
+    [
+        (
+            "flicker",
+            [{1: LEFT}, {1: NONE}, {1: LEFT}],
+            {"000": [(5, 10, 17, 22)], "001": [(5, 10, 17, 22)]},
+        ),
+        (
+            "specks",
+            [{1: box(10, 5) | box(40, 60, 1, 1) | box(2, 50, 1, 2)}],
+            {"000": [(50, 2, 52, 3), (60, 40, 61, 41)]},
+        ),
+        (
+            "swap",
+            [{1: LEFT, 2: RIGHT}, {1: RIGHT, 2: LEFT}],
+            {
+                "000": [(5, 10, 17, 22), (40, 10, 52, 22)],
+                "001": [(40, 10, 52, 22), (5, 10, 17, 22)],
+            },
+        ),
+        (
+            "class",
+            [{1: LEFT, 2: NONE}, {1: NONE, 2: LEFT}],
+            {"000": [(5, 10, 17, 22)], "001": [(5, 10, 17, 22)]},
+        ),
+        (
+            "jump",
+            [*({1: box(10, 5 + k)} for k in range(4)), {1: box(30, 50)}],
+            {"003": [(8, 10, 20, 22)], "004": [(50, 30, 62, 42)]},
+        ),
+        ("unlabelled", [{1: LEFT}, {}], {"001": [(0, 0, 64, 48)]}),
+    ],
+)
+def test_marks_are_where_the_defect_is(
+    tmp_path: Path, kind: str, frames: list[dict[int, np.ndarray]], expected: dict
+) -> None:
+    root = write(tmp_path / "in", frames, {1: "hook", 2: "grasper"})
+    video = open_masklets(root).videos["v"]
+    finding = next(f for f in check(root).findings if f.kind == kind)
+    assert {name: list(marks(finding, video, name)) for name in finding.frames} == expected
+
+
+def test_the_sheet_frames_the_defect_in_red(tmp_path: Path) -> None:
+    """The speck, and nothing else, has a red frame; it does not lie on the speck."""
+    mask = box(10, 5) | box(36, 50, 1, 1)
+    root = write(tmp_path / "in", [{1: mask}], {1: "hook"})
+    write_check_sheet(root, check(root), tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
+    tile = sheet[CAPTION:, :240]
+    red = (tile == MARK).all(axis=-1)
+    rows, columns = np.nonzero(red)
+    scale = 240 / SIZE[1]
+    centre = 36.5 * scale, 50.5 * scale
+    assert red.any()
+    assert abs((rows.min() + rows.max()) / 2 - centre[0]) < 2
+    assert abs((columns.min() + columns.max()) / 2 - centre[1]) < 2
+    assert not red[round(centre[0]), round(centre[1])]
+    assert np.ptp(rows) >= SMALLEST
+
+
+@pytest.mark.parametrize(
+    ("mark", "window"),
+    [
+        ((30, 20, 34, 24), (24, 16, 40, 28)),
+        ((0, 0, 2, 2), (0, 0, 16, 12)),
+        ((60, 46, 64, 48), (48, 36, 64, 48)),
+        ((0, 0, 64, 48), (0, 0, 64, 48)),
+        ((10, 10, 42, 14), (2, 0, 50, 36)),
+    ],
+)
+def test_a_close_up_holds_its_mark(tmp_path: Path, mark, window) -> None:
+    video = open_masklets(write(tmp_path / "in", [{1: LEFT}], {1: "hook"})).videos["v"]
+    assert close_up(video, mark) == window

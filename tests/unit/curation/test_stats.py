@@ -10,7 +10,7 @@ from PIL import Image
 from sam2s.convert.sources import list_sources
 from sam2s.curation.sa_sv_table import TABLE, sasv_rows
 from sam2s.curation.stats import Counts, stats
-from sam2s.curation.stats_report import stats_table, write_stats_plot
+from sam2s.curation.stats_report import stats_figure, stats_table, write_stats_plot
 from sam2s.errors import InputError
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.masklets.vocabulary import SA_SV_TITLES
@@ -90,6 +90,25 @@ def test_equal_counts_need_no_explanation(tmp_path: Path) -> None:
     text = stats_table(found)
     assert "612 =" in text
     assert "corrected by hand" not in text
+
+
+def test_the_legend_covers_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    kinds = {k: ObjectInfo(f"tool {k}", "tissue" if k % 2 else "instrument") for k in range(1, 13)}
+    with MaskletWriter(root) as writer:
+        for name in ("a", "b"):
+            writer.add_video(name, VideoInfo(f"source {name}", None, "train", None, kinds))
+            masks = {k: np.arange(64).reshape(8, 8) % 13 == k for k in kinds}
+            writer.write(name, "0", np.zeros((8, 8, 3), np.uint8), masks)
+    figure = stats_figure(stats(root))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    place = legend.get_window_extent()
+    assert {text.get_text() for text in legend.get_texts()} == {"instruments", "tissue"}
+    for axes in figure.axes:
+        assert not place.overlaps(axes.get_tightbbox())
+    assert figure.bbox.contains(place.x0, place.y0)
+    assert figure.bbox.contains(place.x1, place.y1)
 
 
 def test_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
