@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sam2s.model.presets import preset
+from sam2s.model.presets import ModelConfig, preset
 from sam2s.model.sam2s import SAM2S, build_model
 
 
-def build_tiny(*, seed: int = 0, present: float | None = 5.0) -> SAM2S:
-    """A random ``nano`` at 64 px; ``present`` fixes the object logit (None leaves it to chance)."""
+def build_tiny(
+    *, seed: int = 0, present: float | None = 5.0, config: ModelConfig | None = None
+) -> SAM2S:
+    """A random ``nano`` at 64 px, or a model of ``config``; ``present`` fixes the object logit
+    (None leaves it to chance)."""
     torch.manual_seed(seed)
-    model = build_model(preset("nano", image_size=64))
+    model = build_model(config or preset("nano", image_size=64))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))

@@ -80,10 +80,11 @@ def test_help_and_the_package_itself_import_nothing_heavy(code: str):
 @pytest.mark.parametrize(
     ("packages", "blocked"),
     [
-        # A training or benchmark machine needs neither a video library nor a command line.
+        # A training or benchmark machine needs neither a video library nor a command line, and
+        # OpenCV only for what is drawn or warped.
         (
             ("train", "benchmark", "recipes", "model", "memory", "tracking", "metrics", "weights"),
-            ("av", "tyro"),
+            ("av", "tyro", "cv2"),
         ),
         # An installation without extras tracks, reads and writes.
         (

@@ -30,7 +30,9 @@ STAGE = Stage(
 )
 
 
-def config_for(root: Path, model: Path | str = "nano", stage: Stage = STAGE) -> TrainConfig:
+def config_for(
+    root: Path, model: Path | str = "small for tests", stage: Stage = STAGE
+) -> TrainConfig:
     stage = replace(
         stage, teaching=replace(stage.teaching, user=UserConfig(prompted=1, corrected=1, clicks=1))
     )

@@ -223,7 +223,9 @@ def test_a_run_on_stills_alone(pictures: Path, tmp_path: Path) -> None:
         schedule=replace(STAGE.schedule, steps=1),
         clips=replace(STAGE.clips, batch=1, sampler=ConsecutiveSampler(frames=2)),
     )
-    config = TrainConfig("stills", "nano", (stage,), folders=(FolderSet(str(pictures)),), seed=1)
+    config = TrainConfig(
+        "stills", "small for tests", (stage,), folders=(FolderSet(str(pictures)),), seed=1
+    )
     assert (run_training(config, tmp_path / "run") / "model.safetensors").is_file()
 
 
