@@ -7,20 +7,26 @@ parameter a DTensor. Gathering is done by all processes together.
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
-if torch.distributed.is_available():
-    from torch.distributed.tensor import DTensor, distribute_tensor
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
+
+def _is_sharded(value: object) -> TypeGuard[DTensor]:
+    """Whether ``value`` is a DTensor. Where nobody has imported them there are none, and importing
+    them takes longer than the rest of training's modules together."""
+    distributed = sys.modules.get("torch.distributed.tensor")
+    return distributed is not None and isinstance(value, distributed.DTensor)
 
 
 def is_sharded(model: nn.Module) -> bool:
     """Whether a parameter of ``model`` is spread over processes."""
-    return torch.distributed.is_available() and any(
-        isinstance(p, DTensor) for p in model.parameters()
-    )
+    return any(_is_sharded(parameter) for parameter in model.parameters())
 
 
 def whole(state: Any) -> Any:
@@ -29,16 +35,14 @@ def whole(state: Any) -> Any:
         return {key: whole(value) for key, value in state.items()}
     if isinstance(state, list):
         return [whole(value) for value in state]
-    return (
-        state.full_tensor()
-        if torch.distributed.is_available() and isinstance(state, DTensor)
-        else state
-    )
+    return state.full_tensor() if _is_sharded(state) else state
 
 
 def spread(tensor: Tensor, like: Tensor) -> Tensor:
     """``tensor``, in one piece and the same on all processes, spread as ``like`` is."""
-    if torch.distributed.is_available() and isinstance(like, DTensor):
+    if _is_sharded(like):
+        from torch.distributed.tensor import distribute_tensor
+
         return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
     return tensor
 
