@@ -46,8 +46,8 @@ class Examples(Dataset):
         if any(stage.clips.stills > 0 for stage in config.stages) and pool.still_chances is None:
             raise InputError(
                 "training data: no stills, of which the recipe makes a share of its clips; add"
-                " one-frame or sparsely labelled videos, set FolderSet.stills for a folder, or set"
-                " Stage.stills to 0"
+                " one-frame or sparsely labelled videos, or leave them out (--set"
+                " stages.*.clips.stills=0; folders.0.stills=true makes a folder's videos stills)"
             )
 
     def __len__(self) -> int:

@@ -193,7 +193,7 @@ def test_folds_come_from_other_pictures(pool: VideoPool) -> None:
 
 def test_no_stills_to_be_had_is_said_before_the_first_step(squares: Path) -> None:
     dense = open_pool([FolderSet(str(squares))], progress=False)
-    with pytest.raises(InputError, match=r"no stills.*FolderSet.stills"):
+    with pytest.raises(InputError, match=r"no stills.*stages\.\*\.clips\.stills=0"):
         examples(dense)
     asked = open_pool([FolderSet(str(squares), stills=True)], progress=False)
     assert is_still(examples(asked)[0].clips[0].video)
