@@ -12,6 +12,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from sam2s.commands.batch_options import Batch
 from sam2s.commands.benchmark_options import Benchmark, Evaluate, MemoryRule, Precision
 from sam2s.commands.data_options import Data
+from sam2s.commands.live_options import Live
 from sam2s.commands.measure_options import Measure
 from sam2s.commands.train_options import Train
 
@@ -207,5 +208,16 @@ class Demo:
 
 
 Command = (
-    Track | Batch | Preview | Export | Measure | Benchmark | Evaluate | Synth | Train | Data | Demo
+    Track
+    | Live
+    | Batch
+    | Preview
+    | Export
+    | Measure
+    | Benchmark
+    | Evaluate
+    | Synth
+    | Train
+    | Data
+    | Demo
 )

@@ -1,0 +1,9 @@
+"""Tracking behind a camera: frames are dropped, never queued; prompts come in and pictures go out
+while it runs.
+
+``feed`` is the source (camera, stream, raw pipe, file at its own pace) that may go away and come
+back; ``inbox`` what users ask for meanwhile; ``live_loop`` tracks; each ``sink`` gets the newest
+picture in a thread of its own: ``live_recorder``, ``stream_output``, ``window``, ``json_lines``,
+and the ``page_server`` with its ``door``. ``out_of_body`` blanks what is no operation, ``latency``
+counts.
+"""

@@ -1,0 +1,153 @@
+"""The source of a live run: its newest frames, in one clock, however often it goes away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+from sam2s.errors import DamagedSource, InputError
+from sam2s.live.raw_frames import RawFormat, raw_frames
+from sam2s.media.address import names_a_file
+from sam2s.media.frames import FrameSource, open_frames
+from sam2s.media.latest import LatestFrames
+from sam2s.media.video import DEFAULT_STEP
+from sam2s.types import Frame
+
+RETRY = 1.0
+"""Seconds between two attempts to reach a source that went away."""
+LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay"}
+"""FFmpeg's options for addresses: keep no frames back."""
+
+OpenFeed = Callable[[], LatestFrames]
+"""Opens the source, anew each time."""
+
+
+class _OtherSize(InputError):
+    """What came back is not what went away."""
+
+
+class LiveFeed:
+    """Newest frames of a source. ``again`` seconds are spent on reaching one that went away (0: its
+    end is the end); ``say`` is told when it goes and comes back.
+
+    A frame's ``index`` counts on over interruptions, and its ``time`` is seconds since the first
+    frame arrived: clocks of cameras start anew when they do. Frames must keep their size. After
+    the end ``dropped`` and ``reconnected`` say what happened.
+    """
+
+    def __init__(self, open_one: OpenFeed, again: float, say: Callable[[str], object]) -> None:
+        self._open, self._again, self._say = open_one, again, say
+        self._source = open_one()
+        self.name = self._source.name
+        self.fps = self._source.fps
+        self.notes = tuple(self._source.notes)
+        self.reconnected = 0
+        self._dropped = self._next = 0
+        self._begun: float | None = None
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Frames that gave way to newer ones so far."""
+        return self._dropped + self._source.dropped
+
+    def frames(self) -> Iterator[Frame]:
+        """The newest frame, again and again. Raises InputError or DamagedSource where the source
+        ends with an error and does not come back."""
+        while True:
+            offset, error = self._next, None
+            try:
+                for frame in self._source:
+                    yield self._placed(frame, offset)
+            except _OtherSize:
+                raise
+            except (DamagedSource, InputError) as broken:
+                error = broken
+            self._source.close()
+            if self._again <= 0 or not self._reopened(error):
+                if error is not None:
+                    raise error
+                return
+
+    def close(self) -> None:
+        """Let the source go."""
+        self._source.close()
+
+    def _placed(self, frame: Frame, offset: int) -> Frame:
+        arrived = perf_counter() if frame.arrived is None else frame.arrived
+        if self._begun is None:
+            self._begun, self._size = arrived, frame.size
+        if frame.size != self._size:
+            raise _OtherSize(
+                f"{self.name}: came back with pictures of {frame.size[1]} x {frame.size[0]} pixels"
+                " instead of the size that is tracked; start again"
+            )
+        self._next = offset + frame.index + 1
+        return replace(
+            frame, index=offset + frame.index, time=arrived - self._begun, arrived=arrived
+        )
+
+    def _reopened(self, error: Exception | None) -> bool:
+        """Try to reach the source again, until it answers or too much time went by."""
+        why = f" ({' '.join(str(error).split())})" if error is not None else ""
+        self._say(f"{self.name}: no more frames{why}; trying again for {self._again:g} s")
+        until = time.monotonic() + self._again
+        while time.monotonic() < until:
+            time.sleep(RETRY)
+            try:
+                source = self._open()
+                source.size  # noqa: B018 (a source that opens and gives nothing is not back)
+            except (DamagedSource, InputError):
+                continue
+            self._dropped, self._source = self.dropped, source
+            self.reconnected += 1
+            self._say(f"{self.name}: is back")
+            return True
+        return False
+
+
+def opener(source: str, raw: RawFormat | None, pace: float) -> tuple[OpenFeed, bool]:
+    """How to open ``source``, and whether it is worth trying again when it ends: cameras and
+    streams are, files (played at ``pace`` times their own speed) and pipes are not."""
+    if raw is not None:
+        name = "stdin" if source == "-" else Path(source.removeprefix("pipe:")).name
+        return lambda: _named(raw_frames(source, raw), name), False
+    if names_a_file(source) and not Path(source).is_char_device():
+        return lambda: _paced(open_frames(source), pace), False
+
+    def live() -> LatestFrames:
+        options = LOW_DELAY if "://" in source else None
+        opened = open_frames(source, options=options, latest=True)
+        assert isinstance(opened, LatestFrames)
+        return opened
+
+    return live, not (source == "-" or source.startswith("pipe:"))
+
+
+def _paced(source: FrameSource, pace: float) -> LatestFrames:
+    if source.live:
+        return LatestFrames(source)
+
+    def frames() -> Iterator[Frame]:
+        begun: float | None = None
+        step = 1 / source.fps if source.fps else DEFAULT_STEP
+        with source:
+            for number, frame in enumerate(source):
+                due = (number * step if frame.time is None else frame.time) / pace
+                begun = perf_counter() - due if begun is None else begun
+                time.sleep(max(0.0, begun + due - perf_counter()))
+                yield replace(frame, arrived=perf_counter())
+
+    latest = _named(frames(), source.name)
+    latest.fps = None if source.fps is None else source.fps * pace
+    return latest
+
+
+def _named(frames: Iterator[Frame], name: str) -> LatestFrames:
+    latest = open_frames(frames, latest=True)
+    assert isinstance(latest, LatestFrames)
+    latest.name = name
+    return latest

@@ -1,0 +1,97 @@
+"""Sources that go away and come back, and files at their own pace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes import frames, latest
+
+from sam2s.errors import DamagedSource, InputError
+from sam2s.export.video_file import write_video
+from sam2s.live import feed as module
+from sam2s.live.feed import LiveFeed, opener
+from sam2s.media.latest import LatestFrames
+from sam2s.types import Frame
+
+
+def breaking(count: int) -> Iterator[Frame]:
+    yield from frames(count, 0.02)
+    raise DamagedSource("the camera was pulled out", count, None)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.02)
+
+
+def test_it_comes_back_with_numbers_and_clock_going_on():
+    said: list[str] = []
+    opened = iter([latest(breaking(3)), InputError("not yet"), latest(frames(3, 0.02))])
+
+    def open_one() -> LatestFrames:
+        found = next(opened)
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    feed = LiveFeed(open_one, 5.0, said.append)
+    found = []
+    for frame in feed.frames():
+        found.append(frame)
+        if frame.index == 5:
+            feed._again = 0.0
+    indices = [frame.index for frame in found]
+    assert indices == sorted(set(indices))
+    assert len(indices) + feed.dropped == 6
+    times = [frame.time for frame in found]
+    assert times[0] == 0.0
+    assert times == sorted(times)
+    assert feed.reconnected == 1
+    assert said == [
+        "camera: no more frames (the camera was pulled out); trying again for 5 s",
+        "camera: is back",
+    ]
+
+
+def test_one_that_stays_away_is_an_error_after_a_while():
+    opened = iter([latest(breaking(2))])
+
+    def open_one() -> LatestFrames:
+        for one in opened:
+            return one
+        raise InputError("nobody there")
+
+    feed = LiveFeed(open_one, 0.1, lambda _: None)
+    with pytest.raises(DamagedSource, match="pulled out"):
+        list(feed.frames())
+
+
+def test_other_pictures_after_the_break_are_refused():
+    opened = iter([latest(breaking(2)), latest(frames(2, size=(48, 64)))])
+    feed = LiveFeed(lambda: next(opened), 5.0, lambda _: None)
+    with pytest.raises(InputError, match="64 x 48 pixels instead of the size that is tracked"):
+        list(feed.frames())
+
+
+def test_a_file_plays_at_its_own_pace(tmp_path: Path):
+    video = tmp_path / "a.mkv"
+    write_video(video, [frame.image for frame in frames(11)], 50.0)
+    for pace, seconds in ((1.0, 0.2), (4.0, 0.05)):
+        open_one, returns = opener(str(video), None, pace)
+        assert not returns
+        feed = LiveFeed(open_one, 0.0, lambda _: None)
+        assert feed.name == "a.mkv"
+        begun = time.perf_counter()
+        found = list(feed.frames())
+        assert seconds <= time.perf_counter() - begun < seconds + 1.0
+        assert found[-1].index + 1 == len(found) + feed.dropped == 11
+    assert opener("rtsp://127.0.0.1:1/x", None, 1.0)[1], "worth trying again"
+    assert not opener("-", None, 1.0)[1]
+
+
+def test_what_cannot_be_opened():
+    with pytest.raises(InputError, match="no such file"):
+        opener("none.mp4", None, 1.0)[0]()
