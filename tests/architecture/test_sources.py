@@ -86,7 +86,13 @@ def test_files_are_opened_in_one_place_and_text_is_printed_in_one():
     """There, formats are chosen and control characters taken out."""
     for call, home in (
         ("Image.open(", {"media/pictures.py"}),
-        ("av.open(", {"media/opening.py", "export/video_file.py", "formats/mask_video.py"}),
+        (
+            "av.open(",
+            {
+                *("media/opening.py", "export/video_file.py", "formats/mask_video.py"),
+                "live/stream_output.py",
+            },
+        ),
         ("print(", {"commands/terminal.py"}),
     ):
         found = {
