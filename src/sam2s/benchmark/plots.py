@@ -33,7 +33,7 @@ class FloorStyle:
 
 
 FLOORS: Mapping[str, FloorStyle] = {
-    "still": FloorStyle("floor: mask copied", "0.55", "D"),
+    "still": FloorStyle("floor: unmoved", "0.55", "D"),
     "flow": FloorStyle("floor: optical flow", "0.1", "o"),
 }
 

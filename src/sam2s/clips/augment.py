@@ -31,12 +31,11 @@ class AugmentConfig:
 
     ``degrees`` and ``shear`` in degrees, symmetric; ``scale`` the zoom range (> 1 enlarges the
     picture); ``shift`` a share of the side; ``brightness``, ``contrast``, ``saturation`` relative;
-    ``hue`` in turns of the colour circle; the ``frame_`` jitter is drawn anew for every frame, the
-    others once a clip. ``blur``: largest standard deviation of a Gaussian, a share of the side;
-    ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the clips alone.
-    ``repaint``: part of an object in another tone (see `repaint`); ``double``: copies of an object
-    elsewhere in its clip (see `doubles`).
-    """
+    ``hue`` in turns of the colour circle; the ``frame_`` jitter is drawn separately for every
+    frame, the others once a clip. ``blur``: largest standard deviation of a Gaussian, a share of
+    the side; ``noise``: largest one of pixel noise, colours are in [0, 1]; each leaves half the
+    clips alone. ``repaint``: part of an object in another tone (see `repaint`); ``double``: copies
+    of an object elsewhere in its clip (see `doubles`)."""
 
     hflip: float = 0.5
     affine: float = 1.0

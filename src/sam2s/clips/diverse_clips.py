@@ -42,7 +42,7 @@ class DiverseSampler:
         return 1 + self.long_term + self.recent
 
     def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None:
-        """A clip, or None when the video is too short or no object is to be seen on the frames
+        """A clip, or None when the video is too short or no object is visible on the frames
         drawn."""
         if video.frames < self.frames:
             return None

@@ -2,7 +2,7 @@
 not enough to tell which one is meant.
 
 A model that has seen each thing once a picture answers by colour, wherever that is. Here the
-object has a double of the same pixels, mirrored, moved, lit anew; either of the two is tracked, and
+object has a double of the same pixels, mirrored, moved, relit; either of the two is tracked, and
 the double may leave the view while the object stays. A double moves as its object does, mirrored,
 and drifts.
 """

@@ -79,7 +79,7 @@ def track(options: Track, load_one: LoadModel = load) -> Outcome:
         job = _job(options, access)
         model = load_one(options)
         memory = None if options.memory == "auto" else options.memory
-        # A palette holds one id a pixel: better the more certain object than the larger id.
+        # A palette holds one id per pixel: better the more certain object than the larger id.
         exclusive = options.exclusive or options.format == "davis"
 
         def tracker(reverse: bool) -> Tracker:

@@ -86,12 +86,12 @@ class InferenceState:
         return name in READABLE
 
     def forget_after(self, frame: int) -> None:
-        """What was tracked after ``frame`` is no longer so."""
+        """Drop what was tracked after ``frame``."""
         self.kept = {start: state for start, state in self.kept.items() if start <= frame}
 
     def keep(self, frame: int, state: TrackState) -> None:
-        """Remember the state before ``frame`` if its turn has come; half of them go when there are
-        too many."""
+        """Remember the state before ``frame`` if it falls on the interval; when there are too many
+        states, every other one is dropped."""
         if frame % self.interval == 0:
             self.kept[frame] = state
         if len(self.kept) > KEPT_STATES:
@@ -105,7 +105,7 @@ class SAM2VideoPredictor:
     """``model``: from ``load_model``; ``memory``, ``precision``: as for ``Tracker``;
     ``non_overlap_masks``, ``fill_hole_area``: as Meta has them (a pixel belongs to one object at
     most; holes of so many pixels at the decoder's resolution are filled), and like there they
-    change what is given out, not what is remembered.
+    change the masks returned, not what is remembered.
 
     Unlike Meta's, it decodes frames when they are needed, keeps a bounded memory, and batches
     objects. Prompts on a later frame take effect when propagation gets there; a correction starts
@@ -151,7 +151,7 @@ class SAM2VideoPredictor:
         return self.model.image_size
 
     def to(self, device: str | torch.device) -> SAM2VideoPredictor:
-        """Move the model; states begun before are to be begun anew."""
+        """Move the model; states made before must be made again."""
         self.model.to(device)
         return self
 

@@ -18,7 +18,7 @@ from sam2s.convert.pool import ListingRequest, OnFrames, in_processes, one_by_on
 from sam2s.convert.sources import get_source
 from sam2s.convert.sources.base import ReadOptions, SourceInfo, SourceVideo
 from sam2s.errors import InputError
-from sam2s.masklets.catalogue import ObjectInfo, VideoInfo
+from sam2s.masklets.catalogue import VideoInfo
 from sam2s.masklets.provenance import FrameOrigin, SourceSettings, VideoOrigin
 from sam2s.progress import progress_bar
 
@@ -86,7 +86,9 @@ def convert(
     folder = ConvertedFolder(
         Path(os.path.expanduser(out_dir)),
         source.info.title,
-        _settings(source.info, frames, reading),
+        SourceSettings(
+            source.info.name, frames, dict(reading.values), source.info.licence, source.info.get
+        ),
     )
     todo = {name: video for name, video in videos.items() if not folder.done(name)}
     report.kept = len(videos) - len(todo)
@@ -110,10 +112,6 @@ class _Job:
     ]
     skip_bad: bool
     report: ConvertReport
-
-
-def _settings(info: SourceInfo, frames: FrameMode, options: ReadOptions) -> SourceSettings:
-    return SourceSettings(info.name, frames, dict(options.values), info.licence, info.get)
 
 
 def _convert_all(
@@ -159,17 +157,13 @@ def _enter(
         folder.drop(name, empty=True)
         report.empty += 1
         return
-    folder.add(name, _info(video, info, outcome.objects), _origin(video, info))
+    procedure, objects = video.procedure or info.procedure, dict(outcome.objects)
+    entry = VideoInfo(info.title, procedure, video.split, video.fps, objects)
+    folder.add(name, entry, _origin(video, info))
     report.videos += 1
     report.frames += len(video.frames)
     report.masks += outcome.masks
     report.objects += len(outcome.objects)
-
-
-def _info(video: SourceVideo, info: SourceInfo, objects: Mapping[int, ObjectInfo]) -> VideoInfo:
-    return VideoInfo(
-        info.title, video.procedure or info.procedure, video.split, video.fps, dict(objects)
-    )
 
 
 def _origin(video: SourceVideo, info: SourceInfo) -> VideoOrigin:

@@ -26,7 +26,7 @@ from sam2s.media.pictures import list_pictures, read_rgb, read_size
 from sam2s.progress import progress_bar
 
 READABLE = tuple(name for name, one in FORMATS.items() if one.read is not None)
-"""Formats from which masks can be had back."""
+"""Formats whose masks can be read back."""
 BESIDE = ("JPEGImages/{video}", "images/{video}", "JPEGImages", "images")
 """Where a format's pictures are looked for, below its folder."""
 AMONG = ("{video}", ".")

@@ -79,7 +79,9 @@ class _Conversion:
         for frame, decoded in prefetched(self._video.frames, _decoded):
             pixels = self._place(frame)
             if decoded is not None:
-                self._check_regions(frame, decoded)
+                assert self._size is not None, "its picture was placed"
+                for region in (*decoded.regions, *decoded.empty):
+                    _check(region, self._video, frame, self._size)
                 self._check_labels(frame)
                 if self._video.certain is None:
                     self._link(frame, decoded, pixels)
@@ -124,11 +126,6 @@ class _Conversion:
                     f"{frame.picture.path}: its mask {path.name} is {width} x {height} pixels, the"
                     f" picture {self._size[1]} x {self._size[0]}"
                 )
-
-    def _check_regions(self, frame: SourceFrame, decoded: _Decoded) -> None:
-        assert self._size is not None
-        for region in (*decoded.regions, *decoded.empty):
-            _check(region, self._video, frame, self._size)
 
     def _link(
         self, frame: SourceFrame, decoded: _Decoded, pixels: Callable[[], np.ndarray]

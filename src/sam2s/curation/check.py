@@ -29,7 +29,7 @@ KINDS = {
     "full": "a mask covers the whole picture",
     "empty": "an object has no pixel anywhere",
     "values": "mask files with more than two values, or with different palettes",
-    "unlabelled": "frames annotated for no object",
+    "unlabelled": "frames without any annotation",
     "leak": "one picture or recording in two splits",
 }
 

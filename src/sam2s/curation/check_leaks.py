@@ -55,7 +55,7 @@ class LeakCheck:
             self._thumbnails.append(_Thumbnail(video.name, frame, video.info.split, thumb))
 
     def findings(self) -> Iterator[Finding]:
-        """One finding a pair of videos, at the closest pair of frames."""
+        """One finding per pair of videos, at the closest pair of frames."""
         best: dict[tuple[str, str], tuple[float, int, int]] = {}
         count: dict[tuple[str, str], set[int]] = {}
         for difference, a, b in self._pairs():

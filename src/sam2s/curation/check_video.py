@@ -37,7 +37,7 @@ class Finding:
 
 @dataclass(slots=True)
 class _History:
-    """What is kept of one object while its video goes by."""
+    """What is remembered of one object while its video is read."""
 
     moves: list[tuple[float, str, str]] = field(default_factory=list)
     specks: list[tuple[int, str]] = field(default_factory=list)
@@ -131,7 +131,7 @@ class VideoCheck:
     def _of_frames(self) -> Iterator[Finding]:
         if self._bare:
             part = len(self._bare) / len(self.video)
-            detail = f"{len(self._bare)} of {len(self.video)} frames are annotated for no object"
+            detail = f"{len(self._bare)} of {len(self.video)} frames have no annotation"
             yield Finding(
                 "unlabelled", self.video.name, None, tuple(self._bare[:8]), 0.3 * part, detail
             )

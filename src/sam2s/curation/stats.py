@@ -110,7 +110,8 @@ def count_video(
     single = len(video) == 1
     counts = Counts(videos=int(not single), stills=int(single), frames=len(video))
     for object_id, known in video.info.objects.items():
-        masks = sum(bool(_present(video, object_id, t)) for t in video.annotated(object_id))
+        read = (video.mask(object_id, t) for t in video.annotated(object_id))
+        masks = sum(mask is not None and bool(mask.any()) for mask in read)
         name = known.class_name or f"{known.kind} (no type)"
         entry = classes.setdefault(name, ClassCounts(known.kind))
         entry.masklets += int(not single)
@@ -157,11 +158,6 @@ def _paper(rows: Sequence[SaSvRow]) -> Counts:
         total.tissue_masks += row.tissue_masks or 0
         total.masklets += row.masklets or 0
     return total
-
-
-def _present(video: MaskletVideo, object_id: int, index: int) -> bool:
-    mask = video.mask(object_id, index)
-    return mask is not None and bool(mask.any())
 
 
 def _add(total: Counts, counts: Counts) -> None:

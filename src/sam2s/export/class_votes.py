@@ -1,6 +1,6 @@
 """What an object is, from what the model called it on every frame of its track.
 
-A model with TSL names an object anew on each frame, with a probability. Frames vote: each for the
+A model with TSL names an object on each frame, with a probability. Frames vote: each for the
 name it gives, with that probability, and counts as much as the object is present on it. A name's
 share of all votes is its probability over the track; frames that gave another name count as none
 for it, so the share is rather too low than too high. A name with less than half is none: the

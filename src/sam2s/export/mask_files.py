@@ -1,4 +1,4 @@
-"""Masks as pictures, one folder a video: SA-V (a folder per object, binary) or DAVIS (a palette,
+"""Masks as pictures, one folder per video: SA-V (a folder per object, binary) or DAVIS (a palette,
 pixel = id)."""
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class DavisFiles:
         if not self._overlapping:
             return []
         return [
-            f"objects overlap on {self._overlapping} frames; a DAVIS palette holds one id a pixel,"
-            " so the larger id was put on top (the sav format and tracks.json keep both)"
+            f"objects overlap on {self._overlapping} frames; a DAVIS palette holds one id per"
+            " pixel, so the larger id was put on top (the sav format and tracks.json keep both)"
         ]
 
 

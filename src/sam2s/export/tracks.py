@@ -1,4 +1,4 @@
-"""``tracks.json``: everything a run found, one line a frame, written as it goes.
+"""``tracks.json``: everything a run found, one line per frame, written as it goes.
 
 ::
 

@@ -253,8 +253,8 @@ class ResultWriter:
             before = read_head(self.tracks_file).get("source", {}).get("name")
             if before is None:
                 raise InputError(
-                    f"{self.tracks_file}: is there already and not of an earlier run; choose"
-                    " another folder"
+                    f"{self.tracks_file}: exists already and does not come from an earlier run;"
+                    " choose another folder"
                 )
             if before != self._source.name:
                 raise InputError(
@@ -263,7 +263,7 @@ class ResultWriter:
                 )
         elif self.masks_folder.exists():
             raise InputError(
-                f"{self.masks_folder}: is there already, without {TRACKS}; choose another folder"
+                f"{self.masks_folder}: exists already, without {TRACKS}; choose another folder"
             )
 
     @contextmanager

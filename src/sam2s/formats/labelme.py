@@ -108,7 +108,7 @@ def read_labelme(folder: Path) -> Result:
     if not files and len(inner) == 1:
         return read_labelme(inner[0])
     if not files:
-        raise InputError(f"{folder}: expected LabelMe's files, one JSON a picture")
+        raise InputError(f"{folder}: expected LabelMe's files, one JSON per picture")
     found: dict[int, dict[Key, ObjectMask]] = {}
     labels: dict[Key, str] = {}
     sizes: set[tuple[int, int]] = set()

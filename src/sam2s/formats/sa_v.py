@@ -1,4 +1,4 @@
-"""SA-V: one JSON a video with a masklet an object, as Meta's data set has it.
+"""SA-V: one JSON per video with a masklet an object, as Meta's data set has it.
 
 ``masklet`` holds a list a frame with the RLE of each object in the order of ``masklet_id``.
 """

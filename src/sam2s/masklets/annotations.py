@@ -34,7 +34,7 @@ class Annotations(Protocol):
         for it."""
 
     def notes(self) -> list[str]:
-        """What lies in the folder and is no object's mask, a sentence each."""
+        """What else the folder holds besides masks of objects, one sentence each."""
 
 
 class ObjectFolders:
@@ -73,7 +73,7 @@ class ObjectFolders:
         return None if path is None else read_binary_mask(path)
 
     def notes(self) -> list[str]:
-        """Folders whose name is no number, and pictures beside the masks that are no PNG."""
+        """Folders not named by a number, and pictures beside the masks that are not PNG."""
         strange = [p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.isdecimal()]
         numbers = "are not named by an object's number and were left out"
         return [
@@ -137,11 +137,11 @@ class PaletteFolder:
         return self._values(frame, path) == object_id
 
     def notes(self) -> list[str]:
-        """Pictures that are no PNG, void pixels that were taken for no object, and values that the
-        declaration does not hold."""
+        """Pictures that are not PNG, void pixels that were not taken as an object, and values that
+        the declaration does not hold."""
         said = _other_files(self.folder)
         if self._declared is None and VOID in self._used[0] and not self._scan[1]:
-            said.append(f"value {VOID} was taken for void, which is no object")
+            said.append(f"value {VOID} was taken as void, not as an object")
         if self._declared is not None:
             unknown = sorted(self._used[0] - {0, VOID, *self._declared})
             said += _some([str(value) for value in unknown], "values", "are no listed object's")
@@ -190,14 +190,14 @@ def _png_files(folder: Path) -> dict[str, Path]:
 
 
 def _other_files(folder: Path) -> list[str]:
-    """Pictures beside the masks that are no PNG: whoever put them there meant them to be read."""
+    """Pictures beside the masks that are not PNG: whoever put them there meant them to be read."""
     names = [
         p.name
         for p in folder.iterdir()
         if not p.name.startswith(".")
         and (p.suffix.lower() in PICTURE_SUFFIXES - {".png"} or OTHER_PICTURES.fullmatch(p.suffix))
     ]
-    return _some(sorted(names, key=natural_key), "pictures", "are no PNG and were left out")
+    return _some(sorted(names, key=natural_key), "pictures", "are not PNG files and were left out")
 
 
 def _some(names: Sequence[str], what: str, why: str) -> list[str]:

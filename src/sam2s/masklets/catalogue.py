@@ -96,7 +96,7 @@ def read_finished_catalogue(root: Path) -> dict[str, VideoInfo] | None:
     if said == VIDEO_BY_VIDEO and catalogue is not None:
         return catalogue
     raise InputError(
-        f"{root}: is not finished ({UNFINISHED} in it says so): what makes it is still at work or"
-        " was broken off; run the same command again (data convert, with --skip-bad where a video"
-        " cannot be read, or synth)"
+        f"{root}: is not finished (it holds {UNFINISHED}): the command that writes it is still"
+        " running or was interrupted; run it again (data convert, with --skip-bad if a video cannot"
+        " be read, or synth)"
     )

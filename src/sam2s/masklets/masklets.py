@@ -124,8 +124,8 @@ class MaskletVideo:
         missing = [frame for frame in frames if frame not in self._index]
         if missing:
             raise InputError(
-                f"{self._masks}: object {object_id} has a mask '{missing[0]}' ({len(missing)} such)"
-                f" without a picture of that name in {self._images}"
+                f"{self._masks}: object {object_id} has a mask '{missing[0]}' ({len(missing)} in"
+                f" all) without a picture of that name in {self._images}"
             )
         return sorted(self._index[frame] for frame in frames)
 

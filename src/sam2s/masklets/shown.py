@@ -174,9 +174,9 @@ def _bright(values: np.ndarray, colours: _Colours, lossy: bool, where: Any) -> n
     areas = [int(code) for code in _solid(codes, between)]
     if peak <= DARK or any(colours.is_grey(code) for code in areas) or len(areas) > MOST_COLOURS:
         raise InputError(
-            f"{where}: shows several greys that fill areas, or nearly black ones, or a photograph,"
-            " so the object cannot be told from the rest; make it white on black, or give one"
-            " picture an object"
+            f"{where}: is a photograph, or has areas of several greys or of nearly black, so object"
+            " and background cannot be told apart; make the mask white on black, one picture per"
+            " object"
         )
     for code in areas:
         bright |= between & (codes == code)

@@ -63,8 +63,7 @@ class Staging:
         taken = [path for part in PARTS if (path := self.root / part / name).exists()]
         if taken and not (self.lock.resumed or hidden.exists()):
             raise InputError(
-                f"{taken[0]}: is there already, but {CATALOGUE} does not list it; move it away"
-                " first"
+                f"{taken[0]}: exists already, but {CATALOGUE} does not list it; move it away first"
             )
         for path in (*taken, hidden):
             if path.exists():

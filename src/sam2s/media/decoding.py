@@ -32,8 +32,8 @@ TIMED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts",
 """Formats that state the presentation time of every packet. AVI does not; without B-frames its
 order is the time."""
 FRAME_THREADS = av.library_versions["libavcodec"][0] >= 62
-"""Before FFmpeg 8 a decoder with a thread a frame may hand a picture out before it is known to be
-damaged."""
+"""Before FFmpeg 8 a decoder with one thread per frame may hand a picture out before it is known to
+be damaged."""
 HIDING_CODECS = frozenset({"vp8", "theora", "vp6", "vp6f", "vp7"})
 """Codecs with packets that are not shown. In all others that give a frame for a packet at once, a
 packet without one is a lost frame, unless it is as small as a word that nothing has changed."""
@@ -70,7 +70,7 @@ class FrameDecoder:
         self._cuttable = container.format.name in CUTTABLE_FORMATS
         avi, reordered = container.format.name == "avi", stream.codec_context.has_b_frames
         self._timed = (avi and not reordered) or container.format.name in TIMED_FORMATS
-        # With a thread a frame, an error behind the last frame is swallowed, and only the
+        # With one thread per frame, an error behind the last frame is swallowed, and only the
         # timestamps tell.
         self._threaded = one_to_one and self._timed and not live and FRAME_THREADS
         stream.thread_type = "AUTO" if self._threaded else "SLICE"
@@ -88,7 +88,7 @@ class FrameDecoder:
         self._safe_until: int | None = None
         self._rhythm = Rhythm()
         self._late_word = (
-            False  # a decoder with a thread a frame reports an error some packets later
+            False  # a decoder with one thread per frame reports an error some packets later
         )
         self.broken: str | None = None
         self.broken_pts: int | None = None
@@ -178,7 +178,7 @@ class FrameDecoder:
             yield packet
 
     def shown_at(self, frame: VideoFrame) -> int | None:
-        """The timestamp of the frame that was given out last; to be asked once a frame, in
+        """The timestamp of the last frame returned; to be called once per frame, in
         order."""
         if not self.shows_in_order:
             return frame.pts
@@ -213,7 +213,7 @@ class FrameDecoder:
             self._counts, self._pending = (
                 False,
                 [],
-            )  # the clock starts anew, as where two recordings were joined
+            )  # the clock restarts, as where two recordings were joined
         self._latest = packet.dts
         marked = self._checks is not None and self._checks.begins_whole
         self._begins_whole = self._begins_whole or marked

@@ -44,7 +44,7 @@ class LatestFrames:
             source.close()
             raise InputError(
                 f"{source.name}: latest=True is for cameras, streams, pipes and iterators; this"
-                " source waits for its reader, so leave latest out"
+                " source never runs ahead of its reader; leave latest out"
             )
         self.name, self.path, self.fps, self.notes = (
             source.name,
@@ -62,7 +62,7 @@ class LatestFrames:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) in pixels of the newest frame, which stays to be given out; waits for the first
+        """(H, W) in pixels of the newest frame, which is still returned later; waits for the first
         one."""
         newest = self._wait(take=False)
         if newest is None:

@@ -73,7 +73,9 @@ def open_container(
             return _in_its_container(_av_open(*job), address.path)
         return interruptibly(_av_open, *job, patience=address.patience)
     except TimeoutError as error:
-        raise InputError(f"{address.name}: nothing that could be a video came from it") from error
+        raise InputError(
+            f"{address.name}: delivered nothing that can be read as a video"
+        ) from error
     except (FFmpegError, ValueError) as error:
         raise _refusal(address, error) from error
 
@@ -98,7 +100,7 @@ def _in_its_container(container: InputContainer, path: Path) -> InputContainer:
     container.close()
     raise InputError(
         f"{path.name}: cannot be opened as a video (no {path.suffix[1:].lower()} container, at most"
-        f" a raw {name} stream); it is damaged, or needs the suffix of its kind"
+        f" a raw {name} stream); it is damaged, or has the wrong suffix"
     )
 
 
@@ -139,7 +141,7 @@ def _open_pipe(address: SourceAddress) -> int:
         return descriptor
     os.close(descriptor)
     raise InputError(
-        f"{address.name}: is a named pipe and no regular file, and nobody writes to it; write"
+        f"{address.name}: is a named pipe that nobody writes to; use"
         f" pipe:{address.target} to wait for a live stream"
     )
 
@@ -180,7 +182,7 @@ def _refusal(address: SourceAddress, error: Exception) -> InputError:
     elif "WebP" in kind:
         advice = "WebP cannot be read; save it as PNG or as a video"
     else:
-        advice = "give it the suffix of its kind"
+        advice = "give the file its proper suffix"
     return InputError(f"{address.name}: cannot be opened as a video (it is {kind}); {advice}")
 
 

@@ -171,7 +171,7 @@ def open_picture(
     """
     try:
         if isinstance(path, str | Path) and regular_size(path) == 0:
-            raise DamagedPicture(f"{path}: not a picture that can be read (it is empty)")
+            raise DamagedPicture(f"{path}: not a readable picture (it is empty)")
         with _file(path) as file:
             with _quietly():
                 picture = Image.open(file, formats=FORMATS)
@@ -188,10 +188,10 @@ def open_picture(
         ) from error
     except UnidentifiedImageError as error:
         raise DamagedPicture(
-            f"{path}: not a picture that can be read (damaged, or no JPEG, PNG, TIFF or BMP)"
+            f"{path}: not a readable picture (damaged, or not JPEG, PNG, TIFF or BMP)"
         ) from error
     except MemoryError as error:
-        raise DamagedPicture(f"{path}: needs more memory than there is") from error
+        raise DamagedPicture(f"{path}: not enough memory to read it") from error
     except Exception as error:
         raise DamagedPicture(f"{path}: damaged picture ({error})") from error
 

@@ -44,7 +44,7 @@ class RandomAccess:
 
     Folders and arrays are read as they are. A video file is indexed at the first question that
     needs it (``frame``, ``backward``, ``times``, ``at``); a live stream raises ``InputError`` then.
-    ``index``: from an earlier time, so that the video need not be read whole again.
+    ``index``: from an earlier time, so that the whole video need not be read again.
     """
 
     def __init__(self, source: FrameSource, index: FrameIndex | None = None) -> None:

@@ -45,7 +45,7 @@ class PictureFrames:
             kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
             raise InputError(
                 f"{path}: no pictures in this folder; expected files ending in {kinds}"
-                + (f", found such as {left_out[0]}" if left_out else "")
+                + (f", found files such as {left_out[0]}" if left_out else "")
             )
         by_stem(self._paths)
         self.name = path.resolve().name
@@ -135,7 +135,7 @@ class ArrayFrames:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) in pixels of the first picture, which an iterator still gives out afterwards."""
+        """(H, W) in pixels of the first picture, which an iterator still yields afterwards."""
         if self._size is None:
             pictures = iter(self._pictures)
             first = next(pictures, None)
@@ -216,7 +216,7 @@ class ArrayFrames:
 
 def _left_out(names: Sequence[str]) -> str:
     return (
-        f"{len(names)} picture{'s' * (len(names) > 1)} of kinds that are not read left out, such as"
+        f"left out {len(names)} picture{'s' * (len(names) > 1)} of unsupported formats, such as"
         f" {names[0]}; save them as jpg, png, tif or bmp"
     )
 

@@ -71,7 +71,8 @@ class Camera:
                 break
             u = 1.0 if key.stop <= key.start else ease((t - key.start + 1) / (key.stop - key.start))
             pose, calm = pose + (key.pose - pose) * u, calm + (key.calm - calm) * u
-        return self._clamp(pose + self.wobble(t) * calm * (self.unit, self.unit, 1, 1))
+        drifted = pose + self.wobble(t) * calm * (self.unit, self.unit, 1, 1)
+        return clamp_pose(drifted, self.shape, self.size)
 
     def wobble(self, t: int) -> np.ndarray:
         """The drift alone: x and y in units, zoom, roll."""
@@ -84,9 +85,6 @@ class Camera:
     def matrix(self, pose: np.ndarray) -> np.ndarray:
         """Affine (2, 3) from view pixels to canvas pixels."""
         return view_matrix(pose, self.size)
-
-    def _clamp(self, pose: np.ndarray) -> np.ndarray:
-        return clamp_pose(pose, self.shape, self.size)
 
 
 def view_matrix(pose: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -59,7 +59,7 @@ class SurgicalScene:
         self._tissue: Tissue = make_tissue(streams[2], world, spec)
         look = SurfaceLook(
             _lamp_direction(streams[3]),
-            _bloodiness(streams[3]),
+            float(streams[3].choice([0.0, streams[3].uniform(0.0, 0.6)])),  # half stay clean
             _tint(world.colour),
             grade.exposure * 0.9,
         )
@@ -176,12 +176,9 @@ def _screens(ids: np.ndarray, names: Mapping[int, str]) -> dict[int, bool]:
 
 
 def _lamp_direction(rng: Rng) -> np.ndarray:
+    """Unit vector to the lamp in the view's frame: towards the viewer and above, a little aside."""
     light = np.array([rng.normal(0, 0.2), -abs(rng.normal(0.35, 0.15)), 0.9])
     return light / np.linalg.norm(light)
-
-
-def _bloodiness(rng: Rng) -> float:
-    return float(rng.choice([0.0, rng.uniform(0.0, 0.6)]))
 
 
 def _tint(colour: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class SceneSpec:
 def long_term_spec(
     seed: int, procedure: str | None = None, size: tuple[int, int] = (256, 256)
 ) -> SceneSpec:
-    """A scene of the long-term suite: 600 frames, look-alikes, two absences an object of up to 300
+    """A scene of the long-term suite: 600 frames, look-alikes, two absences per object of up to 300
     frames."""
     return replace(
         random_spec(seed, procedure, 600, size), absence=(5, 300), absences=2.0, lookalikes=1.0

@@ -170,9 +170,8 @@ def _write_parallel(staging: Staging, jobs: Sequence[VideoJob], workers: int, ba
             bar.update(job.spec.frames)
     except BrokenProcessPool:
         raise InputError(
-            "synth: a process that makes videos came to an end; what is finished is kept. Use fewer"
-            " workers where memory is short, and in a script of your own call this under if"
-            ' __name__ == "__main__":'
+            "synth: a worker process died; finished videos are kept. Use fewer workers if memory is"
+            ' short; in a script of your own, call this under if __name__ == "__main__":'
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

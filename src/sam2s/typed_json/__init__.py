@@ -8,7 +8,7 @@ be a number above 0, got -1``. Nothing is converted on the way, but for whole nu
 number will do.
 
 Beyond types: a file may not be larger than ``max_bytes`` or nested without end; NaN, infinity and
-numbers too large for a double, a key that stands twice in one object, and text that is not Unicode
+numbers too large for a double, a key that appears twice in one object, and text that is not Unicode
 (lone surrogates) are refused, since other programs read each of them differently.
 
 Not pydantic: it keeps the last of two equal keys without a word, reads ``1e999`` as infinity and

@@ -210,15 +210,15 @@ def _tagged(kinds: Sequence[Any]) -> tuple[str, dict[Any, Any]] | None:
     if len(tables) < 2:
         return None
     literals = [
-        {n: typing.get_args(h)[0] for n, h in _hints(kind).items() if _is_literal(h)}
+        {
+            name: typing.get_args(hint)[0]
+            for name, hint in _hints(kind).items()
+            if typing.get_origin(hint) is Literal
+        }
         for kind in tables
     ]
     tag = next(iter(literals[0]))
     return tag, {names[tag]: kind for names, kind in zip(literals, tables, strict=True)}
-
-
-def _is_literal(kind: Any) -> bool:
-    return typing.get_origin(kind) is Literal
 
 
 def _fits(kind: Any, value: Any) -> bool:

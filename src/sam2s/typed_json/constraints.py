@@ -102,7 +102,7 @@ class Upgrade:
     current: Callable[[Any], Any]
 
     def holds(self, _value: Any) -> bool:
-        """Every value: what is wrong with one is said by its type."""
+        """Always: what is wrong with a value, its type tells."""
         return True
 
     def words(self, kind: str) -> str:
@@ -132,7 +132,7 @@ def is_one_line(text: str) -> bool:
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether ``name`` is that of a folder, and of no folder outside or hidden."""
+    """Whether ``name`` names a folder directly inside another one, and not a hidden one."""
     return (
         0 < len(name.encode("utf-8", "surrogatepass")) <= 255
         and name == name.strip()

@@ -35,7 +35,7 @@ def read_json(
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
-            raise error(f"{path}: cannot be read as JSON (it is a pipe or a device, and no file)")
+            raise error(f"{path}: cannot be read as JSON (it is a pipe or a device, not a file)")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except (OSError, ValueError) as fault:
@@ -82,7 +82,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {shown_key(twice)} stands twice in one object")
+        raise ValueError(f"the key {shown_key(twice)} appears twice in one object")
     return table
 
 
@@ -100,7 +100,7 @@ def _fraction(text: str) -> float:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number in JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(

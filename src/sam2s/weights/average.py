@@ -21,7 +21,7 @@ def average_weights(
         name: tensor.shape for name, tensor in others.items()
     }:
         raise InputError(
-            f"{names[1]}: is built otherwise than {names[0]}; only like models have a mean"
+            f"{names[1]}: has another architecture than {names[0]}; only equal ones can be averaged"
         )
     for name, tensor in own.items():
         if tensor.is_floating_point():

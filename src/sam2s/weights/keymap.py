@@ -102,8 +102,8 @@ def preset_of_meta(state: Mapping[str, Tensor]) -> str:
             if any(part.startswith(NEW_IN_2_1) for part in state):
                 return name
             raise WeightsError(
-                f"is of SAM 2.0, not 2.1 (it has neither {' nor '.join(NEW_IN_2_1)}); take the"
-                " weights of SAM 2.1, or a derivative of those"
+                f"is SAM 2.0, not 2.1 (it has neither {' nor '.join(NEW_IN_2_1)}); use the"
+                " weights of SAM 2.1, or a derivative of them"
             )
     raise WeightsError(
         f"checkpoint: its trunk has width {width} and {depth} blocks, which is none of"

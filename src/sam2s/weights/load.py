@@ -179,7 +179,7 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
             f"{name} {list(given[name].shape)}, expected {list(expected[name].shape)}"
             for name in misshapen
         ],
-        "of another kind of number": [f"{name} {given[name].dtype}" for name in strange],
+        "of another number type": [f"{name} {given[name].dtype}" for name in strange],
         "with NaN or infinity": [
             name for name in fitting if not torch.isfinite(given[name].float()).all()
         ],
@@ -188,7 +188,7 @@ def _check_fit(checkpoint: Checkpoint, expected: Mapping[str, Tensor]) -> None:
     if found:
         raise WeightsError(
             f"{checkpoint.origin}: its tensors do not fit the {checkpoint.config.name} model:"
-            f" {', '.join(found)}; take weights of this very model, or rename them with"
+            f" {', '.join(found)}; use weights of exactly this model, or rename them with"
             " --weights-map (docs/weights.md)"
         )
 
@@ -237,7 +237,7 @@ def _read_config(path: Path, origin: str) -> dict[str, Any]:
         return read_json(path, dict[str, Any], error=WeightsError, max_bytes=MAX_CONFIG)
     except WeightsError as error:
         detail = str(error).removeprefix(f"{path}: ")
-        raise WeightsError(f"{origin}: {path.name}: {detail}; get it again") from error
+        raise WeightsError(f"{origin}: {path.name}: {detail}; download it again") from error
 
 
 def _read_safetensors(path: Path, origin: str) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
@@ -249,7 +249,8 @@ def _read_safetensors(path: Path, origin: str) -> tuple[dict[str, Tensor], dict[
     except Exception as error:
         # Besides its own errors, whatever torch raises for a kind of number it does not know.
         raise WeightsError(
-            f"{origin}: {path.name} is damaged or not safetensors ({reason(error)}); get it again"
+            f"{origin}: {path.name} is damaged or not safetensors ({reason(error)}); download"
+            " it again"
         ) from error
     if config is None:
         return tensors, None

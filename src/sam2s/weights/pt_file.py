@@ -46,13 +46,13 @@ def read_pt(path: Path, origin: str, error: type[Sam2sError] = WeightsError) -> 
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as fault:
         raise error(
-            f"{origin}: refused, since it holds something else than tensors and could run code; use"
-            " a .safetensors file"
+            f"{origin}: refused, since it holds something other than tensors and could run code;"
+            " use a .safetensors file"
         ) from fault
     except Exception as fault:
         # A truncated or foreign file makes torch raise almost any type; none of them is worth
         # another attempt.
-        raise error(f"{origin}: damaged, or not a file of torch.save; get it again") from fault
+        raise error(f"{origin}: damaged, or not a file of torch.save; download it again") from fault
 
 
 def _check_directory(path: Path, origin: str, error: type[Sam2sError]) -> None:
@@ -65,17 +65,17 @@ def _check_directory(path: Path, origin: str, error: type[Sam2sError]) -> None:
                 raise zipfile.BadZipFile("data before the archive")
             parts = archive.infolist()
     except Exception as fault:  # as above: zipfile raises many types for damaged directories
-        raise error(f"{origin}: damaged, or not a file of torch.save; get it again") from fault
+        raise error(f"{origin}: damaged, or not a file of torch.save; download it again") from fault
     total = sum(part.file_size for part in parts)
     if total > size:
         raise error(
             f"{origin}: refused, since its parts would unpack to {total / 1e6:.0f} MB from a file"
-            f" of {size / 1e6:.1f} MB; torch.save packs nothing, so get it again"
+            f" of {size / 1e6:.1f} MB; torch.save does not compress, so download it again"
         )
     if any(p.filename.endswith("data.pkl") and p.file_size > MAX_PICKLE for p in parts):
         raise error(
             f"{origin}: refused, since the description of its tensors is larger than"
-            f" {MAX_PICKLE // 2**20} MB; get it again"
+            f" {MAX_PICKLE // 2**20} MB; download it again"
         )
 
 
@@ -85,9 +85,11 @@ def _check_sums(path: Path, origin: str, error: type[Sam2sError]) -> None:
         with zipfile.ZipFile(path) as archive:
             wrong = archive.testzip()
     except Exception as fault:  # as above
-        raise error(f"{origin}: damaged, or not a file of torch.save; get it again") from fault
+        raise error(f"{origin}: damaged, or not a file of torch.save; download it again") from fault
     if wrong is not None:
-        raise error(f"{origin}: damaged (wrong checksum of its part {shown(wrong)}); get it again")
+        raise error(
+            f"{origin}: damaged (wrong checksum of its part {shown(wrong)}); download it again"
+        )
 
 
 def check_plain(tensors: Mapping[str, Tensor], path: Path, origin: str) -> None:
@@ -97,7 +99,7 @@ def check_plain(tensors: Mapping[str, Tensor], path: Path, origin: str) -> None:
     if claimed > path.stat().st_size:
         raise WeightsError(
             f"{origin}: refused, since its tensors claim {claimed / 1e6:.0f} MB, more than the file"
-            " has; get it again"
+            " has; download it again"
         )
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:

@@ -187,7 +187,7 @@ def test_values_that_are_no_object(tmp_path: Path) -> None:
     assert notes(grey, gt)[0].startswith("video 'video': predicted object 100 is not in the truth")
     void = write_davis(tmp_path / "void", [mask * 255 for mask in GUESS])
     assert notes(void, gt)[0] == (
-        "video 'video', prediction: value 255 was taken for void, which is no object"
+        "video 'video', prediction: value 255 was taken as void, not as an object"
     )
     with pytest.raises(InputError, match=r"left to score; .*predicted object 1 is not in"):
         evaluate(gt, void)

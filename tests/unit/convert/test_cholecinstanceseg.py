@@ -92,7 +92,7 @@ def test_odd_labels_are_counted(tmp_path: Path) -> None:
 
 def test_errors(tmp_path: Path) -> None:
     write_json(tmp_path / "in/train/VID01_t50_full/ann_dir/t50_VID01_000000.json", {"shapes": []})
-    with pytest.raises(InputError, match="mask without its picture"):
+    with pytest.raises(InputError, match="mask without a picture"):
         converted("cis", tmp_path / "in", tmp_path / "out")
     picture(tmp_path / "in/train/VID01_t50_full/img_dir/t50_VID01_000000.png")
     write_json(tmp_path / "in/train/VID01_t50_full/ann_dir/t50_VID01_000000.json", {"regions": []})

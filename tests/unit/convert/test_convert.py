@@ -89,7 +89,7 @@ def test_killed_before_the_lists_were_written(tmp_path: Path) -> None:
     convert("clinicdb", root, tmp_path / "out", "copy", False)
     for name in ("masklets.json", "sources.json"):
         (tmp_path / "out" / name).unlink()
-    with pytest.raises(InputError, match=r"is there already, but masklets.json does not list it"):
+    with pytest.raises(InputError, match=r"exists already, but masklets.json does not list it"):
         convert("clinicdb", root, tmp_path / "out", "copy", False)
     (tmp_path / "out/.converting").touch()
     convert("clinicdb", root, tmp_path / "out", "copy", False)

@@ -90,18 +90,16 @@ def test_errors_say_what_is_missing(tmp_path: Path) -> None:
     picture(tmp_path / "in/Original/1.tif")
     picture(tmp_path / "in/Original/2.tif")
     write(tmp_path / "in/Ground Truth/1.tif", grey(box(1, 1, 9, 9)))
-    with pytest.raises(
-        InputError, match=r"2\.tif: picture without its mask \(1 such of 2 pictures\)"
-    ):
+    with pytest.raises(InputError, match=r"2\.tif: picture without a mask \(1 of 2 pictures\)"):
         converted("clinicdb", tmp_path / "in", tmp_path / "out")
     write(tmp_path / "in/Ground Truth/2.tif", grey(box(1, 1, 9, 9)))
     write(tmp_path / "in/Ground Truth/3.tif", grey(box(1, 1, 9, 9)))
-    with pytest.raises(InputError, match=r"3\.tif: mask without its picture"):
+    with pytest.raises(InputError, match=r"3\.tif: mask without a picture"):
         converted("clinicdb", tmp_path / "in", tmp_path / "out")
     picture(tmp_path / "in/Original/3.tif")
     picture(tmp_path / "in/Original/700.tif")
     write(tmp_path / "in/Ground Truth/700.tif", grey(box(1, 1, 9, 9)))
-    with pytest.raises(InputError, match="frame numbers are 1 to 612"):
+    with pytest.raises(InputError, match="frame numbers run from 1 to 612"):
         converted("clinicdb", tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -59,7 +59,7 @@ def test_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"DSAD: expected liver/03/image00.png and mask00.png"):
         converted("dsad", tmp_path / "in", tmp_path / "out")
     picture(tmp_path / "in/liver/03/image00.png")
-    with pytest.raises(InputError, match="picture without its mask"):
+    with pytest.raises(InputError, match="picture without a mask"):
         converted("dsad", tmp_path / "in", tmp_path / "out")
     (tmp_path / "in/liver/03/image00.png").unlink()
     write(tmp_path / "in/multilabel/03/mask00_liver.png", grey(box(2, 2, 8, 8)))

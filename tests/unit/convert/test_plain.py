@@ -73,7 +73,7 @@ def test_plain_ids_void_and_loose_frames(tmp_path: Path) -> None:
     done = converted("plain", root, tmp_path / "out", video="bedroom", split="test")
     assert done.names() == ["plain_bedroom"]
     assert done.present("plain_bedroom") == {1: ["0", "1"], 2: ["0", "1"]}
-    assert set(done.report.notes) == {"value 255 beside object numbers, taken for void"}
+    assert set(done.report.notes) == {"value 255 beside object numbers, taken as void"}
 
 
 def test_plain_refuses_what_does_not_fit(tmp_path: Path) -> None:

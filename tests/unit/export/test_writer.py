@@ -362,10 +362,10 @@ def test_results_of_another_source_are_not_replaced(tmp_path: Path):
     ):
         run(open_frames([numbered(0)]), Output(out))
     (out / "tracks.json").write_text("my own notes")
-    with pytest.raises(InputError, match="not of an earlier run; choose another folder"):
+    with pytest.raises(InputError, match="not come from an earlier run; choose another folder"):
         run(open_frames(path), Output(out))
     (out / "tracks.json").unlink()
-    with pytest.raises(InputError, match=r"op_1: is there already, without tracks\.json"):
+    with pytest.raises(InputError, match=r"op_1: exists already, without tracks\.json"):
         run(open_frames(path), Output(out))
     assert len(open_annotations(out / "Annotations" / "op_1").frames(1)) == 12
 

@@ -264,7 +264,7 @@ def test_masks_without_pictures(tmp_path: Path):
     (tmp_path / "JPEGImages" / "v" / "00001.jpg").unlink()
     video = open_masklets(tmp_path).videos["v"]
     with pytest.raises(
-        InputError, match=r"object 1 has a mask '00001' \(1 such\) without a picture"
+        InputError, match=r"object 1 has a mask '00001' \(1 in all\) without a picture"
     ):
         video.annotated(1)
     (tmp_path / "JPEGImages" / "v").rename(tmp_path / "JPEGImages" / "w")

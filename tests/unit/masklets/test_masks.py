@@ -112,7 +112,7 @@ def _palette(ids: np.ndarray) -> Image.Image:
 
 def test_a_mask_file_that_is_no_picture(tmp_path: Path):
     (tmp_path / "m.png").write_bytes(b"nothing")
-    with pytest.raises(DamagedPicture, match="not a picture"):
+    with pytest.raises(DamagedPicture, match="not a readable picture"):
         read_binary_mask(tmp_path / "m.png")
     with pytest.raises(InputError, match="no such file"):
         read_binary_mask(tmp_path / "none.png")

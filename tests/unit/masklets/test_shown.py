@@ -205,7 +205,7 @@ def test_pictures_of_one_colour(name: str, tmp_path: Path):
 )
 def test_maps_of_ids_and_probabilities_are_no_mask(maker: Maker, tmp_path: Path):
     maker(tmp_path / "m")
-    with pytest.raises(InputError, match=r"several greys|expected True and False"):
+    with pytest.raises(InputError, match=r"of several greys|expected True and False"):
         read_binary_mask(tmp_path / "m")
 
 
@@ -245,7 +245,7 @@ def test_ids_beside_void_stay_ids(tmp_path: Path):
     Image.fromarray(numbers).save(tmp_path / "0.png")
     masks = open_annotations(tmp_path)
     assert masks.ids() == [3]
-    assert masks.notes() == ["value 255 was taken for void, which is no object"]
+    assert masks.notes() == ["value 255 was taken as void, not as an object"]
 
 
 def test_two_masks_of_one_name(tmp_path: Path):
@@ -261,7 +261,7 @@ def test_other_pictures_among_masks_are_said(tmp_path: Path):
         WHITE.save(tmp_path / name, format="PNG")
     assert open_annotations(tmp_path).notes() == [
         "1 folders, such as left, are not named by an object's number and were left out",
-        "2 pictures, such as 1.bmp, are no PNG and were left out",
+        "2 pictures, such as 1.bmp, are not PNG files and were left out",
     ]
 
 

@@ -48,7 +48,7 @@ def test_postscript_starts_no_program(suffix: str, tmp_path: Path, monkeypatch: 
     path = tmp_path / f"001{suffix}"
     path.write_text(EPS)
     for read in (read_rgb, read_size, read_binary_mask, read_index_mask):
-        with pytest.raises(DamagedPicture, match="no JPEG, PNG, TIFF or BMP"):
+        with pytest.raises(DamagedPicture, match="not JPEG, PNG, TIFF or BMP"):
             read(path)
     assert not (tmp_path / "ran").exists()
 
@@ -60,7 +60,7 @@ def test_other_kinds_are_not_opened_whatever_they_are_called(kind: str, tmp_path
         Image.fromarray(GREY).convert("RGB").save(path, format=kind)
     except (KeyError, OSError):
         pytest.skip(f"Pillow was built without {kind}")
-    with pytest.raises(DamagedPicture, match="no JPEG, PNG, TIFF or BMP"):
+    with pytest.raises(DamagedPicture, match="not JPEG, PNG, TIFF or BMP"):
         read_rgb(path)
 
 
@@ -253,14 +253,16 @@ def test_a_picture_that_is_left_out_is_said(name: str, tmp_path: Path):
     source = open_frames(tmp_path)
     assert source.count == 1
     assert source.notes == [
-        f"1 picture of kinds that are not read left out, such as {name}; save them as jpg, png, tif"
+        f"left out 1 picture of unsupported formats, such as {name}; save them as jpg, png, tif"
         " or bmp"
     ]
 
 
 def test_a_folder_of_other_pictures_only(tmp_path: Path):
     (tmp_path / "a.webp").write_bytes(b"whatever")
-    with pytest.raises(InputError, match=r"no pictures in this folder; .* found such as a\.webp"):
+    with pytest.raises(
+        InputError, match=r"no pictures in this folder; .* found files such as a\.webp"
+    ):
         open_frames(tmp_path)
 
 

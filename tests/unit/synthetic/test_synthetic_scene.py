@@ -246,7 +246,7 @@ def test_workers_that_cannot_start_are_an_error_and_no_endless_wait(tmp_path: Pa
         [sys.executable, "-"], input=program, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 1
-    assert "InputError: synth: a process that makes videos came to an end" in run.stderr
+    assert "InputError: synth: a worker process died" in run.stderr
     assert not list((tmp_path / "a").iterdir())
 
 

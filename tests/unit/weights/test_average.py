@@ -46,6 +46,6 @@ def test_unlike_models_have_no_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         str(save_model(m, tmp_path / n))
         for m, n in ((small_model(), "a"), (small_model(config=wider), "b"))
     ]
-    with pytest.raises(InputError, match="b: is built otherwise than"):
+    with pytest.raises(InputError, match="b: has another architecture than"):
         average(monkeypatch, *folders, str(tmp_path / "mean"))
     assert not (tmp_path / "mean").exists()

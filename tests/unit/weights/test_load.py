@@ -342,7 +342,7 @@ def test_a_checkpoint_of_sam_2_0_is_told_from_one_that_lost_a_tensor(
         load_model(tmp_path / "lost.pt")
     first = {k: v for k, v in tensors.items() if not k.startswith("obj_ptr_tpos_proj")}
     torch.save({"model": first}, tmp_path / "sam2_hiera.pt")
-    with pytest.raises(WeightsError, match=r"sam2_hiera.pt: is of SAM 2\.0, not 2\.1"):
+    with pytest.raises(WeightsError, match=r"sam2_hiera.pt: is SAM 2\.0, not 2\.1"):
         load_model(tmp_path / "sam2_hiera.pt")
 
 

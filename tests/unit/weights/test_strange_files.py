@@ -108,7 +108,7 @@ def test_any_value_in_a_config_of_transformers_too(path: tuple[str, ...], value:
         ("memory.iou_threshold", None, "memory.iou_threshold must be a number"),
         ("memory.recent.maps", 10**9, "memory.recent.maps must be a whole number of at least 1"),
         ("memory.recent_maps", 10**9, "memory.recent.maps must be a whole number of at least 1"),
-        ("memory.pointers", float("nan"), "NaN is no number in JSON"),
+        ("memory.pointers", float("nan"), "NaN is not a JSON number"),
         ("name", "\x1b[2J", "name must be one line of text without control characters"),
     ],
 )
@@ -169,7 +169,7 @@ def test_numbers_that_are_no_weights(folder: Path, tmp_path: Path, dtype: torch.
     tensors["no_object_map"] = torch.zeros(16).to(dtype)
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
-    with pytest.raises(WeightsError, match=r"1 of another kind of number \(no_object_map torch"):
+    with pytest.raises(WeightsError, match=r"1 of another number type \(no_object_map torch"):
         load_model(tmp_path)
 
 

@@ -242,7 +242,7 @@ def _draw_motion(
 def _start_view(
     scene: ExtendedStill, focus: int, config: StillConfig, rng: np.random.Generator
 ) -> View:
-    """A view of the still in which the object ``focus`` is well to be seen."""
+    """A view of the still in which the object ``focus`` is clearly visible."""
     zoom = math.exp(rng.uniform(*np.log(config.zoom)))
     half = 0.5 / zoom
     middle = scene.extent(focus).clip(0, 1).mean(axis=0)

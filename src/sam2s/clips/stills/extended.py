@@ -173,8 +173,8 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def square_mask(mask: np.ndarray, side: int) -> np.ndarray:
-    """``mask`` (H, W) bool likewise: (side, side) uint8, 255 inside, less where a pixel lies on the
-    border."""
+    """``mask`` (H, W) bool treated the same way: (side, side) uint8, 255 inside, less where a pixel
+    lies on the border."""
     return _squeeze(mask.astype(np.uint8) * 255, side)
 
 

@@ -49,7 +49,7 @@ class CutOut:
 
     @property
     def free(self) -> bool:
-        """Whether all of it is to be seen."""
+        """Whether none of it is cut off by the border of its picture."""
         return not self.outward.any()
 
     @property

@@ -62,7 +62,7 @@ def get_source(name: str) -> Source:
     if source is None:
         raise InputError(
             f"no source '{name}'; there are: {', '.join(info.name for info in list_sources())};"
-            f" and the formats of sam2s export from which masks can be had back"
+            f" and the formats of sam2s export whose masks can be read back"
         )
     return source
 

@@ -40,8 +40,8 @@ CLASSES = {"tool": instrument()}
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a picture with a tool; pictures without hold nothing to follow. The mask stays one,
-    as SA-SV has it."""
+    """One video per picture with a tool; pictures without hold nothing to follow. The mask stays
+    one, as SA-SV has it."""
     tree = FileTree(INFO, root)
     pictures, masks = (
         unique(INFO, ((f"{m['part']}/{m['stem']}", path) for m, path in tree.require(pattern)))

@@ -59,8 +59,8 @@ STEP = 25
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a clip; manipulator and shaft are united, then components are linked; the uterus is
-    one track."""
+    """One video per clip; manipulator and shaft are united, then components are linked; the uterus
+    is one track."""
     tree = FileTree(INFO, root)
     tables = [
         unique(

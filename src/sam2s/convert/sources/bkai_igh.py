@@ -24,7 +24,7 @@ INFO = SourceInfo(
     expected="train/train/<stem>.jpeg and train_gt/train_gt/<same stem>.jpeg",
     options={
         "min_fraction": (
-            "smallest polyp as a part of the picture, default 0.0005 (that of SA-SV is not"
+            "smallest polyp as a share of the picture, default 0.0005 (that of SA-SV is not"
             " published)"
         )
     },

@@ -53,7 +53,7 @@ FPS = {"t50_full": 1.0, "t50_sparse": 1 / 30, "t80_sparse": 1 / 30, "seg8k": 25.
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence folder. Its group ids are not stable in time, so instances are
+    """One video per sequence folder. Its group ids are not stable in time, so instances are
     linked."""
     tree = FileTree(INFO, root)
     pattern = (
@@ -121,7 +121,7 @@ def _regions(label: Path, picture: Path, options: ReadOptions) -> list[Region]:
             continue
         if shape.shape_type not in (None, "polygon"):
             options.note(
-                f"shape of type '{shape.shape_type}', which is no polygon, left out", label
+                f"shape of type '{shape.shape_type}', which is not a polygon, left out", label
             )
             continue
         if shape.group_id is None:

@@ -94,7 +94,7 @@ def instances(path: Path, options: ReadOptions, label: str = "thing") -> list[Re
         mask = read_threshold(path)
         return [Region(label, mask, track="1")] if mask.any() else []
     if VOID in values:
-        options.note(f"value {VOID} beside object numbers, taken for void", path)
+        options.note(f"value {VOID} beside object numbers, taken as void", path)
     return [
         Region(label, codes == value, track=str(value)) for value in values.tolist() if value < VOID
     ]

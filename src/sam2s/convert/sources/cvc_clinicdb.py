@@ -71,7 +71,7 @@ LAST = 612
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence; polyps are components, linked, or what can be known for certain."""
+    """One video per sequence; polyps are components, linked, or what can be known for certain."""
     rules = CertainRules({"polyp": Count.ONE_UNLESS_SEVERAL}) if certain(options) else None
     decode: Callable[[Path], list[Region]] = polyps if rules is None else polyp_region
     tree = FileTree(INFO, root)
@@ -81,7 +81,9 @@ def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
     for key, picture, mask in pair(INFO, pictures, masks):
         number = int(key)
         if not 1 <= number <= LAST:
-            raise tree.unlike(f"frame numbers are 1 to {LAST}, {picture.name} is none of them")
+            raise tree.unlike(
+                f"frame numbers run from 1 to {LAST}, {picture.name} is not one of them"
+            )
         sequences.setdefault(bisect_right(STARTS, number), []).append((number, picture, mask))
     for sequence, frames in sorted(sequences.items()):
         name = f"seq{sequence:02d}"

@@ -72,7 +72,7 @@ VALIDATION = frozenset(
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a folder; identities are the source's. Where both resolutions lie side by side
+    """One video per folder; identities are the source's. Where both resolutions lie side by side
     480p is taken."""
     tree = FileTree(INFO, root)
     pictures = _frames(tree, "(?:JPEGImages|images)", "jpe?g|png")

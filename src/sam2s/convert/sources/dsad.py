@@ -65,7 +65,7 @@ Frames = dict[tuple[str, str], dict[str, tuple[Path, dict[str, Path]]]]
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a folder and surgery, one track a structure; what a folder does not label is not
+    """One video per folder and surgery, one track a structure; what a folder does not label is not
     absent."""
     tree = FileTree(INFO, root)
     frames = _single(tree)

@@ -135,7 +135,7 @@ Instances = Mapping[str, list[tuple[str, Path]]]
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence. Instruments are united parts or the extra package's instances, linked
+    """One video per sequence. Instruments are united parts or the extra package's instances, linked
     either way."""
     tree = FileTree(INFO, root)
     pictures, labels = _keyed(tree, "left_frames"), _keyed(tree, "labels")

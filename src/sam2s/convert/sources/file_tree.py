@@ -89,12 +89,12 @@ def place(folder: Path) -> Place:
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder. Raises InputError when it may not be looked into."""
+    """The entries of a folder. Raises InputError when it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be looked into ({error.strerror})") from error
+        raise InputError(f"{folder}: cannot be listed ({error.strerror})") from error
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
@@ -155,13 +155,13 @@ def pair(
     lonely = sorted(set(masks) - set(pictures), key=natural_key)
     if lonely:
         raise InputError(
-            f"{info.title}: {masks[lonely[0]]}: mask without its picture ({len(lonely)} such of"
+            f"{info.title}: {masks[lonely[0]]}: mask without a picture ({len(lonely)} of"
             f" {len(masks)} masks); expected {info.expected}"
         )
     bare = sorted(set(pictures) - set(masks), key=natural_key)
     if bare and unmasked == "error":
         raise InputError(
-            f"{info.title}: {pictures[bare[0]]}: picture without its mask ({len(bare)} such of"
+            f"{info.title}: {pictures[bare[0]]}: picture without a mask ({len(bare)} of"
             f" {len(pictures)} pictures); expected {info.expected}"
         )
     return [(key, pictures[key], masks[key]) for key in sorted(masks, key=natural_key)]

@@ -55,7 +55,7 @@ def folder_source(info: SourceInfo) -> Source:
 
 
 def _read(info: SourceInfo, root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a folder. A frame without a mask is not annotated; an id that a mask lacks is
+    """One video per folder. A frame without a mask is not annotated; an id that a mask lacks is
     absent."""
     tree = FileTree(info, root)
     place = r"(?P<video>[^/]+)/{}/(?P<stem>[^/]+)\.{}"

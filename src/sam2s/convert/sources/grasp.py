@@ -63,7 +63,7 @@ Instance = tuple[str, Any]
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a case, its keyframes only: the frames between them were never labelled.
+    """One video per case, its keyframes only: the frames between them were never labelled.
 
     At one frame in 35 s regions cannot be followed: a class that is never seen twice at once is one
     track, of two instances the left and the right one are a track each, further ones are tracks of

@@ -24,7 +24,7 @@ INFO = SourceInfo(
 
 
 def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a picture; polyps are components."""
+    """One video per picture; polyps are components."""
     tree = FileTree(INFO, root)
     pictures, masks = (
         unique(

@@ -25,7 +25,7 @@ from sam2s.masklets.catalogue import Kind, ObjectInfo
 INFO = SourceInfo(
     name="plain",
     title="plain",
-    get="any data set, arranged as stated",
+    get="any data set, arranged as described",
     licence="the data set's",
     holds="any videos or stills: pictures, and masks of equal names",
     shape="video",
@@ -37,7 +37,7 @@ INFO = SourceInfo(
         "kind": "instrument, tissue or other (default)",
         "objects": (
             "ids (default): a pixel's value is its object, 255 alone is one object; pieces: a mask"
-            " is black and white and every connected piece a thing, linked over time"
+            " is black and white and every connected piece is one thing, linked over time"
         ),
         "video": "pictures directly in images are the frames of one video with this name",
         "fps": "frames per second of the listed frames (default: unknown)",

@@ -35,7 +35,7 @@ PICTURE = r"\.(?:jpe?g|png)"
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence; polyps are components, linked; an empty mask means that the polyp is
+    """One video per sequence; polyps are components, linked; an empty mask means that the polyp is
     out of view."""
     tree = FileTree(INFO, root)
     place = r"positive/(?P<group>seq\d+)/{}_seq\d+/(?P<stem>[^/]+?)_*{}"

@@ -147,7 +147,8 @@ def _uncross(
     wrists = components(tool & wrist, min_fraction / 4)
     if len(shafts) < 2 or len(wrists) < 2:
         return [tool]
-    near = np.array([[_touch(s, w) for w in wrists] for s in shafts])
+    # Whether a shaft comes within two pixels of a wrist.
+    near = np.array([[bool((widened(s, 2) & w).any()) for w in wrists] for s in shafts])
     rows, columns = linear_sum_assignment(~near)
     seeds = [shafts[row] for row, column in zip(rows, columns, strict=True) if near[row, column]]
     if len(seeds) < 2:
@@ -155,10 +156,6 @@ def _uncross(
     distances = np.stack([ndimage.distance_transform_edt(~seed) for seed in seeds])
     owner = distances.argmin(axis=0)
     return [tool & (owner == i) for i in range(len(seeds))]
-
-
-def _touch(a: np.ndarray, b: np.ndarray, reach: int = 2) -> bool:
-    return bool((widened(a, reach) & b).any())
 
 
 def _place(part: np.ndarray, window: tuple[slice, slice], shape: tuple[int, ...]) -> np.ndarray:

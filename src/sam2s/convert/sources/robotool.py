@@ -33,7 +33,7 @@ CLASSES = {"tool": instrument()}
 
 
 def read(root: Path, _options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a picture; tools are components."""
+    """One video per picture; tools are components."""
     tree = FileTree(INFO, root)
     stem = r"(?P<stem>(?P<video>dv\d+)_(?P<number>\d+))"
     found = tree.require(stem + r"\.(?:png|jpe?g)")

@@ -27,7 +27,7 @@ from sam2s.errors import InputError
 INFO = SourceInfo(
     name="sar-rarp50",
     title="SAR-RARP50",
-    get="Synapse: syn27618412 (EndoVis 2022, account), one zip a video",
+    get="Synapse: syn27618412 (EndoVis 2022, account), one zip per video",
     licence="CC BY-NC-SA 4.0 (secondary source)",
     holds=(
         "50 suturing clips, 1920 x 1080, 60 fps, masks every 60th frame: parts of tools, needle,"
@@ -68,7 +68,7 @@ VIDEO_FPS = 60.0
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a folder; tools are united parts, linked. Parts of one cut video stay apart and
+    """One video per folder; tools are united parts, linked. Parts of one cut video stay apart and
     share their key."""
     tree = FileTree(INFO, root)
     masks: dict[tuple[str, Path], list[tuple[int, Path]]] = {}

@@ -10,7 +10,7 @@ from sam2s.convert.sources.base import SourceInfo
 
 
 def sources_text(infos: Sequence[SourceInfo] | None = None, width: int = 100) -> str:
-    """One paragraph a source: what it holds, where to get it, licence, split, layout, options."""
+    """One paragraph per source: what it holds, where to get it, licence, split, layout, options."""
     return "\n\n".join(
         _paragraph(info, width) for info in (list_sources() if infos is None else infos)
     )

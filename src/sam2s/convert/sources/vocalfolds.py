@@ -49,7 +49,7 @@ INFO = SourceInfo(
     expected="images/seq1/0001.jpg and labels/seq1/0001.png",
     options={
         "split": "the split of its videos, default test",
-        "held_out": "sequences whose split is test all the same, such as seq5,seq6 (default none)",
+        "held_out": ("sequences whose split is test in any case, such as seq5,seq6 (default none)"),
         "exclude": "labels to leave out, such as vocal folds (default none)",
         "identities": IDENTITIES,
     },
@@ -76,8 +76,8 @@ are seen."""
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video a sequence; tools are components, linked; the other classes are one track each. Or
-    of both what can be known for certain."""
+    """One video per sequence; tools are components, linked; the other classes are one track each.
+    Or of both what can be known for certain."""
     tree = FileTree(INFO, root)
     codes = {code: label for code, label in CODES.items() if label not in excluded(options)}
     classes = {label: CLASSES[label] for label in codes.values()}
