@@ -43,6 +43,7 @@ def run(options: Live) -> int:
         open_one, returns = opener(options.source, raw, options.pace)
         feed = LiveFeed(open_one, options.reconnect if returns else 0.0, _tell)
         opened.callback(feed.close)
+        inbox.on_stop = feed.close
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
         tracker = Tracker(model, memory, precision=options.precision, exclusive=options.exclusive)

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 
 STREAM = "/stream.mjpg"
-OPEN_PATHS = frozenset({"/page.js", "/page.css"})
+ICON = "/favicon.ico"
+"""Browsers ask for it, whatever the page says."""
+OPEN_PATHS = frozenset({"/page.js", "/page.css", ICON})
 """What is given to everyone who calls us by our name: files without anything in them."""
 HEADERS = {
     "Content-Security-Policy": (

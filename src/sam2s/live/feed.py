@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from time import perf_counter
 
 from sam2s.errors import DamagedSource, InputError
@@ -18,9 +19,6 @@ from sam2s.types import Frame
 
 RETRY = 1.0
 """Seconds between two attempts to reach a source that went away."""
-LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay"}
-"""FFmpeg's options for addresses: keep no frames back."""
-
 OpenFeed = Callable[[], LatestFrames]
 """Opens the source, anew each time."""
 
@@ -46,6 +44,7 @@ class LiveFeed:
         self.notes = tuple(self._source.notes)
         self.reconnected = 0
         self._dropped = self._next = 0
+        self._closed = Event()
         self._begun: float | None = None
         self._size: tuple[int, int] | None = None
 
@@ -67,13 +66,17 @@ class LiveFeed:
             except (DamagedSource, InputError) as broken:
                 error = broken
             self._source.close()
+            if self._closed.is_set():
+                return
             if self._again <= 0 or not self._reopened(error):
-                if error is not None:
+                if error is not None and not self._closed.is_set():
                     raise error
                 return
 
     def close(self) -> None:
-        """Let the source go."""
+        """Let the source go; from any thread, and whoever waits for its next frame waits no
+        more."""
+        self._closed.set()
         self._source.close()
 
     def _placed(self, frame: Frame, offset: int) -> Frame:
@@ -95,8 +98,7 @@ class LiveFeed:
         why = f" ({' '.join(str(error).split())})" if error is not None else ""
         self._say(f"{self.name}: no more frames{why}; trying again for {self._again:g} s")
         until = time.monotonic() + self._again
-        while time.monotonic() < until:
-            time.sleep(RETRY)
+        while time.monotonic() < until and not self._closed.wait(RETRY):
             try:
                 source = self._open()
                 source.size  # noqa: B018 (a source that opens and gives nothing is not back)
@@ -119,8 +121,9 @@ def opener(source: str, raw: RawFormat | None, pace: float) -> tuple[OpenFeed, b
         return lambda: _paced(open_frames(source), pace), False
 
     def live() -> LatestFrames:
-        options = LOW_DELAY if "://" in source else None
-        opened = open_frames(source, options=options, latest=True)
+        # None of FFmpeg's options for low delay: "nobuffer" throws away what it probed with, and a
+        # stream whose key frames are rare then shows nothing.
+        opened = open_frames(source, latest=True)
         assert isinstance(opened, LatestFrames)
         return opened
 

@@ -27,9 +27,10 @@ EXPECTED = (
 
 class ActionInbox:
     """Takes actions from any thread; the loop takes them out. ``stopped``: someone asked for the
-    end."""
+    end; ``on_stop`` is then called, for a loop that waits for a frame that does not come."""
 
     def __init__(self) -> None:
+        self.on_stop: Callable[[], object] = lambda: None
         self._waiting: deque[LiveAction] = deque()
         self._lock = Lock()
         self.stopped = False
@@ -42,6 +43,7 @@ class ActionInbox:
         kind = row["action"]
         if kind == "stop":
             self.stopped = True
+            self.on_stop()
             return
         if kind not in (*ON_FRAMES, "name", "remove"):
             raise InputError(f"{where}: {kind!r} is nothing to do on a live source; {EXPECTED}")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 
 from sam2s.errors import InputError
-from sam2s.live.door import HEADERS, STREAM, Door
+from sam2s.live.door import HEADERS, ICON, STREAM, Door
 from sam2s.live.inbox import ActionInbox
 from sam2s.live.latency import LatencyCounter
 from sam2s.live.sink import LivePicture
@@ -151,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in PAGES:
             name, kind = PAGES[path]
             self._answer(200, (files("sam2s.live") / "page" / name).read_bytes(), kind)
+        elif path == ICON:
+            self._answer(204, b"", "image/x-icon")
         elif path == "/state":
             self._json(200, self.server_page.state())
         elif path == STREAM:

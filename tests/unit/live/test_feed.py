@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ def breaking(count: int) -> Iterator[Frame]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY", 0.02)
+    monkeypatch.setattr(module, "RETRY", 0.05)
 
 
 def test_it_comes_back_with_numbers_and_clock_going_on():
@@ -67,6 +68,30 @@ def test_one_that_stays_away_is_an_error_after_a_while():
     feed = LiveFeed(open_one, 0.1, lambda _: None)
     with pytest.raises(DamagedSource, match="pulled out"):
         list(feed.frames())
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_closing_ends_the_wait_for_a_frame_and_for_a_source(away: bool):
+    def silent() -> Iterator[Frame]:
+        yield from frames(1)
+        if not away:
+            time.sleep(3)
+
+    opened = [latest(silent())]
+
+    def open_one() -> LatestFrames:
+        if not opened:
+            raise InputError("nobody there")
+        return opened.pop()
+
+    feed = LiveFeed(open_one, 60.0, lambda _: threading.Timer(0.2, feed.close).start())
+    each = feed.frames()
+    assert next(each).index == 0
+    if not away:
+        threading.Timer(0.2, feed.close).start()
+    begun = time.monotonic()
+    assert list(each) == []
+    assert time.monotonic() - begun < 2.9
 
 
 def test_other_pictures_after_the_break_are_refused():

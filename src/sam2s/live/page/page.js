@@ -5,6 +5,7 @@ const COLOURS = ["#00c8ff", "#ffeb3b", "#00e676", "#d500f9", "#ff9100", "#2979ff
 const picture = byId("picture");
 let chosen = 1;
 let known = {};
+let ended = false;
 
 function say(text) { byId("message").textContent = text; }
 
@@ -16,7 +17,8 @@ async function act(action) {
       body: JSON.stringify(action),
     });
     const said = await answer.json();
-    say(answer.ok ? "" : said.error);
+    ended ||= answer.ok && action.action === "stop";
+    say(ended ? "Stopped." : answer.ok ? "" : said.error);
   } catch { say("The program does not answer; has it ended?"); }
 }
 
@@ -60,6 +62,7 @@ function draw() {
 }
 
 async function poll() {
+  if (ended) return;
   try {
     const answer = await fetch("/state");
     const state = await answer.json();
@@ -70,7 +73,7 @@ async function poll() {
     byId("time").textContent = state.time == null ? "–" : `${state.time.toFixed(1)} s${state.blanked ? ", out of the body" : ""}`;
     const spent = state.latency;
     byId("latency").textContent = spent.count ? `${spent.p50.toFixed(0)} ms (95 %: ${spent.p95.toFixed(0)})` : "–";
-  } catch { say("The program does not answer; has it ended?"); }
+  } catch { if (!ended) say("The program does not answer; has it ended?"); }
 }
 
 picture.addEventListener("click", (event) => click(event, event.shiftKey ? 0 : 1));
