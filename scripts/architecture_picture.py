@@ -30,7 +30,7 @@ LINE, SHARED = "#4a4f57", "#eeeeee"
 COLOURS = {
     "what people and programs call": (
         "#dbe9f6",
-        "cli commands recipes measures compat annotate export",
+        "cli commands recipes measures compat annotate live export",
     ),
     "training and judging": ("#e3f1dc", "train benchmark metrics"),
     "data": ("#fdeacb", "curation convert clips synthetic formats masklets media"),
@@ -162,7 +162,8 @@ def draw(path: Path) -> None:
         axes.add_patch(_box(x, y, _colour(name)))
         text = {"ha": "center", "va": "center", "zorder": 3}
         axes.text(x, y + 0.055, name, fontsize=9.5, **text)
-        axes.text(x, y - 0.105, f"{lines / 1000:.1f}k lines", fontsize=6, color="#555555", **text)
+        size = f"{lines / 1000:.1f}k lines" if lines >= 950 else f"{round(lines, -1)} lines"
+        axes.text(x, y - 0.105, size, fontsize=6, color="#555555", **text)
     handles = [Patch(fc=colour, ec=LINE, label=label) for label, (colour, _) in COLOURS.items()]
     axes.legend(handles=handles, loc="upper right", fontsize=7.5, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

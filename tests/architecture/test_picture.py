@@ -39,6 +39,15 @@ def test_colours_name_packages_that_exist() -> None:
     assert named <= set(packages())
 
 
+def test_every_package_has_a_line_in_the_readme_and_a_colour_or_is_small() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    folders = {name for name, paths in packages().items() if paths[0].name == "__init__.py"}
+    lines = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
+    assert {f"{name}/" for name in folders} <= set(lines)
+    coloured = {name for _, names in COLOURS.values() for name in names.split()}
+    assert folders - coloured == {"sharing", "typed_json"}
+
+
 def test_it_is_drawn(tmp_path: Path) -> None:
     draw(tmp_path / "deep" / "picture.png")
     assert (tmp_path / "deep" / "picture.png").read_bytes().startswith(b"\x89PNG")

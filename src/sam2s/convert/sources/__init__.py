@@ -1,5 +1,10 @@
-"""Readers of public data sets, one a file: each turns the layout that a user downloads into
-``SourceVideo``s."""
+"""Readers of public data sets, one file each: a reader turns the layout that a user downloads into
+``SourceVideo``s.
+
+Start with ``base`` (what a reader gives) and ``kvasir_seg`` (the shortest one). ``file_tree`` finds
+files, ``label_masks`` and ``annotation_files`` read labels, ``regions`` splits masks into things,
+``picture_reader`` reads pixels, ``certain`` keeps only identities that are beyond doubt.
+"""
 
 from __future__ import annotations
 
