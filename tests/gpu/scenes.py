@@ -29,10 +29,12 @@ torch.set_num_threads(1)
 
 import sam2s.model.mask_decoder
 import sam2s.tracking.frame_result
+from sam2s.compat.automatic import SAM2AutomaticMaskGenerator
 from sam2s.compat.image_predictor import SAM2ImagePredictor
 from sam2s.compat.video_predictor import SAM2VideoPredictor
 from sam2s.geometry import logits_to_source
 from sam2s.memory.all_rules import RULES
+from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.tracker import Tracker
 from sam2s.types import Box, FrameResult, Mask, Points
 from sam2s.weights.load import load_model
@@ -105,7 +107,8 @@ def few_frames() -> dict[str, Any]:
 
 
 def compat() -> dict[str, Any]:
-    """Both of Meta's predictors by their names: image (points, box, mask) and video."""
+    """Meta's predictors and mask generator by their names: image (points, box, mask), video, and
+    everything in a picture."""
     cpu = load_model("nano", device="cpu", image_size=SIDE)
     model = place(load_model("nano", device="cpu", image_size=SIDE))
     differing = 0
@@ -115,18 +118,39 @@ def compat() -> dict[str, Any]:
         for k in range(5):
             Image.fromarray(frame(k)).save(f"{folder}/{k:05d}.png")
         for on_cpu, on_device in zip(
-            _image_calls(SAM2ImagePredictor(cpu)),
-            _image_calls(SAM2ImagePredictor(model)),
+            _image_calls(SAM2ImagePredictor(cpu, max_hole_area=8, max_sprinkle_area=8)),
+            _image_calls(SAM2ImagePredictor(model, max_hole_area=8, max_sprinkle_area=8)),
             strict=True,
         ):
             differing += int((on_cpu != on_device).sum())
         for on_cpu, on_device in zip(
-            _video_calls(SAM2VideoPredictor(cpu), folder),
-            _video_calls(SAM2VideoPredictor(model), folder),
+            _video_calls(SAM2VideoPredictor(cpu, **POSTPROCESSING), folder),
+            _video_calls(SAM2VideoPredictor(model, **POSTPROCESSING), folder),
             strict=True,
         ):
             differing += int((on_cpu != on_device).sum())
+        for on_cpu, on_device in zip(_everything(cpu), _everything(model), strict=True):
+            differing += int((on_cpu != on_device).sum())
     return {"differing": differing}
+
+
+POSTPROCESSING = {"fill_hole_area": 8, "non_overlap_masks": True}
+
+
+def _everything(model: SAM2S) -> list[np.ndarray]:
+    """With every step that the mask generator can take."""
+    generator = SAM2AutomaticMaskGenerator(
+        model,
+        points_per_side=6,
+        pred_iou_thresh=0.4,
+        stability_score_thresh=0.5,
+        crop_n_layers=1,
+        min_mask_region_area=9,
+        use_m2m=True,
+    )
+    found = [one["segmentation"] for one in generator.generate(frame(0))]
+    assert found, "or nothing was compared"
+    return found
 
 
 def _image_calls(predictor: SAM2ImagePredictor) -> list[np.ndarray]:

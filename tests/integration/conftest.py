@@ -50,6 +50,12 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine: tests that look at the error stream expect errors there."""
+    monkeypatch.setattr("sam2s.progress.EVERY", 3600.0)
+
+
 @pytest.fixture
 def sam2s(capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs one command line in this process, split at spaces."""

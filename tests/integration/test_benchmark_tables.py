@@ -66,6 +66,31 @@ def test_several_rules_side_by_side(sam2s, data: Path, model_folder: Path, tmp_p
         assert picture.size == (2 * WIDTH, 4 * (WIDTH + BAND))
 
 
+def test_a_comparison_that_was_cut_off_goes_on(
+    sam2s, data: Path, model_folder: Path, tmp_path: Path
+):
+    line = (
+        f"benchmark {data} --model {model_folder} --memory recent,diverse --prompt 1-click"
+        f" --json {tmp_path}/r.json --device cpu --video one"
+    )
+    assert sam2s(line).code == 0
+    recent, diverse = (tmp_path / f"r-{rule}.json" for rule in ("recent", "diverse"))
+    before = recent.read_bytes()
+    diverse.unlink()
+    again = sam2s(line)
+    assert again.code == 0
+    assert f"recent: done before ({recent})" in again.out
+    assert recent.read_bytes() == before
+    assert diverse.is_file()
+    anew = sam2s(line)
+    assert "done before" not in anew.out, "a finished comparison is made anew"
+    diverse.unlink()
+    content = json.loads(before)
+    content["provenance"]["command"] = "another"
+    recent.write_text(json.dumps(content))
+    assert "done before" not in sam2s(line).out
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -58,9 +58,10 @@ import sys
 for name in ("cv2", "matplotlib", "accelerate", "tensorboard", "transformers", "peft", "ray"):
     sys.modules[name] = None
 from pathlib import Path
+from sam2s import progress
 from sam2s.cli import main
-from sam2s.commands import demo, demo_footage
-from sam2s.errors import InputError
+from sam2s.commands import demo_footage
+progress.EVERY = 3600.0  # a slow machine says nothing either
 demo_footage.CLIP = Path({str(small_clip)!r})
 out = {str(tmp_path / "demo")!r}
 assert main(["demo", "--out", out, "--model", {str(model_folder)!r}]) == 0

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.benchmark.diagnostics import diagnostics_table
-from sam2s.benchmark.report import results_table, runs_table, scores_table
+from sam2s.benchmark.environment import environment
+from sam2s.benchmark.report import read_result, results_table, runs_table, scores_table
 from sam2s.benchmark.run_benchmark import (
     BenchmarkResult,
     EvaluatedModel,
@@ -42,8 +43,13 @@ def run(options: Benchmark) -> int:
     if len(rules) > 1 and (options.shard or options.ray):
         raise InputError("--memory: with --shard or --ray give one rule at a time")
     places = {rule: _places(options, rule if len(rules) > 1 else None) for rule in rules}
-    entries = []
+    finished = _finished({rule: json for rule, (json, _) in places.items()})
+    entries: list[Entry] = []
     for rule, (json, masks) in places.items():
+        if rule in finished:
+            say(f"{rule}: done before ({json})")
+            entries.append(finished[rule])
+            continue
         settings = replace(_settings(options), json=json, masks=masks)
         result = _result(options, rule, settings)
         if result is None:
@@ -68,6 +74,23 @@ def _rules(options: Benchmark) -> tuple[str, ...]:
                 " several of them with commas"
             )
     return rules
+
+
+def _finished(files: Mapping[str, Path | None]) -> dict[str, Entry]:
+    """The results of the same command that was cut off between two of its rules; none where it had
+    come to its end, or has not begun."""
+    there = {
+        rule: read_result(json)
+        for rule, json in files.items()
+        if json is not None and json.is_file()
+    }
+    now = environment()
+    same: dict[str, Entry] = {
+        rule: entry
+        for rule, entry in there.items()
+        if all(entry["provenance"][key] == now[key] for key in ("command", "packages"))
+    }
+    return same if len(same) < len(files) else {}
 
 
 def _settings(options: Benchmark) -> Options:
