@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +78,9 @@ def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> VideoPo
             "training data: no videos: the recipe names neither synthetic scenes nor masklet"
             " folders"
         )
-    bar = progress_bar(len(videos), "reading masks", "video", over=videos, shown=progress)
+    bar: Iterable[MaskletVideo] = videos
+    if progress:
+        bar = progress_bar(len(videos), "reading masks", "video", over=videos)
     indices = tuple(index_video(video.name, video) for video in bar)
     stills = [
         ask or index.frames == 1 or is_sparse(index)
