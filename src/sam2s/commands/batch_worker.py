@@ -104,7 +104,8 @@ def _carry_out(job: BatchJob) -> JobRecord:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return JobRecord(key, "failed", code=1, reason=reason)
-    notes = tuple(line for line in said.getvalue().splitlines() if line.startswith("note: "))
+    lines = said.getvalue().splitlines()
+    notes = tuple(line.removeprefix("note: ") for line in lines if line.startswith("note: "))
     return JobRecord(key, "done", outcome.frames, outcome.objects, outcome.seconds, notes=notes)
 
 
