@@ -23,7 +23,7 @@ class ClipSample:
     """One clip at model size.
 
     ``images`` (T, 3, S, S) float32; ``masks`` (T, O, S, S) bool; ``annotated`` (T, O) bool;
-    ``classes``: O class names, None for objects that are no instrument. ``rivals`` (T, O, S, S)
+    ``classes``: O class names, None for objects that are not instruments. ``rivals`` (T, O, S, S)
     bool: pixels of an object's double, None where the clip has none.
     """
 

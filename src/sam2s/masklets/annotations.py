@@ -144,7 +144,7 @@ class PaletteFolder:
             said.append(f"value {VOID} was taken as void, not as an object")
         if self._declared is not None:
             unknown = sorted(self._used[0] - {0, VOID, *self._declared})
-            said += _some([str(value) for value in unknown], "values", "are no listed object's")
+            said += _some([str(value) for value in unknown], "values", "belong to no listed object")
         return said
 
     def _values(self, frame: str, path: Path) -> np.ndarray:

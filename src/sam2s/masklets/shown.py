@@ -48,7 +48,7 @@ class _Colours:
         return reduce(np.maximum, self.planes)
 
     def codes(self) -> np.ndarray:
-        """(H, W), one number a colour."""
+        """(H, W), one number per colour."""
         if len(self.planes) == 1:
             return self.planes[0]
         codes = self.planes[0].astype(np.uint32)

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from sam2s.media.background import interruptibly
 from sam2s.media.packets import CUTTABLE_FORMATS, PacketCheck
+from sam2s.media.rhythm import Rhythm
 
 ONE_FRAME_PER_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "mjpeg", "ffv1", "png"})
 """Codecs of which each packet gives one frame with the packet's timestamp, so that a lost frame can
@@ -287,30 +288,6 @@ class FrameDecoder:
         if not self.broken and not self._live:
             self.broken, self.broken_pts = reason, pts
         return False
-
-
-class Rhythm:
-    """The steps between timestamps, to notice a skipped frame in a stream that has been even so
-    far."""
-
-    def __init__(self) -> None:
-        self._last: int | None = None
-        self._shortest = self._longest = self._steps = 0
-
-    def note(self, pts: int | None) -> None:
-        """Take in the next frame's timestamp, in ticks of the stream; None = the frame has none."""
-        if pts is not None and self._last is not None:
-            step = pts - self._last
-            self._shortest = min(step, self._shortest) if self._steps else step
-            self._longest = max(step, self._longest)
-            self._steps += 1
-        self._last = pts
-
-    def skips(self, pts: int) -> bool:
-        """Whether a frame at ``pts`` comes after a gap, seen against an even rhythm so far; always
-        False where the rhythm is uneven or too short to judge."""
-        even = self._steps >= 2 and self._longest <= 1.2 * self._shortest
-        return even and self._last is not None and pts - self._last > 1.5 * self._longest
 
 
 def reason_of(error: BaseException) -> str:

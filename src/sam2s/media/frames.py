@@ -100,7 +100,7 @@ def open_frames(
         max_pixels: limit on width x height of a frame, checked before it is decoded.
         options: FFmpeg's demuxer options, such as ``{"rtsp_transport": "tcp"}``.
         stream: which of several video streams of one file, counted from 0; by default the one that
-            the file marks, else the first that is no still picture.
+            the file marks, else the first that is not a still picture.
         playlist: the file may be a playlist (HLS, DASH), an ffconcat script or a session
             description (SDP), and opens the files and addresses that it names. Without it a file
             opens no other.

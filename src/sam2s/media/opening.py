@@ -158,7 +158,7 @@ KINDS_BY_CONTENT = (
     (rb"II\*\x00|MM\x00\*", "a TIFF picture"),
     (rb"BM[\s\S]{4}\x00{4}", "a BMP picture"),
 )
-"""How files begin that are no videos, and what to call them."""
+"""How files that are not videos begin, and what to call them."""
 
 
 def _refusal(address: SourceAddress, error: Exception) -> InputError:

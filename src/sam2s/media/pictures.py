@@ -58,7 +58,7 @@ def list_pictures(folder: Path) -> list[Path]:
     """The pictures directly inside ``folder`` in natural order, without hidden files (such as
     macOS's ``._x.jpg``).
 
-    Raises InputError where one is no file but a named pipe, a device or a socket.
+    Raises InputError where one is not a file but a named pipe, a device or a socket.
     """
     found = [
         p

@@ -1,4 +1,4 @@
-"""Synthetic surgical scenes with exact masks: the project's test bed and training ground.
+"""Synthetic surgical scenes with exact masks: for tests, training and the benchmark.
 
 From the seed outwards: ``spec`` orders a scene; ``scenery`` (``cavity``, ``colon``, ``larynx``)
 paints and lights a canvas larger than the view; ``camera`` plans where the scope looks; ``tissue``

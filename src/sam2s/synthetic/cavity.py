@@ -23,7 +23,7 @@ from sam2s.synthetic.procedures import Organ, Procedure
 
 # Lengths, heights and cell sizes are in units (the view's shorter side), as everywhere on a canvas.
 LEAST_AREA = 0.004
-"""Square units of which an organ must show, else it is no object."""
+"""Square units of which an organ must show; one that shows less is not an object."""
 SCENERY = ("pale fat", "connective")
 """What may lie about in any cavity, besides the procedure's own linings."""
 OVERGROWTH = ("fat", "pale fat", "connective")

@@ -50,7 +50,7 @@ SHAPE_CHANCES = (0.35, 0.45, 0.2)
 POLYP_BLEND = (0.1, 0.45)
 """Width, in the polyp's radii, over which the wall flows into it."""
 LEAST_AREA = 0.0015
-"""Square units of which a polyp must show, else it is no object."""
+"""Square units of which a polyp must show; one that shows less is not an object."""
 LAMP_REACH, LAMP_LOSS = (0.10, 0.35), (0.25, 0.8)
 """Light at distance d is 1 / (reach + loss d^2): the lamp sits beside the lens, so what is near is
 blown out and the lumen is dark."""

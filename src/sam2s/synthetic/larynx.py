@@ -28,7 +28,7 @@ from sam2s.synthetic.painting import (
 GLOTTIS, LEFT, RIGHT, TUBE, LESION = 1, 2, 3, 4, 5
 """Object ids."""
 LEAST_AREA = 0.003
-"""Square units of which a thing must show, else it is no object."""
+"""Square units of which a thing must show; one that shows less is not an object."""
 TUBE_CHANCE, LESION_CHANCE, BLADE_CHANCE = 0.7, 0.6, 0.5
 
 # In units (the view's shorter side):

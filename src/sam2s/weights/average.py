@@ -14,8 +14,8 @@ def average_weights(
     model: SAM2S, other: SAM2S, share: float, names: tuple[str, str] = ("one", "the other")
 ) -> None:
     """Move the weights of ``model``, in place, to the mean with those of ``other``, of which
-    ``share`` (0 to 1) is taken; what is no floating-point number stays. InputError, with the
-    ``names`` of both, for models of two architectures."""
+    ``share`` (0 to 1) is taken; tensors of other than floating-point numbers stay. InputError, with
+    the ``names`` of both, for models of two architectures."""
     own, others = model.state_dict(), other.state_dict()
     if {name: tensor.shape for name, tensor in own.items()} != {
         name: tensor.shape for name, tensor in others.items()

@@ -104,8 +104,8 @@ def check_plain(tensors: Mapping[str, Tensor], path: Path, origin: str) -> None:
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             raise WeightsError(
-                f"{origin}: {name} is no plain tensor ({tensor.layout}, {tensor.device}); save the"
-                " weights dense and in floating point"
+                f"{origin}: {name} is not a plain tensor ({tensor.layout}, {tensor.device}); save"
+                " the weights dense and in floating point"
             )
 
 

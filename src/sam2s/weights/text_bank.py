@@ -23,7 +23,7 @@ def text_bank(classes: Sequence[str], templates: Sequence[str], encoder: str) ->
 
     ``templates``: prompts with one ``{}`` for the name. ``encoder``: a folder or hub id of a CLIP
     checkpoint in transformers' format, text projection included. Raises InputError without
-    transformers, WeightsError when the checkpoint cannot be found or is no whole text tower.
+    transformers, WeightsError when the checkpoint cannot be found or lacks parts of the text tower.
     """
     tokenizer, tower = _load(encoder)
     rows = []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,11 +114,11 @@ def test_mask_of_another_size_is_an_error(tmp_path: Path) -> None:
         converted("clinicdb", tmp_path / "in", tmp_path / "out")
 
 
-REAL = Path(__file__).parents[5] / "shared" / "real" / "cvc_clinicdb"
+REAL = Path(os.environ.get("SAM2S_REAL", "no such folder")) / "cvc_clinicdb"
 
 
 @pytest.mark.skipif(
-    not REAL.is_dir(), reason="the real ClinicDB excerpt is not beside the repository"
+    not REAL.is_dir(), reason="the real ClinicDB excerpt is not below the folder SAM2S_REAL"
 )
 def test_real_excerpt(tmp_path: Path) -> None:
     done = converted("clinicdb", REAL, tmp_path / "out", "link")

@@ -12,8 +12,8 @@ import pytest
 from footage import BFRAMES, FAST, HEALTHY, VFR_TICKS, Clip, boxes, number_of, packets
 from sam2s.errors import DamagedSource, InputError, Sam2sError
 from sam2s.media.container import missing_bytes
-from sam2s.media.decoding import Rhythm
 from sam2s.media.frames import open_frames
+from sam2s.media.rhythm import Rhythm
 from sam2s.media.streams import stated_end
 from sam2s.types import Frame
 

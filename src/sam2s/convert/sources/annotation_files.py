@@ -79,8 +79,8 @@ class LabelMeFile:
 
 
 def read_coco(path: Path) -> tuple[CocoFile, Mapping[Id, str]]:
-    """The file, and {category: its name}. Raises InputError when it is no such file, or an instance
-    is of a category that it does not list."""
+    """The file, and {category: its name}. Raises InputError when it is not such a file, or an
+    instance is of a category that it does not list."""
     content = read_json(path, CocoFile, form=COCO)
     names = {category.id: category.name.strip() for category in content.categories}
     for place, instance in enumerate(content.annotations):
@@ -93,5 +93,5 @@ def read_coco(path: Path) -> tuple[CocoFile, Mapping[Id, str]]:
 
 
 def read_labelme(path: Path) -> LabelMeFile:
-    """The file. Raises InputError when it is no such file."""
+    """The file. Raises InputError when it is not such a file."""
     return read_json(path, LabelMeFile, form=LABELME)

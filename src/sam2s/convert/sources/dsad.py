@@ -65,8 +65,8 @@ Frames = dict[tuple[str, str], dict[str, tuple[Path, dict[str, Path]]]]
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video per folder and surgery, one track a structure; what a folder does not label is not
-    absent."""
+    """One video per folder and surgery, one track per structure; what a folder does not label is
+    not absent."""
     tree = FileTree(INFO, root)
     frames = _single(tree)
     if options.get("multilabel", "include", ("include", "skip")) == "include":

@@ -56,7 +56,7 @@ FPS = 25.0
 
 
 def read(root: Path, options: ReadOptions) -> Iterator[SourceVideo]:
-    """One video per labelled frame, one object an instance; class names are the file's."""
+    """One video per labelled frame, one object per instance; class names are the file's."""
     tree = FileTree(INFO, root)
     for _, path in tree.require(r"(?:train|val|test)_seg/annotation_coco\.json"):
         for image, instances in _images(path, options):

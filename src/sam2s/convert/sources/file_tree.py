@@ -106,8 +106,8 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_empty(entry: os.DirEntry[str]) -> bool:
-    """Whether a file has no content. A link that leads nowhere is no empty file: whoever needs it
-    will say so."""
+    """Whether a file has no content. A link that leads nowhere does not count as one: whoever needs
+    it will say so."""
     try:
         return entry.stat().st_size == 0
     except OSError:

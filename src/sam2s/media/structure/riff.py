@@ -11,7 +11,7 @@ from sam2s.media.structure.walk import File, Flaw, Piece, is_name
 
 def avi_pieces(file: File, stream: VideoStream) -> Iterator[Piece]:
     """The chunks of the stream in the ``movi`` lists; empty ones count among those that the header
-    states, but are no frames."""
+    states, but are not frames."""
     own, chunks = f"{stream.index:02d}".encode(), 0
     for start, name, length in _avi_chunks(file, 0, file.size):
         if name[:2] == own and name[2:] not in (b"wb", b"pc", b"tx", b"ix"):
