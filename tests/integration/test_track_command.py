@@ -222,7 +222,7 @@ PROMPTS: dict[str, Case] = {
     "a mask that is missing": (lambda d, v: f"--mask 1:{d}/none.png", "no such file"),
     "a mask that is no picture": (
         lambda d, v: f"--mask 1:{text_file(d, 'm.png')}",
-        "not a picture",
+        "not a readable picture",
     ),
     "a frame beyond the end": (
         lambda d, v: "--click 1:5,5 --frame 12",

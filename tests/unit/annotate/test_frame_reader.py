@@ -98,7 +98,7 @@ def test_a_huge_picture_is_refused_before_it_is_unpacked(reader: FrameReader):
     pictures = FrameReader(None)
     with pytest.raises(InputError, match=r"^the picture: .*900000000 pixels"):
         pictures.mask(huge)
-    with pytest.raises(InputError, match="not a picture"):
+    with pytest.raises(InputError, match="not a readable picture"):
         pictures.mask(b"no picture")
     small = io.BytesIO()
     Image.fromarray(np.eye(4, dtype=np.uint8) * 255).save(small, "PNG")
