@@ -36,6 +36,17 @@ class CameraMotion:
 
     steps: Mapping[int, np.ndarray]
 
+    def between(self, before: int, after: int) -> np.ndarray | None:
+        """The map from places on one frame to places on a later one, None where a step of the way
+        is not known."""
+        whole = np.eye(3)
+        for number in range(before + 1, after + 1):
+            step = self.steps.get(number)
+            if step is None:
+                return None
+            whole = np.vstack([step, (0, 0, 1)]) @ whole
+        return whole[:2]
+
 
 def camera_motion(source: FrameSource, result: Result) -> CameraMotion:
     """The camera's motion over the frames of ``result``, which was tracked in ``source``.

@@ -12,6 +12,9 @@ from sam2s.formats.result import Result, ResultFrame
 from sam2s.masklets.vocabulary import is_known, kind_of
 from sam2s.measures.landmarks import Landmarks, find_landmarks
 
+DROPPED, SHORT = 2.5, 0.2
+"""Frames that are missing for no longer than so many usual steps, or so many seconds, were dropped;
+longer ones were not tracked."""
 ON_BORDER = 0.5
 """An object without a class counts as an instrument when it touches the border on this share of the
 frames that show it."""
@@ -20,7 +23,7 @@ frames that show it."""
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTimes:
     """When frames were: ``index`` (T,) int, their numbers in the source; ``times`` (T,) float, s;
-    ``period``, s from a frame to the next in the source, usually."""
+    ``period``, s from a frame to the next one, usually."""
 
     index: np.ndarray
     times: np.ndarray
@@ -30,6 +33,13 @@ class FrameTimes:
     def rate(self) -> float:
         """Frames a second."""
         return 1.0 / self.period
+
+    @property
+    def follows(self) -> np.ndarray:
+        """(T - 1,) bool: whether a frame follows the one before, so that what lies between them may
+        be filled in: the next of the source, or after few that a live run dropped."""
+        few = np.diff(self.times) <= max(DROPPED * self.period, SHORT) + 1e-9
+        return few | (np.diff(self.index) == 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,15 +79,15 @@ def clock_of(result: Result, fps: float | None = None) -> FrameTimes:
     rate = fps if fps is not None else result.fps
     if fps is None and len(known) == len(frames) and (np.diff(known) > 0).all():
         times = np.array(known, float)
-        steps = np.diff(times) / np.diff(index)
-        if len(steps):
-            return FrameTimes(index, times, float(np.median(steps)))
+        if len(times) > 1:
+            return FrameTimes(index, times, float(np.median(np.diff(times))))
     if rate is None or not rate > 0:
         raise InputError(
             f"{result.video}: its frames have no times, so there are no speeds; say how many there"
             " are a second with --fps"
         )
-    return FrameTimes(index, index / rate, 1.0 / rate)
+    steps = np.diff(index) if len(index) > 1 else np.ones(1)
+    return FrameTimes(index, index / rate, float(np.median(steps)) / rate)
 
 
 def courses_of(result: Result, clock: FrameTimes) -> tuple[Course, ...]:

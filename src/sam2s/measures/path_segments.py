@@ -138,16 +138,18 @@ def _bridged(clock: FrameTimes, points: np.ndarray, least: float) -> np.ndarray:
 
 def _unbroken(clock: FrameTimes, run: slice, camera: CameraMotion | None) -> list[slice]:
     """A run of places in pieces in which frame follows frame, by known steps of the camera."""
-    numbers = clock.index[run]
-    breaks = np.diff(numbers) > 1
+    numbers = clock.index[run].tolist()
+    breaks = ~clock.follows[run.start : run.stop - 1]
     if camera is not None:
-        breaks |= np.array([int(n) not in camera.steps for n in numbers[1:]], bool)
+        unknown = [camera.between(a, b) is None for a, b in pairwise(numbers)]
+        breaks = breaks | np.array(unknown, bool)
     edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(numbers)]
     return [slice(run.start + a, run.start + b) for a, b in pairwise(edges)]
 
 
 def _over_background(index: np.ndarray, places: np.ndarray, camera: CameraMotion) -> np.ndarray:
-    steps = np.array([camera.steps[int(number)] for number in index[1:]]).reshape(-1, 2, 3)
+    moves = [camera.between(a, b) for a, b in pairwise(index.tolist())]
+    steps = np.array(moves, float).reshape(-1, 2, 3)
     carried = np.einsum("tij,tj->ti", steps[:, :, :2], places[:-1]) + steps[:, :, 2]
     return places[0] + np.concatenate([np.zeros((1, 2)), np.cumsum(places[1:] - carried, axis=0)])
 

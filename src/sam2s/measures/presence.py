@@ -56,11 +56,10 @@ def presence_of(clock: FrameTimes, in_view: np.ndarray, debounce: float) -> Pres
 
 
 def frame_seconds(clock: FrameTimes) -> np.ndarray:
-    """(T,) how long each frame lasts: to the next one, and one period where that is missing from
-    the result."""
+    """(T,) how long each frame lasts: to the next one, and one period where that was not
+    tracked."""
     gaps = np.diff(clock.times, append=clock.times[-1] + clock.period)
-    follows = np.diff(clock.index, append=clock.index[-1] + 1) == 1
-    return np.where(follows, gaps, clock.period)
+    return np.where(np.append(clock.follows, True), gaps, clock.period)
 
 
 def debounced(clock: FrameTimes, flags: np.ndarray, least: float) -> np.ndarray:

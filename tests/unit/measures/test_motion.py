@@ -114,3 +114,30 @@ def test_uneven_times_do_not_change_the_speed():
     points = np.stack([30 * times, 40 * times], axis=1)
     found = stretches_of(FrameTimes(index, times, 1 / RATE), points, MeasureSettings()).found[0]
     np.testing.assert_allclose(found.speed, 50.0, rtol=1e-6)
+
+
+def test_frames_that_a_live_run_dropped_break_nothing():
+    rng = np.random.default_rng(2)
+    points = circle(2)
+    kept = np.cumsum(rng.integers(1, 5, len(points)))
+    kept = kept[kept < len(points)]
+    times = FrameTimes(kept, kept / RATE, float(np.median(np.diff(kept))) / RATE)
+    whole = measured(points)
+    step = np.hstack([np.eye(2), [[0.3], [0.1]]])
+    camera = CameraMotion(dict.fromkeys(range(1, len(points)), step))
+    found = stretches_of(times, points[kept], MeasureSettings())
+    assert len(found.found) == 1
+    assert found.found[0].path == pytest.approx(whole.path.px, rel=0.05)
+    (moved,) = stretches_of(times, points[kept], MeasureSettings(), camera).found
+    expected = stretches_of(clock(len(points)), points, MeasureSettings(), camera).found[0]
+    assert moved.path == pytest.approx(expected.path, rel=0.05)
+
+
+def test_two_runs_far_apart_are_two_stretches():
+    index = np.concatenate([np.arange(50), np.arange(100, 150)])
+    points = circle(2)[index]
+    times = FrameTimes(index, index / RATE, 1 / RATE)
+    assert [len(one.times) for one in stretches_of(times, points, MeasureSettings()).found] == [
+        50,
+        50,
+    ]
