@@ -64,7 +64,8 @@ def write_coco(result: Result, out: Path, options: ExportOptions) -> None:
                         rows.stop - rows.start,
                     ],
                     "iscrowd": 0,
-                    "score": found.score,
+                    # Not null: datumaro refuses the file then.
+                    **({} if found.score is None else {"score": found.score}),
                 }
             )
     content = {

@@ -22,6 +22,7 @@ from sam2s.formats.result import (
     ObjectMask,
     Result,
     ResultFrame,
+    collected,
     contents_of,
 )
 from sam2s.masklets.masks import encode_rle, run_lengths
@@ -165,6 +166,13 @@ def test_coco_is_read_by_pycocotools(tmp_path: Path, options: ExportOptions, cap
         np.testing.assert_array_equal(coco.annToMask(annotation).astype(bool), expected)
         assert annotation["area"] == expected.sum()
     assert len(coco.getAnnIds()) == 6
+
+
+def test_coco_leaves_out_what_is_not_known(tmp_path: Path):
+    """A score of null is refused by datumaro."""
+    mask = ObjectMask.of(np.ones((2, 3), bool))
+    FORMATS["coco"].write(collected("op", (2, 3), {0: {1: mask}}), tmp_path, ExportOptions())
+    assert "score" not in json.loads((tmp_path / "annotations.json").read_text())["annotations"][0]
 
 
 def test_coco_polygons_cover_the_mask(tmp_path: Path):
