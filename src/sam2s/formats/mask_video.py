@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 from sam2s.errors import InputError
 from sam2s.formats.result import ExportOptions, Key, ObjectMask, Result
@@ -22,15 +23,22 @@ TICKS = 1000
 """Matroska counts milliseconds."""
 DEFAULT_FPS = 25.0
 """Frames per second of what has no clock."""
-ONE_SLICE = {"slices": "1"}
-"""Pictures may be a pixel high; FFV1's usual four slices would not fit into them."""
+TINY = 16
+"""Pixels of the shorter side below which FFV1's slices do not fit; its first version has none."""
 
 
 def write_mask_videos(result: Result, out: Path, _options: ExportOptions) -> None:
-    """Write ``out/<object id>.mkv`` and ``out/objects.json``."""
+    """Write ``out/<object id>.mkv`` and ``out/objects.json``. Raises InputError where FFmpeg
+    refuses."""
     videos = {object_id: f"{object_id:03d}.mkv" for object_id in result.ids}
     for object_id, name in videos.items():
-        _write_video(out / name, result, object_id)
+        try:
+            _write_video(out / name, result, object_id)
+        except FFmpegError as error:
+            raise InputError(
+                f"mask-video: FFmpeg cannot write masks of {result.size[1]} x {result.size[0]}"
+                f" pixels ({error.strerror}); choose another format"
+            ) from error
     write_sidecar(result, out, videos)
 
 
@@ -39,7 +47,8 @@ def _write_video(path: Path, result: Result, object_id: int) -> None:
     rate = Fraction(result.fps or DEFAULT_FPS).limit_denominator(1001)
     exact = {"fflags": "+bitexact"}  # no date, no random number of the file, no program's version
     with av.open(f"file:{path}", "w", format="matroska", container_options=exact) as container:
-        stream = container.add_stream("ffv1", rate=rate, options=ONE_SLICE)
+        version = {"level": "1"} if min(result.size) < TINY else {}
+        stream = container.add_stream("ffv1", rate=rate, options=version)
         stream.height, stream.width, stream.pix_fmt = *result.size, "gray"
         stream.codec_context.time_base = Fraction(1, TICKS)
         for number, plane in enumerate(planes_of(result, object_id)):

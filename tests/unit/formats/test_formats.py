@@ -244,6 +244,18 @@ def test_three_hundred_objects(tmp_path: Path, name: str):
         np.testing.assert_array_equal(back.masks[n + 1].mask, masks[0, n])
 
 
+SIZES = [(1, 40), (15, 17), (16, 16), (241, 319), (480, 640), (1080, 1920)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_mask_videos_of_all_sizes(tmp_path: Path, size: tuple[int, int]):
+    """FFV1 cuts pictures into as many slices as their size allows."""
+    masks = np.random.default_rng(0).random((2, 1, *size)) < 0.5
+    FORMATS["mask-video"].write(result_of(masks, (1,), {}), tmp_path, ExportOptions())
+    for frame, planes in zip(FORMATS["mask-video"].read(tmp_path).frames(), masks, strict=True):
+        np.testing.assert_array_equal(frame.masks[1].mask, planes[0])
+
+
 def test_csv_measures_and_starts_no_formula(tmp_path: Path):
     masks = np.zeros((2, 1, 30, 40), bool)
     masks[0, 0, 10:20, 4:8] = True
