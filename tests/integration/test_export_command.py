@@ -12,7 +12,7 @@ from PIL import Image
 
 from sam2s.commands.options import Export
 from sam2s.export.tracks import read_tracks
-from sam2s.formats.coco import read_coco
+from sam2s.formats.coco_reader import read_coco
 from sam2s.formats.registry import FORMATS
 from sam2s.masklets.masks import write_binary_mask
 

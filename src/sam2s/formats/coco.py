@@ -8,24 +8,14 @@ polygons.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sam2s.errors import InputError
-from sam2s.formats.polygons import inside, polygons_of
-from sam2s.formats.result import (
-    MAX_BYTES,
-    UNNAMED,
-    ExportOptions,
-    ObjectMask,
-    Result,
-    ResultFrame,
-)
-from sam2s.masklets.masks import bounding_window, decode_rle, encode_rle, run_lengths
-from sam2s.typed_json import read_json
+from sam2s.formats.polygons import polygons_of
+from sam2s.formats.result import UNNAMED, ExportOptions, Result
+from sam2s.masklets.masks import bounding_window, encode_rle, run_lengths
 
 FILE = "annotations.json"
 
@@ -85,37 +75,3 @@ def _segmentation(mask: np.ndarray, options: ExportOptions) -> Any:
     if options.compressed:
         return encode_rle(mask)
     return {"size": list(mask.shape), "counts": run_lengths(mask)}
-
-
-def _mask_of(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
-    if isinstance(segmentation, dict):
-        return decode_rle(segmentation)
-    return inside([np.array(outline, float).reshape(-1, 2) for outline in segmentation], size)
-
-
-def read_coco(folder: Path) -> Result:
-    """A result from what ``write_coco`` wrote; ``InputError`` for anything else."""
-    path = folder / FILE if folder.is_dir() else folder
-    content = read_json(path, dict[str, Any], max_bytes=MAX_BYTES)
-    try:
-        video, images = content["videos"][0], content["images"]
-        size = (images[0]["height"], images[0]["width"])
-        by_image: dict[int, dict[int, ObjectMask]] = {image["id"]: {} for image in images}
-        for one in content["annotations"]:
-            found = encode_rle(_mask_of(one["segmentation"], size))
-            by_image[one["image_id"]][one["track_id"]] = ObjectMask(found, None, one.get("score"))
-        names = {t["id"]: t["name"] for t in content["tracks"] if t["name"] is not None}
-        ids = [track["id"] for track in content["tracks"]]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise InputError(f"{path}: {error}") from error
-        raise InputError(f"{path}: is no COCO file of videos ({error!r})") from error
-
-    def frames() -> Iterator[ResultFrame]:
-        nothing = ObjectMask.of(np.zeros(size, bool))
-        for image in images:
-            found = by_image[image["id"]]
-            masks = {i: found.get(i, nothing) for i in ids}
-            yield ResultFrame(image["frame_id"], image["time"], masks)
-
-    return Result(video["name"], size, video["fps"], names, frames)

@@ -6,14 +6,27 @@ A pixel has one id, from 1 to 254: where objects overlap, the larger id lies on 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from sam2s.errors import InputError
-from sam2s.formats.result import UNNAMED, ExportOptions, ObjectMask, Result, ResultFrame
+from sam2s.formats.result import (
+    UNNAMED,
+    ExportOptions,
+    Key,
+    ObjectMask,
+    Result,
+    ResultFrame,
+    collected,
+)
 from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
+from sam2s.typed_json import Ids, read_json
+
+META = "meta.json"
 
 
 def write_davis(result: Result, out: Path, _options: ExportOptions) -> None:
@@ -34,7 +47,7 @@ def write_youtube_vos(result: Result, out: Path, _options: ExportOptions) -> Non
         str(i): {"category": result.names.get(i, UNNAMED), "frames": on} for i, on in shown.items()
     }
     text = json.dumps({"videos": {result.video: {"objects": objects}}}, indent=1)
-    (out / "meta.json").write_text(text + "\n", encoding="utf-8")
+    (out / META).write_text(text + "\n", encoding="utf-8")
 
 
 def _write_pictures(result: Result, folder: Path) -> None:
@@ -63,3 +76,39 @@ def read_palettes(folder: Path) -> Result:
             yield ResultFrame(int(path.stem), None, {i: ObjectMask.of(picture == i) for i in ids})
 
     return Result(videos[0].name, (size[0], size[1]), None, {}, frames)
+
+
+@dataclass(frozen=True, slots=True)
+class YoutubeVosObject:
+    """One object of ``meta.json``."""
+
+    category: str = UNNAMED
+
+
+@dataclass(frozen=True, slots=True)
+class YoutubeVosVideo:
+    """One video of ``meta.json``: {object id: what it is}."""
+
+    objects: Mapping[Annotated[int, Ids("object ids")], YoutubeVosObject]
+
+
+@dataclass(frozen=True, slots=True)
+class YoutubeVosMeta:
+    """``meta.json``: {name: video}."""
+
+    videos: Mapping[str, YoutubeVosVideo]
+
+
+def read_youtube_vos(folder: Path) -> Result:
+    """As `read_palettes`, with the objects and classes of ``meta.json`` where it is there."""
+    result = read_palettes(folder)
+    path = folder / META
+    videos = read_json(path, YoutubeVosMeta).videos if path.exists() else {}
+    if result.video not in videos:
+        return result
+    objects = videos[result.video].objects
+    names: dict[Key, str] = {i: one.category for i, one in objects.items()}
+    found: dict[int, dict[Key, ObjectMask]] = {}
+    for frame in result.frames():
+        found[frame.index] = {int(i): mask for i, mask in frame.masks.items()}
+    return collected(result.video, result.size, found, names)

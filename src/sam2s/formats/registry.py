@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from sam2s.errors import InputError
-from sam2s.formats.coco import read_coco, write_coco
+from sam2s.formats.coco import write_coco
+from sam2s.formats.coco_reader import read_coco
 from sam2s.formats.cvat import write_cvat
 from sam2s.formats.cvat_reader import read_cvat
 from sam2s.formats.datumaro import read_datumaro, write_datumaro
@@ -22,7 +23,12 @@ from sam2s.formats.labelme import read_labelme, write_labelme
 from sam2s.formats.mask_video import read_mask_videos, write_mask_videos
 from sam2s.formats.mots import read_mots_png, read_mots_txt, write_mots_png, write_mots_txt
 from sam2s.formats.nifti import LARGEST_ID, read_nifti, write_nifti
-from sam2s.formats.palettes import read_palettes, write_davis, write_youtube_vos
+from sam2s.formats.palettes import (
+    read_palettes,
+    read_youtube_vos,
+    write_davis,
+    write_youtube_vos,
+)
 from sam2s.formats.result import Contents, ExportOptions, Result
 from sam2s.formats.sa_v import read_sa_v, write_sa_v
 from sam2s.formats.tables import write_csv, write_yolo
@@ -118,7 +124,7 @@ FORMATS: Mapping[str, Format] = {
     "youtube-vos": Format(
         write_youtube_vos,
         "masks of objects that do not overlap, classes",
-        read_palettes,
+        read_youtube_vos,
         False,
         254,
         1,

@@ -93,9 +93,12 @@ def collected(
     return Result(video, size, fps, known, frames)
 
 
-def joined(masks: dict[Key, ObjectMask], key: Key, mask: np.ndarray) -> None:
+def joined(
+    masks: dict[Key, ObjectMask], key: Key, mask: np.ndarray, score: float | None = None
+) -> None:
     """Add another part (H, W) bool of an object to what a frame shows of it."""
-    masks[key] = ObjectMask.of(masks[key].mask | mask if key in masks else mask)
+    whole = masks[key].mask | mask if key in masks else mask
+    masks[key] = ObjectMask(encode_rle(whole), None, score)
 
 
 UNNAMED = "object"

@@ -62,7 +62,7 @@ def test_masks_come_back_into_the_masklet_layout(tmp_path: Path, pictures: Path,
                 np.testing.assert_array_equal(mask, found.mask)
             else:
                 assert not found.mask.any()
-    if name != "davis" and name != "youtube-vos":
+    if name != "davis":
         assert video.info.objects[2].class_name == "grasper"
         assert (video.info.objects[7].class_name, video.info.objects[7].kind) == ("mesh", "other")
     (again,) = open_results(tmp_path / "out")

@@ -115,7 +115,7 @@ def test_what_a_format_can_hold_comes_back(tmp_path_factory, name: str, options,
                 expected = without_holes(plane) if chosen.draws(options) else plane
                 np.testing.assert_array_equal(found.mask, expected)
     shown = {i for i, planes in zip(ids, masks.swapaxes(0, 1), strict=True) if planes.any()}
-    if name not in ("davis", "youtube-vos"):
+    if name != "davis":
         assert {i: n for i, n in back.names.items() if i in shown} == {
             i: n for i, n in names.items() if i in shown
         }
