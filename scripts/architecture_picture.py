@@ -30,7 +30,7 @@ LINE, SHARED = "#4a4f57", "#eeeeee"
 COLOURS = {
     "what people and programs call": (
         "#dbe9f6",
-        "cli commands recipes measures compat annotate live export",
+        "cli commands recipes measures compat annotate live export onnx_export",
     ),
     "training and judging": ("#e3f1dc", "train benchmark metrics"),
     "data": ("#fdeacb", "curation convert clips synthetic formats masklets media"),

@@ -150,8 +150,9 @@ class Export:
         "dicom-sc",
         "csv",
         "yolo-seg",
+        "onnx",
     ] = "coco"
-    """The format."""
+    """The format. onnx exports a model instead: RESULT is its name or path (docs/onnx.md)."""
     polygons: bool = False
     """Outlines instead of masks, in COCO, CVAT (then real tracks) and LabelMe; holes are lost."""
     uncompressed: bool = False

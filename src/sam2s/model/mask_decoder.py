@@ -51,7 +51,7 @@ class Candidates:
         """The single candidate; where its mask is less stable than ``threshold``, mask and IoU of
         the best ambiguous one (the token stays)."""
         one, many = self.single(), self.ambiguous()
-        rows = torch.arange(len(self.ious), device=self.ious.device)
+        rows = torch.arange(self.ious.shape[0], device=self.ious.device)
         best = many.ious.argmax(dim=1)
         stable = stability(one.logits[:, 0]) >= threshold
         logits = torch.where(stable[:, None, None], one.logits[:, 0], many.logits[rows, best])
@@ -102,7 +102,7 @@ class MaskDecoder(nn.Module):
         image = features.stride16 + dense
         # Token order: object, IoU, four masks, then the prompts, then TSL's.
         own = torch.cat([self.object_token, self.iou_token, self.mask_tokens])
-        tokens = torch.cat([own.expand(len(image), -1, -1), prompt_tokens], dim=1)
+        tokens = torch.cat([own.expand(image.shape[0], -1, -1), prompt_tokens], dim=1)
         if features.semantic is not None:
             tokens = torch.cat([tokens, features.semantic[:, None].to(tokens.dtype)], dim=1)
         tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), grid_code)

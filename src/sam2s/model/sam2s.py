@@ -104,7 +104,7 @@ class SAM2S(nn.Module):
         token = (
             None
             if self.semantic_head is None
-            else self.semantic_head.tokens(len(features.stride16))
+            else self.semantic_head.tokens(features.stride16.shape[0])
         )
         stride16, token = self.memory_attention(features.stride16, memory, token)
         return replace(features, stride16=stride16, semantic=token)
@@ -121,7 +121,9 @@ class SAM2S(nn.Module):
             tokens = tokens[:, :0]
         if self.semantic_head is not None and features.semantic is None:
             # A given mask recalls nothing, so its features have no token yet.
-            features = replace(features, semantic=self.semantic_head.tokens(len(features.stride16)))
+            features = replace(
+                features, semantic=self.semantic_head.tokens(features.stride16.shape[0])
+            )
         code = self.prompt_encoder.grid_code(height, width)
         candidates, object_logits = self.mask_decoder(features, tokens, dense, code)
         return candidates, object_logits
@@ -142,7 +144,7 @@ class SAM2S(nn.Module):
             candidates = candidates.single_or_best(threshold) if fallback else candidates.single()
         present = object_logits > 0
         chosen = candidates.ious.argmax(dim=1)
-        rows = torch.arange(len(chosen), device=chosen.device)
+        rows = torch.arange(chosen.shape[0], device=chosen.device)
         logits = torch.where(present[:, None, None, None], candidates.logits, ABSENT_LOGIT)
         return Decoded(
             mask_logits=logits[rows, chosen],
