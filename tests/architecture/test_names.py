@@ -27,3 +27,11 @@ def test_files_have_names_of_their_own() -> None:
             places[path.stem].append(path.relative_to(PACKAGE).as_posix())
     shared = {name: found for name, found in places.items() if len(found) > 1}
     assert not shared
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by these, and stops where two are equal."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((PACKAGE.parents[1] / "tests").rglob("test_*.py")):
+        places[path.name].append(path.as_posix())
+    assert not {name: found for name, found in places.items() if len(found) > 1}
