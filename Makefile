@@ -47,6 +47,9 @@ check: $(STAMP)
 test: check
 	$(BIN)/python -m pytest
 
+annotate-demo: $(STAMP)
+	$(BIN)/sam2s annotate src/sam2s/commands/demo_clip/scene.mp4 --project out/annotate-demo
+
 demo: $(STAMP)
 	$(BIN)/sam2s demo --out out/demo
 

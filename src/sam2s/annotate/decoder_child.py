@@ -8,10 +8,12 @@ does, however that ends.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from PIL import Image
 from sam2s.annotate.decoder_protocol import receive, send
 from sam2s.annotate.frame_index import pack, unpack
 from sam2s.errors import DamagedSource, InputError, Sam2sError
+from sam2s.formats.registry import FORMATS
 from sam2s.masklets.shown import shown_mask
 from sam2s.media.frames import open_frames
 from sam2s.media.pictures import read_picture
@@ -34,6 +37,39 @@ STEPS = 200
 NEAR = 48
 """Frames ahead up to which reading on is quicker than a seek."""
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
+
+
+class MaskFile:
+    """Masks in another tool's files, frame by frame."""
+
+    def __init__(self, form: str, path: str) -> None:
+        read = FORMATS[form].read
+        assert read is not None, "the server asks for formats that are read"
+        try:
+            self.result = read(Path(path))
+            self._frames = self.result.frames()
+        except Sam2sError as error:
+            # Their names are those of a temporary folder, which says nothing to anyone.
+            text = str(error).replace(f"{path}/", "").replace(path, "the file")
+            raise InputError(text) from error
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            raise InputError(f"not a file of format {form} ({error!r})"[:300]) from error
+
+    def about(self) -> Mapping[str, Any]:
+        """Size and names of the objects."""
+        height, width = self.result.size
+        names = {str(i): name for i, name in self.result.names.items()}
+        return {"height": height, "width": width, "names": names}
+
+    def following(self) -> Answer:
+        """The next frame; ``end`` behind the last."""
+        found = next(self._frames, None)
+        if found is None:
+            return {"end": True}, b""
+        masks = {str(i): [m.rle, m.presence, m.score] for i, m in found.masks.items()}
+        return {"frame": found.index}, json.dumps(masks).encode()
 
 
 class Decoder:
@@ -86,13 +122,15 @@ class Decoder:
 
 
 def answer(
-    decoder: Decoder | None, head: Mapping[str, Any], body: bytes, asker: Connection
+    decoder: Decoder | MaskFile | None, head: Mapping[str, Any], body: bytes, asker: Connection
 ) -> Answer:
     """Do what ``head`` asks for."""
     match head["do"]:
         case "mask":
             return _mask(body)
-        case _ if decoder is None:
+        case "next masks" if isinstance(decoder, MaskFile):
+            return decoder.following()
+        case _ if not isinstance(decoder, Decoder):
             raise InputError("no video is open")
         case "about":
             return decoder.about(), b""
@@ -147,7 +185,7 @@ def _mask(data: bytes) -> Answer:
 def serve(asker: Connection) -> None:
     """Answer until the other side is gone; ``open`` opens a source."""
     _apart()
-    decoder: Decoder | None = None
+    decoder: Decoder | MaskFile | None = None
     while True:
         try:
             head, body = receive(asker)
@@ -157,6 +195,9 @@ def serve(asker: Connection) -> None:
             if head["do"] == "open":
                 decoder = Decoder(head["path"], body)
                 send(asker, decoder.about())
+            elif head["do"] == "open masks":
+                decoder = MaskFile(head["format"], head["path"])
+                send(asker, decoder.about())
             else:
                 send(asker, *answer(decoder, head, body, asker))
         except DamagedSource as error:
@@ -164,7 +205,9 @@ def serve(asker: Connection) -> None:
         except Sam2sError as error:
             send(asker, {"error": str(error)})
         except MemoryError:
-            send(asker, {"error": "the video needs more memory than a decoder may have"})
+            send(asker, {"error": "the file needs more memory than may be had for it"})
+        except RecursionError:
+            send(asker, {"error": "the file is nested too deeply"})
 
 
 def _apart() -> None:

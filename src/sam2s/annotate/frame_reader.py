@@ -17,6 +17,7 @@ import numpy as np
 from sam2s.annotate.decoder_child import serve
 from sam2s.annotate.decoder_protocol import receive, send
 from sam2s.errors import DamagedSource, InputError
+from sam2s.typed_json import parse_json
 from sam2s.types import Frame
 
 PATIENCE = 60.0
@@ -67,6 +68,19 @@ class FrameReader:
         """(H, W) bool: what a picture file shows of one object."""
         head, body = self._ask({"do": "mask"}, picture)
         return np.frombuffer(body, bool).reshape(head["height"], head["width"])
+
+    def open_masks(self, form: str, path: Path) -> Mapping[str, Any]:
+        """Open another tool's masks in place of a video; gives size and names."""
+        return self._ask({"do": "open masks", "format": form, "path": str(path)})[0]
+
+    def following_masks(self) -> Iterator[tuple[int, dict[int, Any]]]:
+        """(frame, {object id: [rle, presence, score]}) of what ``open_masks`` opened."""
+        while True:
+            head, body = self._ask({"do": "next masks"})
+            if head.get("end"):
+                return
+            masks = parse_json(body, dict[str, Any], "masks")
+            yield int(head["frame"]), {int(i): found for i, found in masks.items()}
 
     def frames(self, start: int) -> Iterator[Frame]:
         """Frames from ``start`` on; nothing else may be asked of this reader meanwhile."""

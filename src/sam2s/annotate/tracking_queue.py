@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from sam2s.annotate.events import EventBus
+from sam2s.annotate.lanes import state_of
 from sam2s.annotate.model_room import ModelRoom
 from sam2s.annotate.run_table import RunRecord, RunState
 from sam2s.annotate.stored_masks import Mark
 from sam2s.annotate.video_room import VideoRoom
-from sam2s.errors import InputError, Sam2sError
+from sam2s.errors import Sam2sError
 from sam2s.memory.diverse import DiverseState
 from sam2s.tracking.session.mask_store import FoundMask, found_masks, shown_mask
 from sam2s.tracking.session.plan import Pass
@@ -76,13 +77,20 @@ class TrackingQueue:
             self._jobs.append(job)
             self._changed.notify()
 
-    def find(self, video: str, version: int) -> QueuedRun:
-        """The run in the queue; ``InputError`` when it is over or was never there."""
+    def find(self, video: str, version: int) -> QueuedRun | None:
+        """The run in the queue; None when it is over or was never there."""
         with self._changed:
             for job in self._jobs:
                 if job.room.id == video and job.record.version == version:
                     return job
-        raise InputError(f"run {version}: is not under way")
+        return None
+
+    def records(self, room: VideoRoom) -> tuple[RunRecord, ...]:
+        """Every run of a video; those under way as they stand now, which is written only now and
+        then."""
+        with self._changed:
+            live = {job.record.version: job.record for job in self._jobs if job.room is room}
+        return tuple(live.get(record.version, record) for record in room.runs.all())
 
     def pause(self, job: QueuedRun) -> None:
         """Wait after the frame that is being tracked."""
@@ -226,6 +234,7 @@ def mark_content(mark: Mark) -> dict[str, Any]:
     """What a timeline shows of one object on one frame."""
     return {
         "version": mark.version,
+        "state": int(state_of(mark)),
         "presence": round(mark.presence, 4),
         "score": round(mark.score, 4),
         "area": mark.area,

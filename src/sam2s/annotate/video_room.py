@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -16,7 +17,7 @@ from sam2s.annotate.project_schema import INDEXES
 from sam2s.annotate.run_table import RunTable
 from sam2s.annotate.session_log import Session, SessionLog
 from sam2s.annotate.stored_masks import StoredMasks
-from sam2s.errors import Sam2sError
+from sam2s.errors import InputError, Sam2sError
 from sam2s.tracking.session.propagate import Known
 
 
@@ -68,6 +69,19 @@ class VideoRoom:
     def known(self) -> Known:
         """The log and the masks that it shows, as they are now."""
         return Known(self.session.history, self.masks)
+
+    def frame_at(self, seconds: float) -> int:
+        """The frame that is shown at a time of the video's clock; before there is an index, by its
+        mean rate. ``InputError`` where there is no clock, and for times outside the video."""
+        times = [time for time in self.times if time is not None]
+        if len(times) < len(self.times) or (not times and self.facts.fps is None):
+            raise InputError("the video has no clock; go to a frame by its number")
+        last = times[-1] if times else self.facts.count / (self.facts.fps or 1.0)
+        if not seconds <= last + 1.0:
+            raise InputError(f"time {seconds:g} s: the video ends at {last:.2f} s")
+        if not times:
+            return min(self.facts.count - 1, round(seconds * (self.facts.fps or 1.0)))
+        return max(0, bisect_right(times, seconds) - 1)
 
     def new_reader(self) -> FrameReader:
         """A decoder process of its own, for who reads the video from one end to the other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from sam2s.commands.options import Export
@@ -13,17 +13,9 @@ from sam2s.errors import InputError
 from sam2s.export.results import open_results
 from sam2s.files import check_file, not_written, write_json
 from sam2s.formats.fitting import NeutralNames, read_names
-from sam2s.formats.polygons import without_holes
-from sam2s.formats.registry import FORMATS, Format
-from sam2s.formats.result import Contents, ExportOptions, Result, contents_of
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One video: ``result`` as it will be written, and what it held before."""
-
-    result: Result
-    contents: Contents
+from sam2s.formats.registry import FORMATS
+from sam2s.formats.result import ExportOptions, Result
+from sam2s.formats.verified import ExportPlan, plan_export, write_verified
 
 
 def run(options: Export) -> int:
@@ -45,15 +37,14 @@ def run(options: Export) -> int:
         for result in results:
             names = names.with_result(result)
         results = [names.hide(result) for result in results]
-    plans = [_plan(result, chosen, written, options) for result in results]
+    plans = [_plan(result, written, options) for result in results]
     say(f"{options.to} holds: {chosen.keeps}")
     hidden = options.out.with_name(f".{options.out.name[:40]}.{os.getpid()}.part")
     try:
         for plan in plans:
             folder = hidden if len(plans) == 1 else hidden / plan.result.video
             folder.mkdir(parents=True)
-            chosen.write(plan.result, folder, written)
-            _verify(chosen, plan.result, folder, options.out, chosen.draws(written))
+            write_verified(plan, folder, options.out)
         if options.mapping is not None:
             write_json(options.mapping, asdict(names))
         os.replace(hidden, options.out)
@@ -109,52 +100,20 @@ def _chosen(options: Export) -> list[Result]:
     return results
 
 
-def _plan(result: Result, chosen: Format, written: ExportOptions, options: Export) -> _Plan:
+def _plan(result: Result, written: ExportOptions, options: Export) -> ExportPlan:
     """What will be written of a result; what will be lost is said."""
-    contents = contents_of(result, holes=chosen.draws(written))
-    losses = chosen.losses(contents)
-    if losses and not options.allow_loss:
-        raise InputError(
-            f"{options.to}: {result.video}: {'; '.join(losses)}; choose another format, or give"
-            " --allow-loss"
-        )
-    notes = [*losses]
-    if contents.holed:
-        notes.append(f"{contents.holed} masks have holes, which outlines do not keep")
-    if contents.missing:
-        notes.append(
-            f"{contents.missing} masks are not known (frames without labels, or before an object's"
-            " first prompt); most formats will say that the object is absent"
-        )
+    plan = plan_export(
+        options.to, result, written, allow_loss=options.allow_loss, hint="give --allow-loss"
+    )
+    notes = [*plan.notes]
     if options.anonymise and options.pictures is not None:
         notes.append("nobody has looked at the pictures: a name burnt into them stays there")
     for note in notes:
         say(f"note: {result.video}: {note}")
-    return _Plan(chosen.fitted(result, contents), contents)
+    return plan
 
 
-def _verify(chosen: Format, result: Result, written: Path, named: Path, outlines: bool) -> None:
-    """Every mask as it is read back, to the pixel; an object that a format leaves out where it is
-    absent counts as an empty mask, and ``outlines`` as what they enclose."""
-    if chosen.read is None or not any(
-        found.mask.any() for frame in result.frames() for found in frame.masks.values()
-    ):
-        return
-    back = {frame.index: frame for frame in chosen.read(written).frames()}
-    for frame in result.frames():
-        other = back.get(frame.index)
-        for object_id, found in frame.masks.items():
-            mask = without_holes(found.mask) if outlines else found.mask
-            read = None if other is None else other.masks.get(object_id)
-            same = not mask.any() if read is None else bool((read.mask == mask).all())
-            if not same:
-                raise InputError(
-                    f"{named}: object {object_id} on frame {frame.index} was not read back as it"
-                    " was written, so nothing was kept; please report this"
-                )
-
-
-def _tell(options: Export, plans: list[_Plan]) -> None:
+def _tell(options: Export, plans: list[ExportPlan]) -> None:
     frames = sum(plan.contents.frames for plan in plans)
     count = sum(len(plan.result.ids) for plan in plans)
     videos = f"{len(plans)} videos, " if len(plans) > 1 else ""

@@ -172,6 +172,40 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotate:
+    """Click, track, correct and export in a web page on this machine; nothing leaves it.
+
+    Example: sam2s annotate op.mp4
+
+    Prints the page's address and opens it. The project folder holds everything but the videos; a
+    second start with it goes on where the first stopped.
+    """
+
+    sources: Positional[tuple[str, ...]] = ()
+    """Videos, folders of pictures, or folders of videos; none to go on with --project."""
+    project: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder of the project, made where there is none; by default NAME.sam2s beside the first
+    video."""
+    model: str = "nano"
+    """As for track."""
+    memory: MemoryRule = "auto"
+    """As for track."""
+    image_size: Annotated[int | None, arg(metavar="PIXELS")] = None
+    """Side of the model's square input in pixels; by default the model's own."""
+    device: str = "auto"
+    """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
+    precision: Precision = "auto"
+    """auto: bf16 on a GPU that computes it, fp32 elsewhere."""
+    port: int = 0
+    """Port of the page; 0: a free one."""
+    host: str = "127.0.0.1"
+    """Address to listen at. Any that others reach needs a password in SAM2S_PASSWORD, and a proxy
+    with TLS in front."""
+    no_browser: bool = False
+    """Print the address only."""
+
+
+@dataclass(frozen=True, slots=True)
 class Synth:
     """Make synthetic surgical videos with exact masks, in the masklet layout."""
 
@@ -213,6 +247,7 @@ Command = (
     | Live
     | Batch
     | Preview
+    | Annotate
     | Export
     | Measure
     | Benchmark

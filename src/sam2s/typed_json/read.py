@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +38,8 @@ def read_json(
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
             raise error(f"{path}: cannot be read as JSON (it is a pipe or a device, not a file)")
         with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+            # Python sets aside as much as it is asked for, so it is not asked for the limit.
+            data = file.read(min(max_bytes, os.fstat(file.fileno()).st_size) + 1)
     except (OSError, ValueError) as fault:
         raise error(f"{path}: cannot be read as JSON ({reason(fault)})") from fault
     if len(data) > max_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -271,3 +272,14 @@ def test_of_several_kinds_of_table_it_is_the_one_that_the_table_names() -> None:
         with pytest.raises(InputError) as caught:
             read(values)
         assert message in str(caught.value)
+
+
+def test_a_small_file_takes_little_memory_whatever_the_limit(tmp_path: Path):
+    path = tmp_path / "small.json"
+    path.write_text("{}", encoding="utf-8")
+    tracemalloc.start()
+    try:
+        read_json(path, dict[str, Any], max_bytes=2**26)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

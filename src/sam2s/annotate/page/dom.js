@@ -1,0 +1,59 @@
+/** Elements in one line. */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number | boolean | null>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null) made.setAttribute(name, String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+/**
+ * A button that does something.
+ * @param {string} text
+ * @param {string} title
+ * @param {() => unknown} work
+ * @param {Record<string, string | number | boolean | null>} [attributes]
+ */
+export function button(text, title, work, attributes = {}) {
+  const made = el("button", { type: "button", title, ...attributes }, text);
+  made.addEventListener("click", () => work());
+  return made;
+}
+
+/**
+ * The element of an id, of the kind it is.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function byId(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`#${id} is missing`);
+  return found;
+}
+
+/** @param {[number, number, number]} colour */
+export const rgb = (colour, alpha = 1) => `rgba(${colour.join(", ")}, ${alpha})`;
+
+/**
+ * @param {number | null | undefined} seconds
+ * @returns {string}
+ */
+export function clock(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  const whole = Math.floor(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = (parts[0] ? parts : parts.slice(1)).map((n) => String(n).padStart(2, "0"));
+  return `${shown.join(":")}.${String(Math.floor((seconds - whole) * 100)).padStart(2, "0")}`;
+}

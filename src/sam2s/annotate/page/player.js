@@ -1,0 +1,84 @@
+/** Which frame is shown: going to one, stepping, playing. */
+
+import { fetchAhead, masksOf, picture, readyPicture } from "./frames.js";
+import { set, state } from "./state.js";
+import { fail } from "./messages.js";
+
+let wanted = 0;
+let fetching = false;
+
+/** The last frame of the video. */
+export const lastFrame = () => Math.max(0, (state.video?.frames ?? 1) - 1);
+
+/**
+ * Show a frame. While it is fetched only the latest wish counts, so scrubbing never queues.
+ * @param {number} frame
+ * @returns {Promise<void>}
+ */
+export async function goTo(frame) {
+  wanted = Math.max(0, Math.min(lastFrame(), Math.round(frame)));
+  if (fetching) return;
+  fetching = true;
+  try {
+    while (state.frame !== wanted || state.masks?.frame !== wanted) {
+      const target = wanted;
+      const [, masks] = await Promise.all([picture(target), masksOf(target)]);
+      set({ frame: target, masks });
+      if (target === wanted) break;
+    }
+  } catch (error) {
+    fail(error);
+    wanted = state.frame;
+  } finally {
+    fetching = false;
+  }
+}
+
+/** Fetch the masks of the frame that is shown again. */
+export async function refreshMasks() {
+  const frame = state.frame;
+  try {
+    const masks = await masksOf(frame);
+    if (state.frame === frame) set({ masks });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** @param {number} by */
+export function step(by) {
+  pause();
+  return goTo(wanted + by);
+}
+
+export function pause() {
+  if (state.playing) set({ playing: false });
+}
+
+/** Play from this frame in the video's own time, or stop. */
+export function togglePlay() {
+  if (state.playing) return pause();
+  set({ playing: true });
+  if (state.frame >= lastFrame()) set({ frame: 0 });
+  play(state.frame, performance.now());
+}
+
+/**
+ * @param {number} from  frame that was shown at `begun`
+ * @param {number} begun  milliseconds
+ */
+async function play(from, begun) {
+  const rate = (state.video?.fps ?? 25) / 1000;
+  while (state.playing && state.frame < lastFrame()) {
+    const due = Math.min(lastFrame(), from + Math.floor((performance.now() - begun) * rate));
+    fetchAhead(state.frame);
+    if (due > state.frame) {
+      const next = readyPicture(due) ? due : state.frame + 1;
+      wanted = next;
+      await goTo(next);
+      if (next < due) [from, begun] = [next, performance.now()]; // slower than life: no frame is left out
+    }
+    await new Promise((done) => setTimeout(done, 4));
+  }
+  set({ playing: false });
+}

@@ -1,0 +1,104 @@
+"""What a session shows, as a ``Result`` that every format writes, and as data to train on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam2s.annotate.video_room import VideoRoom
+from sam2s.errors import InputError
+from sam2s.export.class_votes import ClassVotes, SeenClass
+from sam2s.export.writer import folder_name
+from sam2s.formats.result import ObjectMask, Result, ResultFrame
+from sam2s.masklets.masks import encode_rle
+from sam2s.tracking.session.notes import SessionNotes
+from sam2s.tracking.session.ranges import Stretch, Stretches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What is exported: {frame: {object: version}}, empty masks as version 0, frames ascending."""
+
+    room: VideoRoom
+    notes: SessionNotes
+    versions: dict[int, dict[int, int]]
+
+    def masks(self, frame: int) -> dict[int, ObjectMask]:
+        """The masks of one frame."""
+        found = {}
+        for object_id, version in sorted(self.versions[frame].items()):
+            if version == 0:
+                found[object_id] = ObjectMask(self._nothing(), 0.0, 0.0)
+                continue
+            mask = self.room.masks.read(version, object_id, frame)
+            found[object_id] = ObjectMask(mask.rle, mask.presence, mask.score)
+        return found
+
+    def _nothing(self) -> dict[str, object]:
+        facts = self.room.facts
+        return encode_rle(np.zeros((facts.height, facts.width), bool))
+
+
+def shown(
+    room: VideoRoom, object_ids: Collection[int] = (), ranges: Sequence[Stretch] = ()
+) -> Shown:
+    """What the session shows of some objects (none named: all) on some frames (none named: all),
+    out-of-body frames left out. ``InputError`` where that is nothing."""
+    history = room.session.history
+    notes = history.notes
+    wanted = set(object_ids) or set(notes.objects)
+    for object_id in wanted:
+        notes.object(object_id)
+    frames = Stretches.of(ranges) if ranges else None
+    versions: dict[int, dict[int, int]] = defaultdict(dict)
+
+    def take(object_id: int, frame: int, version: int) -> None:
+        if frame not in notes.out_of_body and (frames is None or frame in frames):
+            versions[frame][object_id] = version
+
+    for mark in room.masks.marks(history):
+        if mark.object_id in wanted:
+            take(mark.object_id, mark.frame, mark.version)
+    for object_id in wanted:
+        for frame in notes.objects[object_id].absent:
+            if frame < room.facts.count:
+                take(object_id, frame, 0)
+    if not versions:
+        raise InputError("nothing to export: no mask of these objects is on these frames")
+    return Shown(room, notes, dict(sorted(versions.items())))
+
+
+def session_result(what: Shown, name: str) -> Result:
+    """A ``Result``, read frame by frame as often as asked."""
+    room, facts = what.room, what.room.facts
+    ids = sorted({i for masks in what.versions.values() for i in masks})
+
+    def frames() -> Iterator[ResultFrame]:
+        for frame in what.versions:
+            time = room.times[frame] if frame < len(room.times) else None
+            yield ResultFrame(frame, time, what.masks(frame))
+
+    names = {i: name for i, name in object_names(what).items() if i in ids}
+    size = facts.height, facts.width
+    is_folder = room.path.is_dir()
+    return Result(folder_name(name, is_folder=is_folder), size, facts.fps, names, frames)
+
+
+def object_names(what: Shown) -> dict[int, str]:
+    """Names that a person gave, and else the class that a track's frames vote for."""
+    votes = ClassVotes()
+    for frame, versions in what.versions.items():
+        seen = {}
+        for object_id, version in versions.items():
+            if version == 0 or what.notes.objects[object_id].name is not None:
+                continue
+            mask = what.room.masks.read(version, object_id, frame)
+            if mask.class_name is not None:
+                seen[object_id] = SeenClass(mask.class_name, mask.class_prob or 0.0, mask.presence)
+        votes = votes.with_frame(seen)
+    named = {i: one.class_name for i, one in votes.named().items()}
+    given = {i: mine.name for i, mine in what.notes.objects.items() if mine.name is not None}
+    return {**named, **given}
