@@ -19,7 +19,7 @@ from sam2s.tracking.session.ranges import Stretch, Stretches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class ShownMasks:
     """What is exported: {frame: {object: version}}, empty masks as version 0, frames ascending."""
 
     room: VideoRoom
@@ -44,7 +44,7 @@ class Shown:
 
 def shown(
     room: VideoRoom, object_ids: Collection[int] = (), ranges: Sequence[Stretch] = ()
-) -> Shown:
+) -> ShownMasks:
     """What the session shows of some objects (none named: all) on some frames (none named: all),
     out-of-body frames left out. ``InputError`` where that is nothing."""
     history = room.session.history
@@ -68,10 +68,10 @@ def shown(
                 take(object_id, frame, 0)
     if not versions:
         raise InputError("nothing to export: no mask of these objects is on these frames")
-    return Shown(room, notes, dict(sorted(versions.items())))
+    return ShownMasks(room, notes, dict(sorted(versions.items())))
 
 
-def session_result(what: Shown, name: str) -> Result:
+def session_result(what: ShownMasks, name: str) -> Result:
     """A ``Result``, read frame by frame as often as asked."""
     room, facts = what.room, what.room.facts
     ids = sorted({i for masks in what.versions.values() for i in masks})
@@ -87,7 +87,7 @@ def session_result(what: Shown, name: str) -> Result:
     return Result(folder_name(name, is_folder=is_folder), size, facts.fps, names, frames)
 
 
-def object_names(what: Shown) -> dict[int, str]:
+def object_names(what: ShownMasks) -> dict[int, str]:
     """Names that a person gave, and else the class that a track's frames vote for."""
     votes = ClassVotes()
     for frame, versions in what.versions.items():

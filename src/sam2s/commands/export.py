@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 
 from sam2s.commands.options import Export
 from sam2s.commands.terminal import say

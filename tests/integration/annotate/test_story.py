@@ -54,7 +54,7 @@ class Annotator:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(server.address)
-        self.page.wait_for_selector("#position:not(:empty)")
+        self.page.wait_for_selector("body[data-ready]")
 
     def skip_tour(self) -> None:
         self.page.wait_for_selector("#tour[open]")
@@ -302,7 +302,7 @@ def checking(me: Annotator) -> None:
     second.__dict__.update(me.__dict__)
     second.page = me.context.new_page()
     second.page.goto(me.server.origin)
-    second.page.wait_for_selector("#position:not(:empty)")
+    second.page.wait_for_selector("body[data-ready]")
     second.press("n")
     second.click(560, 330)
     second.until(lambda: len(me.session["objects"]) == 3, "an object from the second tab")
@@ -317,7 +317,11 @@ def exporting(me: Annotator) -> None:
     me.page.wait_for_selector("#export[open]")
     me.page.select_option("#export-format", "coco")
     me.page.click("#export-form button[type=submit]")
-    link = me.page.wait_for_selector("#export-said a", timeout=1000 * PATIENCE)
+    said = me.until(
+        lambda: (t := me.page.inner_text("#export-said")) and "Writing" not in t and t, "exported"
+    )
+    assert "frames written to" in said
+    link = me.page.locator("#export-said a")
     me.picture("10-export")
     with me.page.expect_download() as download:
         link.click()

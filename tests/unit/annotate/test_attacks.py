@@ -230,7 +230,7 @@ def test_what_is_too_long_is_refused_whatever_it_states(
 def test_pictures_that_are_none_or_too_large_are_refused(page: TestClient, base: str):
     path = f"{base}/mask-file?object=1&frame=0"
     refused(page.post(path, content=huge_png(30_000)), 400, "too large")
-    refused(page.post(path, content=b"no picture"), 400, "not a picture")
+    refused(page.post(path, content=b"no picture"), 400, "the picture")
     refused(page.post(path, content=png_of(np.eye(7) > 0)), 400, f"the video {WIDTH} x {HEIGHT}")
     refused(page.post(path, content=png_of(np.zeros((HEIGHT, WIDTH), bool))), 400)
 

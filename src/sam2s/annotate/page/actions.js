@@ -171,10 +171,12 @@ export async function refresh(revision = 0, all = true) {
   refreshLanes();
 }
 
-/** The session of a video that was just opened. */
-export function refreshNew() {
-  seen = 0;
-  return refresh(0, false);
+/**
+ * Another video is open, with this session.
+ * @param {import("./types.js").Session} session
+ */
+export function startFrom(session) {
+  seen = session.revision;
 }
 
 let lanesWaiting = 0;

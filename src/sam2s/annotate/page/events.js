@@ -80,6 +80,8 @@ export function startEvents() {
   stream.addEventListener("message", (message) => hear(JSON.parse(message.data)));
   stream.addEventListener("open", () => {
     if (lost) refresh().catch(fail);
+    // What was said before anyone listened.
+    if (!state.project?.model.loaded) get("project").then((project) => set({ project }), fail);
     lost = false;
   });
   stream.addEventListener("error", () => {

@@ -1,6 +1,6 @@
 /** Puts the parts together and opens the first video. */
 
-import { chosenFrames, refreshLanes, refreshNew, toggleMark, toggleOutOfBody, undoOrRedo } from "./actions.js";
+import { chosenFrames, refreshLanes, startFrom, toggleMark, toggleOutOfBody, undoOrRedo } from "./actions.js";
 import { get } from "./api.js";
 import { startDialogs } from "./dialogs.js";
 import { byId, el } from "./dom.js";
@@ -29,13 +29,12 @@ async function openVideo(id) {
   byId("trouble", HTMLElement).textContent = entry?.trouble ?? "";
   byId("trouble", HTMLElement).hidden = !entry?.trouble;
   if (!entry || entry.trouble) return;
-  const video = await get(`videos/${id}`);
-  set({ video });
+  const [video, session] = await Promise.all([get(`videos/${id}`), get(`videos/${id}/session`)]);
+  startFrom(session);
+  const first = session.objects[0] ?? null;
+  set({ video, session, selected: first?.id ?? null });
   if (video.index_error) tell(video.index_error, "error");
   video.notes.forEach((/** @type {string} */ note) => tell(note));
-  await refreshNew();
-  const first = state.session?.objects[0] ?? null;
-  set({ selected: first?.id ?? null });
   const start = Object.keys(first?.given ?? {})[0];
   await goTo(start === undefined ? 0 : Number(start));
   refreshLanes();
@@ -126,6 +125,7 @@ async function start() {
   byId("videos", HTMLSelectElement).value = usable.id;
   startEvents();
   await openVideo(usable.id);
+  document.body.dataset.ready = "yes";
   startTour();
 }
 
