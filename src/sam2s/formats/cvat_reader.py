@@ -50,7 +50,7 @@ def read_cvat(folder: Path) -> Result:
                 continue
             inner.pop()
             _take(task, element, inner)
-    except (ParseError, DefusedXmlException, KeyError, ValueError, TypeError, OSError) as error:
+    except (ParseError, DefusedXmlException, LookupError, ValueError, TypeError, OSError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be read as CVAT for video 1.1 ({error!r})") from error

@@ -7,6 +7,7 @@ Needs pydicom.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -190,8 +191,10 @@ def _planes(path: Path) -> Iterator[ObjectMask]:
     from pydicom.pixels import iter_pixels
 
     try:
-        for plane in iter_pixels(path):
-            yield ObjectMask.of(np.asarray(plane) > 127)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what pydicom finds odd: the masks are compared
+            for plane in iter_pixels(path):
+                yield ObjectMask.of(np.asarray(plane) > 127)
     except Exception as error:  # pydicom raises what its many parts make of damaged bytes
         raise InputError(f"{path}: cannot be read as DICOM ({error!r})") from error
 
@@ -201,6 +204,8 @@ def read_file(path: Path) -> Any:
     from pydicom import dcmread
 
     try:
-        return dcmread(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dcmread(path)
     except Exception as error:
         raise InputError(f"{path}: cannot be read as DICOM ({error!r})") from error

@@ -7,7 +7,9 @@ tools.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,9 @@ from sam2s.formats.result import (
     ObjectMask,
     Result,
     collected,
+    frame_number,
 )
-from sam2s.media.pictures import open_picture
+from sam2s.media.pictures import MAX_PIXELS, check_pixels, read_picture
 
 FACTOR = 1000
 CLASSES = "classes.txt"
@@ -63,48 +66,74 @@ def _class_numbers(result: Result, out: Path) -> dict[int, int]:
 
 
 def read_mots_txt(folder: Path) -> Result:
-    """A result from a MOTS text file; frames that show nothing are not in it."""
+    """A result from a MOTS text file; frames that show nothing are not in it. Raises InputError for
+    other files."""
     files = [path for path in sorted(folder.glob("*.txt")) if path.name != CLASSES]
     if len(files) != 1:
         raise InputError(f"{folder}: expected one text file beside {CLASSES}")
-    by_frame: dict[int, dict[Key, ObjectMask]] = defaultdict(dict)
-    names: dict[Key, str] = {}
-    classes = _read_classes(folder)
-    size = (0, 0)
-    for number, line in enumerate(files[0].read_text(encoding="ascii").splitlines(), start=1):
+    found: dict[int, dict[int, ObjectMask]] = defaultdict(dict)
+    sizes: set[tuple[int, int]] = set()
+    for number, line in enumerate(_lines(files[0]), start=1):
         parts = line.split(" ")
-        if len(parts) != 6 or not all(part.isdecimal() for part in parts[:5]):
+        if len(parts) != 6 or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts[:5]):
             raise InputError(f"{files[0]}, line {number}: expected frame, id, class, H, W and RLE")
-        frame, name, kind, height, width = (int(part) for part in parts[:5])
-        size = (height, width)
-        found = ObjectMask({"size": [height, width], "counts": parts[5]})
-        by_frame[frame][name % FACTOR] = found
-        names[name % FACTOR] = classes.get(kind, UNNAMED)
-    return collected(files[0].stem, size, by_frame, names)
+        frame, name, _, height, width = (int(part) for part in parts[:5])
+        sizes.add((height, width))
+        found[frame][name] = ObjectMask({"size": [height, width], "counts": parts[5]})
+    return _result(files[0].stem, files[0], sizes, found, _read_classes(folder))
 
 
 def read_mots_png(folder: Path) -> Result:
-    """A result from MOTS pictures."""
+    """A result from MOTS pictures. Raises InputError for other files."""
     videos = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     if len(videos) != 1:
         raise InputError(f"{folder}: expected the folder of one video")
-    classes = _read_classes(folder)
-    by_frame: dict[int, dict[Key, ObjectMask]] = defaultdict(dict)
-    names: dict[Key, str] = {}
-    size = (0, 0)
-    for path in sorted(videos[0].glob("*.png")):
-        with open_picture(path) as picture:
-            pixels = np.asarray(picture)
-        size = (pixels.shape[0], pixels.shape[1])
-        by_frame[int(path.stem)] = {}
-        for name in np.unique(pixels[pixels > 0]).tolist():
-            by_frame[int(path.stem)][name % FACTOR] = ObjectMask.of(pixels == name)
-            names[name % FACTOR] = classes.get(name // FACTOR, UNNAMED)
-    return collected(videos[0].name, size, by_frame, names)
+    found: dict[int, dict[int, ObjectMask]] = {}
+    sizes: set[tuple[int, int]] = set()
+    for place, path in enumerate(sorted(videos[0].glob("*.png"))):
+        pixels = np.asarray(read_picture(path))
+        if pixels.ndim != 2 or not np.issubdtype(pixels.dtype, np.integer):
+            raise InputError(f"{path}: expected a grey picture of 16 bits, whose pixels are ids")
+        sizes.add((pixels.shape[0], pixels.shape[1]))
+        number = frame_number(path.stem)
+        shown = np.unique(pixels[pixels > 0]).tolist()
+        found[place if number is None else number] = {
+            name: ObjectMask.of(pixels == name) for name in shown
+        }
+    return _result(videos[0].name, videos[0], sizes, found, _read_classes(folder))
+
+
+def _result(
+    video: str,
+    path: Path,
+    sizes: set[tuple[int, int]],
+    found: Mapping[int, Mapping[int, ObjectMask]],
+    classes: Mapping[int, str],
+) -> Result:
+    """``found``: {frame: {MOTS id: mask}}. An object's number is its instance, where no two classes
+    have instances of one number, else the whole id."""
+    if len(sizes) != 1:
+        raise InputError(f"{path}: expected masks of one size, got {sorted(sizes)[:3]}")
+    size = sizes.pop()
+    check_pixels(*size, MAX_PIXELS, str(path))
+    ids = {name for masks in found.values() for name in masks}
+    unique = len({name % FACTOR for name in ids}) == len(ids)
+    key: dict[int, Key] = {name: name % FACTOR if unique else name for name in ids}
+    names = {key[name]: classes.get(name // FACTOR, UNNAMED) for name in ids}
+    by_frame = {
+        index: {key[name]: mask for name, mask in masks.items()} for index, masks in found.items()
+    }
+    return collected(video, size, by_frame, names)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read as text ({error.reason})") from error
 
 
 def _read_classes(folder: Path) -> dict[int, str]:
     path = folder / CLASSES
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = [line.split(" ", 1) for line in lines if " " in line]
-    return {int(number): name for number, name in rows if number.isdecimal()}
+    rows = [line.split(" ", 1) for line in (_lines(path) if path.exists() else ())]
+    return {int(row[0]): row[1] for row in rows if len(row) == 2 and row[0].isdecimal()}

@@ -8,6 +8,7 @@ pictures upright in viewers that think in RAS, and a voxel is a pixel wide. Need
 from __future__ import annotations
 
 import gzip
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ class _Planes:
 def _planes(path: Path) -> _Planes:
     import nibabel
 
+    # What it mends in a damaged head it would say on the terminal.
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     image: Any = nibabel.load(path, keep_file_open=True)
     height, width = image.shape[1], image.shape[0]
     check_pixels(height, width, MAX_PIXELS, str(path))

@@ -6,7 +6,7 @@ A pixel has one id, from 1 to 254: where objects overlap, the larger id lies on 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +14,20 @@ from typing import Annotated
 import numpy as np
 
 from sam2s.errors import InputError
+from sam2s.formats.mask_pictures import result_of_masks
 from sam2s.formats.result import (
     UNNAMED,
     ExportOptions,
     Key,
     ObjectMask,
     Result,
-    ResultFrame,
     collected,
+    frame_number,
 )
-from sam2s.masklets.masks import merge_masks, read_index_mask, write_index_mask
+from sam2s.masklets.annotations import open_annotations
+from sam2s.masklets.mask_folders import VideoMasks
+from sam2s.masklets.masks import merge_masks, write_index_mask
+from sam2s.media.pictures import list_pictures, read_size
 from sam2s.typed_json import Ids, read_json
 
 META = "meta.json"
@@ -59,23 +63,20 @@ def _write_pictures(result: Result, folder: Path) -> None:
 
 
 def read_palettes(folder: Path) -> Result:
-    """A result from one video's palette pictures; ids that no picture shows are not known."""
+    """A result from one video's palette pictures; ids that no picture shows are not known. Raises
+    InputError for other folders, and with the frames for damaged pictures."""
     root = folder / "Annotations"
     videos = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
     if len(videos) != 1:
         raise InputError(f"{folder}: expected Annotations/ with the folder of one video")
-    pictures = sorted(videos[0].glob("*.png"))
+    masks = open_annotations(videos[0])
+    if masks.ids():
+        return result_of_masks(VideoMasks(videos[0].name, masks))
+    pictures = list_pictures(videos[0])
     if not pictures:
         raise InputError(f"{videos[0]}: holds no pictures")
-    size = read_index_mask(pictures[0])[0].shape
-    ids = sorted({int(i) for path in pictures for i in np.unique(read_index_mask(path)[0])} - {0})
-
-    def frames() -> Iterator[ResultFrame]:
-        for path in pictures:
-            picture = read_index_mask(path)[0]
-            yield ResultFrame(int(path.stem), None, {i: ObjectMask.of(picture == i) for i in ids})
-
-    return Result(videos[0].name, (size[0], size[1]), None, {}, frames)
+    numbers = {frame_number(path.stem) or 0: {} for path in pictures}  # which show nothing
+    return collected(videos[0].name, read_size(pictures[0]), numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
+from sam2s.errors import InputError
 from sam2s.files import write_json
 from sam2s.formats.result import MAX_BYTES, UNNAMED, Key, ObjectMask, Result, collected
+from sam2s.media.pictures import MAX_PIXELS, check_pixels
 from sam2s.typed_json import Ids, read_json
 
 FILE = "objects.json"
@@ -57,4 +59,8 @@ def write_sidecar(result: Result, out: Path, files: Mapping[int, str]) -> Sideca
 
 def read_sidecar(folder: Path) -> Sidecar:
     """Raises InputError where there is none, or it is none."""
-    return read_json(folder / FILE, Sidecar, max_bytes=MAX_BYTES)
+    about = read_json(folder / FILE, Sidecar, max_bytes=MAX_BYTES)
+    if not len(set(about.frames)) == len(about.frames) == len(about.times):
+        raise InputError(f"{folder / FILE}: frames and times are not one for each frame")
+    check_pixels(about.height, about.width, MAX_PIXELS, str(folder / FILE))
+    return about

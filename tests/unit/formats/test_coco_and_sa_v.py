@@ -146,3 +146,13 @@ def test_datumaro_of_others_is_read(tmp_path: Path):
     (tmp_path / "default.json").write_text(json.dumps({"items": []}))
     with pytest.raises(InputError, match="expected pictures of one size"):
         read_datumaro(tmp_path / "default.json")
+
+
+def test_mots_instances_of_two_classes_are_two_objects(tmp_path: Path):
+    """A car 1 and a pedestrian 1 share their instance, so the whole ids are the objects."""
+    counts = encode_rle(np.eye(3, 4, dtype=bool))["counts"]
+    lines = [
+        f"{frame} {name} {name // 1000} 3 4 {counts}" for frame, name in ((0, 1001), (1, 2001))
+    ]
+    (tmp_path / "op.txt").write_text("\n".join(lines))
+    assert FORMATS["mots-txt"].read(tmp_path).ids == (1001, 2001)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as judge
 from pycocotools.coco import COCO
 
-from sam2s.errors import InputError
+from sam2s.errors import InputError, Sam2sError
 from sam2s.formats.polygons import without_holes
 from sam2s.formats.registry import FORMATS
 from sam2s.formats.result import (
@@ -143,12 +144,17 @@ def test_run_lengths_are_cocos(mask: np.ndarray):
     np.testing.assert_array_equal(judge.decode(packed).astype(bool), mask)
 
 
-def two_squares() -> Result:
-    """Object 1 on every frame, object 7 on the first two, over it."""
+def two_squares_masks() -> np.ndarray:
+    """(4, 2, 30, 41) bool: the first on every frame, the second on the first two, over it."""
     masks = np.zeros((4, 2, 30, 41), bool)
     masks[:, 0, 5:20, 5:25] = True
     masks[:2, 1, 15:25, 20:35] = True
-    return result_of(masks, (1, 7), {1: "grasper"})
+    return masks
+
+
+def two_squares() -> Result:
+    """The same as objects 1 and 7."""
+    return result_of(two_squares_masks(), (1, 7), {1: "grasper"})
 
 
 @JUDGE
@@ -242,6 +248,42 @@ def test_three_hundred_objects(tmp_path: Path, name: str):
     back = next(FORMATS[name].read(tmp_path).frames())
     for n in range(300):
         np.testing.assert_array_equal(back.masks[n + 1].mask, masks[0, n])
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """Cut short, with other bytes, with bytes left out, or with another digit."""
+    place = rng.randrange(len(data))
+    digits = [at for at, byte in enumerate(data) if 48 <= byte <= 57] or [place]
+    digit = rng.choice(digits)
+    return rng.choice(
+        [
+            data[:place],
+            data[:place] + rng.randbytes(2) + data[place + 2 :],
+            data[:place] + data[place + rng.randint(1, 9) :],
+            data[:digit] + rng.choice([b"0", b"7", b"-"]) + data[digit + 1 :],
+        ]
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_damaged_files_are_errors_of_one_line(tmp_path: Path, name: str):
+    """Whatever a byte says: masks of the stated size, or one line."""
+    rng, chosen = random.Random(0), FORMATS[name]
+    masks = apart(two_squares_masks())
+    for round_ in range(40):
+        out = tmp_path / str(round_)
+        out.mkdir()
+        outlines = round_ % 3 == 0 and chosen.outlines != "never"
+        chosen.write(result_of(masks, (1, 7), {}), out, ExportOptions(polygons=outlines))
+        path = rng.choice([path for path in sorted(out.rglob("*")) if path.is_file()])
+        path.write_bytes(damaged(path.read_bytes(), rng))
+        try:
+            back = chosen.read(out)
+            shapes = {m.mask.shape for frame in back.frames() for m in frame.masks.values()}
+            assert shapes <= {back.size}
+        except Sam2sError as error:
+            assert "\n" not in str(error)
 
 
 SIZES = [(1, 40), (15, 17), (16, 16), (241, 319), (480, 640), (1080, 1920)]
