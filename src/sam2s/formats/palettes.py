@@ -75,8 +75,10 @@ def read_palettes(folder: Path) -> Result:
     pictures = list_pictures(videos[0])
     if not pictures:
         raise InputError(f"{videos[0]}: holds no pictures")
-    numbers = {frame_number(path.stem) or 0: {} for path in pictures}  # which show nothing
-    return collected(videos[0].name, read_size(pictures[0]), numbers)
+    nothing: dict[int, dict[Key, ObjectMask]] = {
+        frame_number(path.stem) or 0: {} for path in pictures
+    }
+    return collected(videos[0].name, read_size(pictures[0]), nothing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
-@pytest.mark.parametrize("library", ["pycocotools", "nibabel"])
-def test_judges_see_every_pixel(library: str):
+def test_judges_see_every_pixel():
     done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "format_judges.py"), "--only", library],
+        [sys.executable, str(SCRIPTS / "format_judges.py"), "--only", "pycocotools"],
         capture_output=True,
         text=True,
         check=False,
