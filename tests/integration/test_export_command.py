@@ -12,6 +12,7 @@ from PIL import Image
 
 from sam2s.commands.options import Export
 from sam2s.export.tracks import read_tracks
+from sam2s.formats import extras
 from sam2s.formats.coco_reader import read_coco
 from sam2s.formats.registry import FORMATS
 from sam2s.masklets.masks import write_binary_mask
@@ -141,3 +142,14 @@ def test_names_are_left_out_and_kept_apart(sam2s, result: Path, tmp_path: Path):
         said = sam2s(f"export {result} {tmp_path}/three {arguments}")
         assert (said.code, said.err.count("\n")) == (2, 1)
         assert words in said.err
+
+
+@pytest.mark.parametrize("name", ["nifti", "dicom-seg"])
+def test_a_missing_extra_is_said_before_the_result_is_read(
+    sam2s, tmp_path: Path, monkeypatch, name
+):
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    said = sam2s(f"export {tmp_path}/none {tmp_path}/made --to {name}")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"pip install 'sam2s[{name.split('-')[0]}]'" in said.err
+    assert not (tmp_path / "made").exists()
