@@ -98,17 +98,17 @@ class Decoder:
         """Frame ``index``: the last one again, by reading on, or by a seek."""
         if self._last is not None and self._last.index == index:
             return self._last
-        if self._reading is None or not self._next <= index <= self._next + NEAR:
-            self._reading, self._next = self.access.frames(index), index
-        found = None
-        for found in self._reading:
+        reading = self._reading
+        if reading is None or not self._next <= index <= self._next + NEAR:
+            reading, self._next = self.access.frames(index), index
+        self._reading, found = None, None  # what an error has ended is not read on
+        for found in reading:
             self._next = found.index + 1
             if found.index >= index:
                 break
         if found is None or found.index != index:
-            self._reading = None
             raise InputError(f"frame {index}: {self.source.name} has no such frame")
-        self._last = found
+        self._reading, self._last = reading, found
         return found
 
     def rewind(self, start: int, *, reverse: bool) -> None:
@@ -208,6 +208,8 @@ def serve(asker: Connection) -> None:
             send(asker, {"error": "the file needs more memory than may be had for it"})
         except RecursionError:
             send(asker, {"error": "the file is nested too deeply"})
+        except Exception as error:  # of whatever library read the file
+            send(asker, {"error": f"the file cannot be read ({error!r})"[:500]})
 
 
 def _apart() -> None:

@@ -3,6 +3,8 @@ own timestamps."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -14,6 +16,7 @@ import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from sam2s.errors import DamagedSource, InputError
@@ -32,6 +35,15 @@ SEEKABLE_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 """Formats with an index of their key frames. In others, such as MPEG-TS, a seek is a guess."""
 DEFAULT_STEP = 0.04
 """Seconds from one frame to the next where neither the container nor its frames tell."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, as threads of a decoder: left to itself FFmpeg starts some
+    for every core of the machine, in a container with two of them as well, and each thread takes
+    8 MiB of address space."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class VideoFrames:
@@ -127,6 +139,7 @@ class VideoFrames:
         try:
             stream = choose_stream(container, self._chosen, self.name)
             codec = stream.codec_context
+            codec.thread_count = usable_cores()
             check_pixels(codec.height, codec.width, self._max_pixels, self.name)
         except InputError:
             self._release(container)
@@ -272,15 +285,29 @@ def _converted(index: int, time: float | None, picture: VideoFrame, arrived: flo
     return Frame(index, time, to_rgb(picture), arrived)
 
 
+_OF_THREAD = threading.local()
+
+
+def _reformatter() -> VideoReformatter:
+    """One a thread: a picture that is asked itself makes its own, with threads of its own, and
+    keeps both until the garbage collector comes by."""
+    if not hasattr(_OF_THREAD, "reformatter"):
+        _OF_THREAD.reformatter = VideoReformatter()
+    found: VideoReformatter = _OF_THREAD.reformatter
+    return found
+
+
 def to_rgb(picture: VideoFrame) -> np.ndarray:
     """A decoded picture as (H, W, 3) uint8 RGB, contiguous, turned and mirrored as its display
     matrix says."""
     # RGB has no matrix, but PyAV before 16 heeds the source's only where another one is named for
     # the result.
     matrix = picture.colorspace if picture.colorspace in COLOUR_MATRICES else BT601
-    image = picture.reformat(
-        format="rgb24", src_colorspace=matrix, dst_colorspace=BT601
-    ).to_ndarray()
+    image = (
+        _reformatter()
+        .reformat(picture, format="rgb24", src_colorspace=matrix, dst_colorspace=BT601)
+        .to_ndarray()
+    )
     turned, flip_x, flip_y = _orientation(picture)
     if turned:
         image = image.swapaxes(0, 1)

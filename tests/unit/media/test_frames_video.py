@@ -347,3 +347,14 @@ def test_variable_rate_keeps_its_mean_rate(tmp_path: Path):
     )
     with open_frames(clip.write(tmp_path)) as source:
         assert source.fps == pytest.approx(5, rel=0.15)
+
+
+def test_threads_do_not_grow_with_the_frames_read(tmp_path: Path):
+    import psutil
+
+    path = Clip(".mp4", count=60).write(tmp_path)
+    process, counts = psutil.Process(), []
+    with open_frames(path) as source:
+        for _ in source:
+            counts.append(process.num_threads())
+    assert max(counts[10:]) <= counts[10] + 2
