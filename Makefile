@@ -1,5 +1,5 @@
 # Targets: env (virtual environment), test (checks and the whole suite), check (lint, types, import contracts),
-# demo (track two instruments in a synthetic video, results under out/demo/), gpu-check (does this
+# annotate-demo (the annotation page on the packaged video), demo (track two instruments in a synthetic video, results under out/demo/), gpu-check (does this
 # machine's GPU compute what its CPU computes?), clean.
 #
 # Variables: PYTHON (an interpreter, 3.11 or later), VENV (where the environment goes), TORCH (the PyTorch requirement
@@ -14,13 +14,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check demo gpu-check clean
+.PHONY: help annotate-demo env test check demo gpu-check clean
 
 help:
 	@echo "make env     build $(VENV) (once; again when pyproject.toml changes)"
 	@echo "make test    lint, types, import contracts, and the whole test suite"
 	@echo "make check   lint, types and import contracts only"
 	@echo "make gpu-check  compare this machine's GPU with its CPU, in about a minute"
+	@echo "make annotate-demo  open the annotation page on the packaged video"
 	@echo "make demo    track two instruments in a short synthetic surgical video, into out/demo/"
 
 env: $(STAMP)
@@ -43,6 +44,8 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v tsc >/dev/null; then tsc -p src/sam2s/annotate/page/jsconfig.json; \
+		else echo "no tsc (npm install --global typescript): the page's types are not checked"; fi
 
 test: check
 	$(BIN)/python -m pytest
@@ -60,4 +63,4 @@ gpu-check:
 	PYTHONPATH=src $(GPU_PYTHON) scripts/gpu_check.py
 
 clean:
-	rm -rf $(VENV) out/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) out/demo out/annotate-demo out/annotate-story .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,19 +19,20 @@ from sam2s.files import replacing
 from sam2s.types import FrameResult
 
 COLOURS = (
-    (0, 200, 255),
-    (255, 235, 59),
-    (0, 230, 118),
-    (213, 0, 249),
-    (255, 145, 0),
-    (41, 121, 255),
-    (198, 255, 0),
-    (255, 64, 129),
-    (100, 255, 218),
-    (179, 136, 255),
+    (5, 199, 255),
+    (229, 251, 122),
+    (206, 62, 145),
+    (132, 184, 0),
+    (152, 80, 253),
+    (246, 143, 178),
+    (50, 130, 212),
+    (156, 254, 14),
+    (253, 206, 155),
+    (237, 6, 80),
 )
-"""Of ids 1 to 10: bright hues, without the reds of tissue; later ids take hues a golden angle
-apart."""
+"""Of ids 1 to 10: bright hues that people with any of the three colour-blindnesses tell apart as
+well (any two differ by more than 20 in CIELAB, a test says), and light enough for black letters;
+later ids take hues a golden angle apart."""
 FILL = 90
 """Opacity of the fill, of 256."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 
 import numpy as np
 from starlette.testclient import TestClient
@@ -103,3 +104,19 @@ def test_the_page_and_its_parts_are_served(page: TestClient):
     for address in re.findall(r'(?:src|href)="(/page/[^"]+)"', text):
         assert page.get(address).status_code == 200, address
     assert "http" not in re.sub(r"http-equiv", "", text), "nothing comes from elsewhere"
+
+
+def test_the_command_to_fine_tune_works(page: TestClient, base: str):
+    from sam2s.cli import main
+
+    for frame in (0, 1, 2, 5):
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        mask[10 + frame : 30 + frame, 20:50] = True
+        act(page, base, action="mask", object=60, frame=frame, rle=encode_rle(mask))
+        page.post(f"{base}/preview", json={"object": 60, "frame": frame})
+    act(page, base, action="name", object=60, name="grasper")
+    made = page.post(f"{base}/training-set")
+    assert made.status_code == 200, made.text
+    program, *arguments = shlex.split(made.json()["command"])
+    assert program == "sam2s"
+    assert main([*arguments, "--dry-run", "--device", "cpu"]) == 0

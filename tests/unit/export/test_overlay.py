@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sam2s.export.overlay import (
+    COLOURS,
     bounding_box,
     colour_of,
     draw_overlay,
@@ -92,9 +92,7 @@ def test_nothing_to_draw():
     assert np.array_equal(draw_overlay(GREY, FrameResult(0, None)), GREY)
 
 
-def test_colours_are_told_apart():
-    colours = [np.array(colour_of(i), int) for i in range(1, 11)]
-    assert min(np.abs(a - b).sum() for a, b in itertools.combinations(colours, 2)) > 100
+def test_every_number_has_a_colour_of_its_own():
     assert colour_of(37) == colour_of(37) != colour_of(38)
     assert all(0 <= c <= 255 for i in (0, 11, 254, 999) for c in colour_of(i))
 
@@ -153,3 +151,50 @@ def test_tiles_lie_side_by_side(tmp_path: Path):
     assert seen.shape == (8, 15, 3)
     assert (seen[4:, 5:10] == 50).all()
     assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+
+
+SIGHTS = {
+    "all cones": np.eye(3),
+    "no red ones": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green ones": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue ones": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+"""Linear RGB as people see it (Machado, Oliveira and Fernandes 2009, severity 1)."""
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def linear(colours: np.ndarray) -> np.ndarray:
+    """sRGB 0 to 255 -> linear 0 to 1."""
+    share = colours / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """Linear RGB -> CIELAB, D65."""
+    xyz = rgb.clip(0, 1) @ TO_XYZ.T / [0.9505, 1.0, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_are_told_apart_without_one_kind_of_cones(sight: str):
+    seen = lab(linear(np.array(COLOURS)) @ np.array(SIGHTS[sight]).T)
+    apart = np.linalg.norm(seen[:, None] - seen[None], axis=2) + 1000 * np.eye(len(seen))
+    assert apart.min() > 20
+
+
+def test_black_letters_can_be_read_on_every_colour():
+    luminance = linear(np.array(COLOURS)) @ TO_XYZ[1]
+    assert ((luminance + 0.05) / 0.05 >= 4.5).all(), "WCAG AA"

@@ -69,6 +69,7 @@ async function preview(object, frame) {
     mark(object, frame, answer.mark);
     if (state.frame === frame) await refreshMasks();
   } catch (error) {
+    await refresh(0, false).catch(fail);
     if (there()) fail(error);
   }
 }
