@@ -54,9 +54,18 @@ class Client:
         self.acknowledged: dict[int, bool] = {}
         self.unanswered: str | None = None
 
+    def stream(self, path: str) -> Any:
+        """An answer that is still being sent."""
+        return self._open(f"{self.origin}{path}", timeout=60)
+
+    def read(self, path: str) -> bytes:
+        """A GET request's answer as it is."""
+        with self.stream(path) as answer:
+            return bytes(answer.read())
+
     def get(self, path: str) -> Any:
         """A GET request's answer."""
-        return json.loads(self._open(f"{self.origin}{path}", timeout=60).read())
+        return json.loads(self.read(path))
 
     def wait_for_model(self) -> None:
         """Until clicks are answered."""

@@ -310,17 +310,19 @@ def checking(me: Annotator) -> None:
     second.page.close()
     me.press("Control+z")
     me.until(lambda: len(me.session["objects"]) == 2, "undone from the first tab")
+    me.until(lambda: me.page.locator("#objects li").count() == 2, "and shown there")
 
 
 def exporting(me: Annotator) -> None:
     me.press("Control+e")
     me.page.wait_for_selector("#export[open]")
+    me.page.wait_for_selector("#export-objects input")
     me.page.select_option("#export-format", "coco")
     me.page.click("#export-form button[type=submit]")
     said = me.until(
         lambda: (t := me.page.inner_text("#export-said")) and "Writing" not in t and t, "exported"
     )
-    assert "frames written to" in said
+    assert "frames written to" in said, said
     link = me.page.locator("#export-said a")
     me.picture("10-export")
     with me.page.expect_download() as download:

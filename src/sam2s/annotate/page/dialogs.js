@@ -7,7 +7,7 @@ import { fail, tell } from "./messages.js";
 import { goTo } from "./player.js";
 import { nameOf, nextId, set, state } from "./state.js";
 
-/** @type {Record<string, () => void>} */
+/** @type {Record<string, () => unknown>} */
 const prepare = { export: prepareExport, import: prepareImport };
 
 /** @param {string} id */
@@ -30,8 +30,10 @@ function say(id, ...content) {
   byId(id, HTMLElement).replaceChildren(...content);
 }
 
-function prepareExport() {
+async function prepareExport() {
   say("export-said");
+  await inOrder(async () => undefined); // what was done just before is listed as it is then
+  await refresh(0, false).catch(fail);
   const formats = state.project?.formats ?? [];
   const select = byId("export-format", HTMLSelectElement);
   if (!select.options.length) {
