@@ -131,7 +131,7 @@ def main() -> int:
         project = Path(folder) / "project"
         known: dict[int, bool] = {}
         for moment in range(given.moments):
-            address, process = _start(project)
+            address, process = start_server(project, str(CLIP), *OPTIONS)
             client = Client(address, source)
             client.acknowledged.update(known)
             worker = threading.Thread(target=client.work)
@@ -153,9 +153,10 @@ def main() -> int:
     return 0
 
 
-def _start(project: Path) -> tuple[str, subprocess.Popen[str]]:
+def start_server(project: Path, *arguments: str) -> tuple[str, subprocess.Popen[str]]:
+    """The page's address and its process, as soon as it listens."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sam2s", "annotate", str(CLIP), *OPTIONS, "--project", str(project)],
+        [sys.executable, "-m", "sam2s", "annotate", *arguments, "--project", str(project)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -194,7 +195,7 @@ def _lost(project: Path, client: Client) -> str | None:
 
 def _goes_on(project: Path) -> str:
     """Track once more, to the end."""
-    address, process = _start(project)
+    address, process = start_server(project, str(CLIP), *OPTIONS)
     client = Client(address, random.Random(1))
     objects = client.get(f"/api/videos/{client.video}/session")["objects"]
     number = 1 + max((one["id"] for one in objects), default=0)

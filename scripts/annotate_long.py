@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from annotate_kill import GONE, Client
+from annotate_kill import GONE, Client, start_server
 
 from sam2s.annotate.project import Project
 from sam2s.annotate.session_log import SessionLog
@@ -44,7 +41,7 @@ def main() -> None:
         video, project = Path(folder) / "long.mp4", Path(folder) / "project"
         write_video(video, _pictures(given.frames), FPS)
         _fill(project, video, given)
-        address, process = _start(project)
+        address, process = start_server(project, "--no-browser")
         client = Client(address, random.Random(0))
         while not client.get(f"/api/videos/{client.video}")["indexed"]:
             time.sleep(0.5)
@@ -92,20 +89,6 @@ def _fill(folder: Path, video: Path, given: argparse.Namespace) -> None:
     for frame in range(given.frames):
         store.write(entry.number, frame, found)
     project.close()
-
-
-def _start(project: Path) -> tuple[str, subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sam2s", "annotate", "--project", str(project), "--no-browser"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        found = re.search(r"http://\S+", line)
-        if found:
-            return found[0], process
-    raise SystemExit(f"the server did not start (exit code {process.wait()})")
 
 
 def _ask(client: Client, frames: int) -> dict[str, list[float]]:

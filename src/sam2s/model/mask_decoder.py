@@ -59,11 +59,11 @@ class Candidates:
         return replace(one, logits=logits[:, None], ious=ious[:, None])
 
 
-def stability(logits: Tensor) -> Tensor:
-    """(N, H, W) logits -> (N,): the IoU of the masks cut a little above and a little below zero; 1
-    where both are empty."""
-    inner = (logits > STABILITY_DELTA).sum(dim=(1, 2))
-    outer = (logits > -STABILITY_DELTA).sum(dim=(1, 2))
+def stability(logits: Tensor, delta: float = STABILITY_DELTA, cut: float = 0.0) -> Tensor:
+    """(N, H, W) logits -> (N,): the IoU of the masks cut ``delta`` above and below ``cut``; 1 where
+    both are empty."""
+    inner = (logits > cut + delta).sum(dim=(1, 2))
+    outer = (logits > cut - delta).sum(dim=(1, 2))
     return torch.where(outer > 0, inner / outer.clamp(min=1), 1.0)
 
 

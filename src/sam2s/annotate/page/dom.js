@@ -18,6 +18,23 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Asks for `work` soon, and once, however often it is asked before that.
+ * @param {() => void} work
+ * @returns {() => void}
+ */
+export function soon(work) {
+  let queued = false;
+  return () => {
+    if (queued) return;
+    queued = true;
+    setTimeout(() => {
+      queued = false;
+      work();
+    }, 0);
+  };
+}
+
+/**
  * A button that does something.
  * @param {string} text
  * @param {string} title

@@ -1,6 +1,6 @@
 /** The picture: frame, masks, prompts, and where on it something is. */
 
-import { byId, rgb } from "./dom.js";
+import { byId, rgb, soon } from "./dom.js";
 import { readyPicture } from "./frames.js";
 import { paintMasks } from "./maskpaint.js";
 import { colourOf, inside, nameOf, state, watch } from "./state.js";
@@ -15,7 +15,6 @@ export const cross = { point: /** @type {[number, number] | null} */ (null) };
 let sketch = null;
 /** @type {OffscreenCanvas | null} */
 let masks = null;
-let queued = false;
 
 /**
  * What a tool draws while it is at work, in pixels of the video.
@@ -27,14 +26,7 @@ export function setSketch(draw) {
 }
 
 /** Draw soon. */
-export function redraw() {
-  if (queued) return;
-  queued = true;
-  setTimeout(() => {
-    queued = false;
-    draw();
-  }, 0);
-}
+export const redraw = soon(draw);
 
 /** The whole picture, as large as it can be. */
 export function fit() {

@@ -1,6 +1,6 @@
 /** One lane an object over all frames: its state, its confidence, prompts, locks and alarms. */
 
-import { byId, clock, rgb } from "./dom.js";
+import { byId, clock, rgb, soon } from "./dom.js";
 import { tell } from "./messages.js";
 import { goTo, lastFrame, pause } from "./player.js";
 import { inside, nameOf, set, state, watch } from "./state.js";
@@ -13,16 +13,7 @@ const NAMES = 118;
 const part = { first: 0, length: 0 };
 export const UNCERTAIN = 3;
 
-let queued = false;
-
-function redraw() {
-  if (queued) return;
-  queued = true;
-  setTimeout(() => {
-    queued = false;
-    draw();
-  }, 0);
-}
+const redraw = soon(draw);
 
 const frames = () => state.video?.frames ?? 1;
 const width = () => canvas.width / ratio() - NAMES - 8;

@@ -16,7 +16,7 @@ from sam2s.devices import Precision, memory_errors, wants_bf16
 from sam2s.errors import InputError
 from sam2s.geometry import image_to_model, logits_to_source, points_to_model
 from sam2s.masklets.masks import Rle, decode_rle, encode_rle
-from sam2s.model.mask_decoder import Candidates
+from sam2s.model.mask_decoder import Candidates, stability
 from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.tracking.everything.grid import Crop, EverythingConfig, crops_of
 from sam2s.tracking.everything.select import cut_off, suppress, tidy
@@ -132,14 +132,14 @@ def _ask(
     for k, iou in enumerate(candidates.ious.flatten().float().tolist()):
         if iou <= config.min_iou:
             continue
-        raised = logits_to_source(rows[k : k + 1], crop.size)[0]
-        stable = _stability(raised, config)
+        raised = logits_to_source(rows[k : k + 1], crop.size)
+        stable = float(stability(raised, config.stability_offset, config.threshold))
         if stable < config.min_stability:
             continue
         x, y = points[k // count].tolist()
         place = (x + crop.left, y + crop.top)
         named = names[k // repeated], probs[k // repeated]
-        yield raised > config.threshold, FoundObject({}, iou, stable, place, crop, *named)
+        yield raised[0] > config.threshold, FoundObject({}, iou, stable, place, crop, *named)
 
 
 def _decode(model: SAM2S, features: Features, prompts: PromptBatch, multimask: bool) -> Candidates:
@@ -147,12 +147,6 @@ def _decode(model: SAM2S, features: Features, prompts: PromptBatch, multimask: b
     if multimask:
         return candidates.ambiguous()
     return candidates.single_or_best(model.config.stability_threshold)
-
-
-def _stability(logits: Tensor, config: EverythingConfig) -> float:
-    inner = (logits > config.threshold + config.stability_offset).sum()
-    outer = (logits > config.threshold - config.stability_offset).sum()
-    return float(inner / outer.clamp(min=1))
 
 
 def _named(model: SAM2S, candidates: Candidates) -> tuple[list[str | None], list[float | None]]:
