@@ -1,9 +1,7 @@
 """What every request passes before anything looks at it.
 
-Any web page can make a browser send requests to 127.0.0.1, and a name that a stranger owns can be
-made to point there. So ``Host`` must be ours (else DNS rebinding), ``Origin`` and
-``Sec-Fetch-Site`` too (else another page, on another port of this machine included), and a cookie
-must be there that only the one-time address gives. There is no WebSocket; one that is asked for is
+Requests under other names and from other pages are refused (`sam2s.local_page`), and a cookie must
+be there that only the one-time address gives. There is no WebSocket; one that is asked for is
 closed. What is too long is refused before it is read to its end.
 """
 
@@ -12,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sam2s.annotate.server.sign_in import SignIn
+from sam2s.local_page import cookie_of, page_headers, refused_origin
 
 LONGEST_MESSAGE = 16 * 2**20
 """Bytes of a request; a mask of a full HD frame takes some ten thousand."""
@@ -28,16 +26,9 @@ FILES = ("/imports", "/mask-file")
 OPEN_PATHS = ("/", "/api/login")
 OPEN_FOLDER = "/page/"
 """What is given to everyone: how to sign in, and a page without anything in it."""
-HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
-        " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    ),
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
+HEADERS = {  # ASGI has names in lower case
+    name.lower(): value
+    for name, value in page_headers(images="'self' blob:", forms="'self'").items()
 }
 
 
@@ -77,17 +68,13 @@ class Gate:
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Status and line where the request is refused."""
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if host not in self._hosts:
-            return 403, "this server does not answer to that name; use the address it printed"
-        if origin is not None and origin.partition("://")[2] not in self._hosts:
-            return 403, "requests from other pages are refused"
         path, method = scope["path"], scope["method"]
-        site = headers.get("sec-fetch-site", "none")
-        if site not in ("same-origin", "none") and (method, path) != ("GET", "/"):
-            return 403, "requests from other pages are refused"
+        entering = (method, path) == ("GET", "/")
+        stranger = refused_origin(headers, self._hosts, entering=entering)
+        if stranger is not None:
+            return 403, stranger
         is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
-        if not is_open and not self._sign_in.knows(_cookie(headers, self._sign_in.cookie)):
+        if not is_open and not self._sign_in.knows(cookie_of(headers, self._sign_in.cookie)):
             return 401, "sign in first: open the address that sam2s annotate printed"
         return None
 
@@ -103,14 +90,6 @@ def _headers(scope: Scope) -> dict[str, str]:
             else (value.decode("latin-1"))
         )
     return found
-
-
-def _cookie(headers: Mapping[str, str], name: str) -> str | None:
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
 
 
 def _stated_length(headers: Mapping[str, str]) -> int:
