@@ -22,7 +22,6 @@ from sam2s.clips.clips import ConsecutiveSampler
 from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.export.overlay import colour_of, fill_mask, save_grid
-from sam2s.geometry import model_to_image
 from sam2s.train.config import Clips, FolderSet, Schedule, Stage, TrainConfig
 from sam2s.train.examples import Examples
 from sam2s.train.video_pool import open_pool
@@ -85,7 +84,8 @@ def sheet(batches: Sequence[ClipBatch], out: Path, *, masks: bool = True) -> Non
 
 def _tile(batch: ClipBatch, frame: int, masks: bool) -> np.ndarray:
     """One frame (S, S, 3) uint8 with its masks and its number."""
-    canvas = model_to_image(batch.images[0, frame])
+    # (3, S, S) -> (S, S, 3)
+    canvas = batch.images[0, frame].permute(1, 2, 0).numpy().copy()
     truths = batch.masks[frame].numpy()
     for object_id, mask in enumerate(truths if masks else (), start=1):
         fill_mask(canvas, mask, colour_of(object_id))

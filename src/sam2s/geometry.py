@@ -37,7 +37,7 @@ def resize_to_model(image: np.ndarray, size: int) -> Tensor:
 
 
 def normalise(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """(1, 3, size, size) uint8 -> float32 on ``device``, ImageNet mean and std removed."""
+    """(B, 3, size, size) uint8 -> float32 on ``device``, ImageNet mean and std removed."""
     return (
         pixels.to(device)
         .float()
@@ -45,14 +45,6 @@ def normalise(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
         .sub_(_channels(IMAGE_MEAN, device))
         .div_(_channels(IMAGE_STD, device))
     )
-
-
-def model_to_image(pixels: Tensor) -> np.ndarray:
-    """(3, S, S) float as the model takes it -> (S, S, 3) uint8 RGB, to be looked at."""
-    device = pixels.device
-    grey = pixels * _channels(IMAGE_STD, device) + _channels(IMAGE_MEAN, device)
-    image: np.ndarray = (grey.permute(1, 2, 0).clamp(0, 1) * 255).cpu().numpy().astype(np.uint8)
-    return image
 
 
 @lru_cache

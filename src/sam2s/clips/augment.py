@@ -18,7 +18,6 @@ from torch import Tensor
 
 from sam2s.clips.doubles import DoubleConfig
 from sam2s.clips.repaint import RepaintConfig
-from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 MIN_SIGMA = 0.3
@@ -149,8 +148,8 @@ def apply(
     """Resample a clip to ``size`` and change it.
 
     ``images`` (T, H, W, 3) uint8 RGB, ``masks`` (T, O, H, W) bool -> pictures (T, 3, size, size)
-    float32 with the ImageNet mean and standard deviation removed, masks (T, O, size, size) bool.
-    What moves in from outside the picture is black and belongs to no object.
+    uint8 RGB, as a camera would have given them, masks (T, O, size, size) bool. What moves in from
+    outside the picture is black and belongs to no object.
     """
     # (T, H, W, 3) to (T, 3, H, W); masks become grey pictures, so that both are resampled alike
     # and a mask's border stays where the picture's is.
@@ -176,9 +175,8 @@ def apply(
         + change.offset[:, :, None, None]
     )
     pictures = _camera(pictures, change)
-    mean = torch.tensor(IMAGE_MEAN).view(3, 1, 1)
-    std = torch.tensor(IMAGE_STD).view(3, 1, 1)
-    return pictures.clamp_(0.0, 1.0).sub_(mean).div_(std), joined[:, 3:] >= 0.5
+    grey = pictures.clamp_(0.0, 1.0).mul_(255.0).round_().to(torch.uint8)
+    return grey, joined[:, 3:] >= 0.5
 
 
 def _camera(pictures: Tensor, change: Augmentation) -> Tensor:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from sam2s.masklets.masklets import MaskletVideo
 class ClipSample:
     """One clip at model size.
 
-    ``images`` (T, 3, S, S) float32; ``masks`` (T, O, S, S) bool; ``annotated`` (T, O) bool;
+    ``images`` (T, 3, S, S) uint8 RGB; ``masks`` (T, O, S, S) bool; ``annotated`` (T, O) bool;
     ``classes``: O class names, None for objects that are not instruments. ``rivals`` (T, O, S, S)
     bool: pixels of an object's double, None where the clip has none.
     """
@@ -39,8 +41,9 @@ class ClipSample:
 class ClipBatch:
     """B clips of T frames with N (clip, object) rows in all.
 
-    ``images`` (B, T, 3, S, S) float32; ``masks`` (T, N, S, S) bool; ``annotated`` (T, N) bool;
-    ``clip_of_row`` (N,) int64; ``times``: T clock positions of each clip; ``classes``: N class
+    ``images`` (B, T, 3, S, S) uint8 RGB, normalised where the network runs, so that a quarter of
+    the bytes travels; ``masks`` (T, N, S, S) bool; ``annotated`` (T, N) bool; ``clip_of_row`` (N,)
+    int64; ``times``: T clock positions of each clip; ``classes``: N class
     names or None. ``rivals`` (T, N, S, S) bool: pixels of a row's double (`doubles`), None where no
     clip has one.
     """
@@ -70,18 +73,52 @@ class ClipBatch:
         clips."""
         return self.clips[0].long_term
 
+    @cached_property
+    def known(self) -> BatchFacts:
+        """What Python decides by, on the host. Computed once, by `collate`; copies of the batch
+        elsewhere have it from there, so that nobody waits for a device to say it."""
+        masks, annotated = self.masks.cpu().numpy(), self.annotated.cpu().numpy()
+        # (T, N, S, S) -> (T, N, S * S) -> (T, N)
+        visible = annotated & masks.reshape(*masks.shape[:2], -1).any(axis=2)
+        owners = tuple(clip for clip, some in enumerate(self.clips) for _ in some.objects)
+        return BatchFacts(annotated, visible, owners)
+
     def now(self, step: int) -> list[int]:
         """Clock position of every row at frame ``step`` of its clip."""
-        return [self.times[clip][step] for clip in self.clip_of_row.tolist()]
+        return [self.times[clip][step] for clip in self.known.owners]
 
     def to(self, device: torch.device | str) -> ClipBatch:
-        """The same batch with its tensors on ``device``."""
+        """The same batch with its tensors on ``device``; from pinned memory nobody waits for
+        it."""
+        return self._changed(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> ClipBatch:
+        """The same batch in page-locked memory; ``DataLoader`` calls it by this name."""
+        return self._changed(torch.Tensor.pin_memory)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its tensors by the names of their fields."""
         names = ("images", "masks", "annotated", "clip_of_row", "rivals")
-        tensors = {name: getattr(self, name) for name in names}
-        return replace(
-            self,
-            **{n: t.to(device, non_blocking=True) for n, t in tensors.items() if t is not None},
-        )
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> ClipBatch:
+        changed: dict[str, Any] = {name: change(t) for name, t in self.tensors().items()}
+        same = replace(self, **changed)
+        vars(same)["known"] = self.known
+        return same
+
+
+@dataclass(frozen=True, eq=False)
+class BatchFacts:
+    """What is known of a `ClipBatch` without asking a device.
+
+    ``annotated`` (T, N) bool; ``visible`` (T, N) bool: annotated, with a pixel of the object.
+    ``owners``: the clip of each of the N rows.
+    """
+
+    annotated: np.ndarray
+    visible: np.ndarray
+    owners: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +213,7 @@ def collate(samples: Sequence[ClipSample]) -> ClipBatch:
     """Stack clips of equal length and size; rows follow the clips' order. Clips without an object
     add no row."""
     counts = torch.tensor([len(sample.clip.objects) for sample in samples])
-    return ClipBatch(
+    batch = ClipBatch(
         clips=tuple(sample.clip for sample in samples),
         images=torch.stack([sample.images for sample in samples]),
         masks=torch.cat([sample.masks for sample in samples], dim=1),
@@ -186,6 +223,8 @@ def collate(samples: Sequence[ClipSample]) -> ClipBatch:
         classes=tuple(name for sample in samples for name in sample.classes),
         rivals=_join_rivals(samples),
     )
+    batch.known  # noqa: B018  computed here, where loading processes are
+    return batch
 
 
 def _join_rivals(samples: Sequence[ClipSample]) -> Tensor | None:

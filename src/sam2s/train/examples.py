@@ -9,7 +9,7 @@ unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -135,14 +135,46 @@ def draw_rank(rank: int, number: int, processes: int) -> int:
 def stream(steps: Steps, workers: int, device: torch.device) -> Iterator[list[ClipBatch]]:
     """The steps in order, read by ``workers`` processes (0: by this one), their tensors on
     ``device``."""
+    on_card = device.type == "cuda"
     loader = DataLoader(
         steps,
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         collate_fn=_as_is,
+        pin_memory=on_card,
     )
+    if on_card:
+        return _one_ahead(loader, device)
     return ([batch.to(device) for batch in batches] for batches in loader)
+
+
+def _one_ahead(
+    loader: Iterable[list[ClipBatch]], device: torch.device
+) -> Iterator[list[ClipBatch]]:
+    """Batches in pinned memory -> on the card, each uploaded on a stream of its own while the card
+    works on the one before."""
+    side, waiting = torch.cuda.Stream(device), None
+    for batches in loader:
+        with torch.cuda.stream(side):
+            coming = [batch.to(device) for batch in batches], side.record_event()
+        if waiting is not None:
+            yield _arrived(*waiting, device)
+        waiting = coming
+    if waiting is not None:
+        yield _arrived(*waiting, device)
+
+
+def _arrived(
+    batches: list[ClipBatch], uploaded: torch.cuda.Event, device: torch.device
+) -> list[ClipBatch]:
+    """The batches, which the card's main stream may read from now on: it waits, Python does not."""
+    main = torch.cuda.current_stream(device)
+    main.wait_event(uploaded)
+    for batch in batches:
+        for tensor in batch.tensors().values():
+            tensor.record_stream(main)
+    return batches
 
 
 def _as_is(batches: Any) -> Any:

@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from sam2s.clips.batch import ClipBatch
+from sam2s.geometry import normalise
 from sam2s.memory.policy import Policy
 from sam2s.metrics import jaccards
 from sam2s.model.hiera import HieraBlock
@@ -54,7 +55,8 @@ class ClipLearner(nn.Module):
         whatever a wrapped module returns attached.
         """
         # (B, T, 3, S, S) -> (B T, 3, S, S): all frames at once, clip by clip.
-        features = self.model.encode(batch.images.flatten(0, 1))
+        images = batch.images.flatten(0, 1)
+        features = self.model.encode(normalise(images, images.device))
         if stage.teaching.encoder_only:
             return self._with_dense(
                 Losses.none(batch.images.device), batch, stage, features, rng

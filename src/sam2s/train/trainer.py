@@ -19,7 +19,7 @@ from sam2s.clips.batch import ClipBatch, ClipSample
 from sam2s.errors import Sam2sError
 from sam2s.export.overlay import fill_mask, outline_mask, save_grid
 from sam2s.files import json_text
-from sam2s.geometry import logits_to_source, model_to_image
+from sam2s.geometry import logits_to_source
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.progress import progress_bar
 from sam2s.train.checkpoint import Running, save_checkpoint
@@ -271,7 +271,8 @@ def save_picture(path: Path, batch: ClipBatch, answers: Sequence[Answer]) -> Non
     for row in range(min(batch.rows, MOST_ROWS)):
         tiles = []
         for frame, images in enumerate(batch.images[int(batch.clip_of_row[row])]):
-            tile = model_to_image(images)
+            # (3, S, S) -> (S, S, 3)
+            tile = images.permute(1, 2, 0).cpu().numpy().copy()
             if frame in raised:
                 fill_mask(tile, (raised[frame][row] > 0).cpu().numpy(), PREDICTED)
             outline_mask(tile, batch.masks[frame, row].cpu().numpy(), TRUE)

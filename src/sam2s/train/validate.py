@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sam2s.clips.batch import ClipSample, load_clip
 from sam2s.clips.clips import Clip, VideoIndex, index_video
-from sam2s.geometry import logits_to_source
+from sam2s.geometry import logits_to_source, normalise
 from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Policy
@@ -96,7 +96,7 @@ def _track(core: Core | TreeCore, sample: ClipSample, device: torch.device) -> n
     banks: tuple[Bank, ...] = (Bank(),) * count
     tracked, presence, gaps = [], [], []
     for t in range(frames):
-        features = core.model.encode(sample.images[t : t + 1].to(device))
+        features = core.model.encode(normalise(sample.images[t : t + 1], device))
         rows = Rows(features, banks, (t,) * count, (TRACKED,) * count)
         if t == 0:
             seen, first = _click(core, rows, masks[0])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +79,17 @@ def test_collate_orders_rows_by_clip(video: MaskletVideo) -> None:
     assert batch.now(1) == [1, 1, 1]
     assert batch.classes == ("grasper", None, "grasper")
     assert torch.equal(batch.to("cpu").masks, batch.masks)
+
+
+def test_what_is_known_on_the_host_is_what_the_tensors_say(video: MaskletVideo) -> None:
+    clips = [Clip("v", (0, 1, 2), (0, 1, 2), (1, 5)), Clip("v", (3, 1, 0), (0, 1, 2), (1,))]
+    batch = collate([load_clip(video, clip, 32, None, np.random.default_rng(0)) for clip in clips])
+    assert batch.known.annotated.tolist() == batch.annotated.tolist()
+    visible = batch.masks.flatten(2).any(2) & batch.annotated
+    assert batch.known.visible.tolist() == visible.tolist() == [[1, 1, 1], [1, 0, 1], [1, 0, 1]]
+    assert list(batch.known.owners) == batch.clip_of_row.tolist()
+    assert batch.to("cpu").known is batch.known
+    sent = copy.copy(batch)  # by the state that is pickled for another process
+    assert "known" in vars(sent)
+    changed = replace(batch, masks=torch.zeros_like(batch.masks))
+    assert not changed.known.visible.any()

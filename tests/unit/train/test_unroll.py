@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sam2s.clips.batch import ClipBatch, collate, load_clip
 from sam2s.clips.clips import Clip
+from sam2s.geometry import normalise
 from sam2s.masklets.masklets import open_masklets
 from sam2s.memory.recent import Recent
 from sam2s.model.presets import preset
@@ -45,7 +46,7 @@ def batch(squares: Path) -> ClipBatch:
 
 def play(model: SAM2S, batch: ClipBatch, script: Script, config: UserConfig | None = None) -> list:
     policy = Recent(future_pointers=True)
-    features = model.encode(batch.images.flatten(0, 1))
+    features = model.encode(normalise(batch.images.flatten(0, 1)))
     return unroll(
         model, policy, batch, features, script, config or UserConfig(), np.random.default_rng(0)
     )
