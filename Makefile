@@ -1,6 +1,6 @@
 # Targets: env (virtual environment), test (checks and the whole suite), check (lint, types, import contracts),
 # annotate-demo (the annotation page on the packaged video), demo (track two instruments in a synthetic video, results under out/demo/), gpu-check (does this
-# machine's GPU compute what its CPU computes?), clean.
+# machine's GPU compute what its CPU computes?), bench (frames per second beside other codes), clean.
 #
 # Variables: PYTHON (an interpreter, 3.11 or later), VENV (where the environment goes), TORCH (the PyTorch requirement
 # that pip installs before everything else: a version or the path of a wheel; empty keeps the one already in VENV).
@@ -14,13 +14,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help annotate-demo env test check demo gpu-check clean
+.PHONY: help annotate-demo env test check demo gpu-check bench clean
 
 help:
 	@echo "make env     build $(VENV) (once; again when pyproject.toml changes)"
 	@echo "make test    lint, types, import contracts, and the whole test suite"
 	@echo "make check   lint, types and import contracts only"
 	@echo "make gpu-check  compare this machine's GPU with its CPU, in about a minute"
+	@echo "make bench   frames per second, beside transformers and, with BENCH_ARGS='--sam2 PATH', Meta's sam2"
 	@echo "make annotate-demo  open the annotation page on the packaged video"
 	@echo "make demo    track two instruments in a short synthetic surgical video, into out/demo/"
 
@@ -61,6 +62,15 @@ demo: $(STAMP)
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 gpu-check:
 	PYTHONPATH=src $(GPU_PYTHON) scripts/gpu_check.py
+
+# A small table on a CPU (some minutes), the full one on a card; BENCH_ARGS goes to benchmarks/speed.py, which says what
+# it takes. BENCH_PYTHON=python3 runs it without an environment of ours, as GPU_PYTHON does above. Threads sleep while
+# they wait, as in the command line.
+BENCH_PYTHON ?=
+BENCH_ARGS ?=
+bench: $(if $(BENCH_PYTHON),,$(STAMP))
+	OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-PASSIVE} PYTHONPATH=src \
+		$(or $(BENCH_PYTHON),$(BIN)/python) benchmarks/speed.py $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) out/demo out/annotate-demo out/annotate-story .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

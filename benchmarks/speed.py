@@ -1,0 +1,236 @@
+"""Frames per second of ours, of Meta's `sam2` and of transformers' streaming SAM 2, side by side.
+
+    make bench
+    PYTHONPATH=src python benchmarks/speed.py --sizes 512 --objects 1 10 --sam2 PATH-OF-A-CHECKOUT
+
+From uint8 640 x 480 frames in memory to masks at that size on the host; the same weights; bf16 on
+a card, fp32 on a CPU; memories full. A figure is the median over rounds of the median frame of a
+round, and rounds of all codes alternate, so that a machine that changes its pace does so for all.
+``ours step`` is a live stream, ``ours ahead`` a file, whose next frames are known. With --budget-s
+the script stops in time and prints what it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import gc
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from contestants import Play, Setting, meta, ours_ahead, ours_step, shared_model, transformers
+
+from sam2s.benchmark.environment import environment
+from sam2s.benchmark.text_table import Table
+from sam2s.devices import pick_device
+
+WHO = ("ours-step", "ours-ahead", "meta", "meta-compiled", "transformers")
+
+
+class OutOfTime(Exception):
+    """The budget is spent."""
+
+
+@dataclass
+class Clock:
+    """When to stop: at ``end``, by ``time.perf_counter``."""
+
+    end: float
+
+    def check(self) -> None:
+        """Raise where the time is over."""
+        if time.perf_counter() > self.end:
+            raise OutOfTime
+
+
+@dataclass
+class Entry:
+    """One code in one setting. ``rounds``: frames/s of each round by its median frame; ``whole``:
+    frames/s of each round as a whole; ``error``: why there are none."""
+
+    who: str
+    preset: str
+    size: int
+    objects: int
+    rounds: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """The figure."""
+        return median(self.rounds) if self.rounds else None
+
+    def __str__(self) -> str:
+        if self.fps is not None:
+            return f"{self.fps:.1f}" if self.fps >= 10 else f"{self.fps:.2f}"
+        return "failed" if self.error else "-"
+
+
+def contest(
+    setting: Setting, builders: dict[str, Callable[..., Play]], options: Any, clock: Clock
+) -> Iterator[Entry]:
+    """Every code in one setting; entries are yielded before they are filled, so that they survive
+    the end of the time."""
+    model = shared_model(setting.preset, setting.size)
+    playing: list[tuple[Entry, Play]] = []
+    for who, build in builders.items():
+        entry = Entry(who, setting.preset, setting.size, setting.objects)
+        yield entry
+        try:
+            clock.check()
+            play = build(setting, model)
+            _round(play, setting, options.warm, clock)
+            playing.append((entry, play))
+        except OutOfTime:
+            raise
+        except Exception as error:  # one code that fails is no reason to lose the others
+            entry.error = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            print(f"{who}: {entry.error}", file=sys.stderr, flush=True)
+    for _ in range(options.rounds):
+        for entry, play in playing:
+            seconds, total = _round(play, setting, options.frames, clock)
+            entry.rounds.append(1 / median(seconds))
+            entry.whole.append(len(seconds) / total)
+
+
+def _round(play: Play, setting: Setting, frames: int, clock: Clock) -> tuple[list[float], float]:
+    """Seconds of each frame, from masks to masks, and of all with what the device had left to
+    do."""
+    seconds = []
+    begun = last = time.perf_counter()
+    for masks in play(frames):
+        now = time.perf_counter()
+        seconds.append(now - last)
+        last = now
+        assert len(masks) == setting.objects
+        clock.check()
+    if setting.device.type == "cuda":
+        torch.cuda.synchronize()
+    return seconds, time.perf_counter() - begun
+
+
+def table(entries: list[Entry]) -> Table:
+    """Settings down, codes across; the last column is ours, as a stream, over Meta's eager."""
+    who = list(dict.fromkeys(entry.who for entry in entries))
+    by_setting: dict[tuple[str, int, int], dict[str, Entry]] = {}
+    for e in entries:
+        by_setting.setdefault((e.preset, e.size, e.objects), {})[e.who] = e
+    rows = []
+    for (name, size, objects), found in by_setting.items():
+        cells = [str(found[w]) if w in found else "-" for w in who]
+        rows.append((f"{name}, {size} px, {objects}", *cells, _ratio(found)))
+    return Table(("model, input, objects", *who, "ours-step / meta"), tuple(rows))
+
+
+def _ratio(found: dict[str, Entry]) -> str:
+    pair = [found[w].fps if w in found else None for w in ("ours-step", "meta")]
+    return "-" if None in pair else f"{pair[0] / pair[1]:.2f}"
+
+
+def _keyword(text: str) -> tuple[str, Any]:
+    """``key=value`` as a keyword argument; values are Python literals, else text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected key=value")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Options; what was not said follows from the device: a full table on a card, a small one on a
+    CPU."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--device", default="auto", help="auto, cuda, cuda:1, cpu")
+    add("--presets", nargs="+", metavar="NAME", help="base_plus, tiny, small, large, nano")
+    add("--sizes", nargs="+", type=int, metavar="PX", help="input sizes")
+    add("--objects", nargs="+", type=int, metavar="N")
+    add("--who", nargs="+", choices=WHO, help="default: all that are installed here")
+    add("--sam2", type=Path, default=os.environ.get("SAM2_DIR"), help="checkout of Meta's code")
+    add("--compiled", action="store_true", help="Meta's compiled predictor too (minutes to start)")
+    add("--warm", type=int, default=24, help="frames before the first round: memories are full")
+    add("--frames", type=int, help="frames of a round")
+    add("--rounds", type=int, default=5)
+    add("--budget-s", type=float, default=float("inf"), help="stop after so many seconds")
+    add("--memory", default="recent", help="our memory rule; the others' is recent")
+    add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="ours")
+    add("--tracker-option", action="append", default=[], type=_keyword, metavar="KEY=VALUE")
+    add("--json", type=Path, help="write everything here")
+    options = parser.parse_args(argv)
+    options.device = pick_device(options.device)
+    card = options.device.type == "cuda"
+    options.presets = options.presets or (["base_plus", "tiny"] if card else ["tiny"])
+    options.sizes = options.sizes or ([512, 1024] if card else [512])
+    options.objects = options.objects or ([1, 5, 10, 20] if card else [1])
+    options.frames = options.frames or (20 if card else 3)
+    return options
+
+
+def builders(options: argparse.Namespace) -> dict[str, Callable[..., Play]]:
+    """The codes that are asked for, or that are here."""
+    ours = {"precision": options.precision, **dict(options.tracker_option)}
+    found: dict[str, Callable[..., Play]] = {
+        "ours-step": partial(ours_step, rule=options.memory, options=ours),
+        "ours-ahead": partial(ours_ahead, rule=options.memory, options=ours),
+    }
+    if options.sam2:
+        found["meta"] = partial(meta, checkout=options.sam2.resolve())
+        if options.compiled:
+            found["meta-compiled"] = partial(meta, checkout=options.sam2.resolve(), compiled=True)
+    if find_spec("transformers"):
+        found["transformers"] = transformers
+    for who in options.who or ():
+        if who not in found:
+            sys.exit(f"{who}: give --sam2 PATH (and --compiled), or install transformers")
+    return {who: found[who] for who in options.who or found}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table; exit code 1 where a code failed."""
+    options = parse(argv)
+    clock = Clock(time.perf_counter() + options.budget_s)
+    codes, entries = builders(options), []
+    warnings.simplefilter("ignore")  # the others' own
+    try:
+        for name in options.presets:
+            for size in options.sizes:
+                for objects in options.objects:
+                    setting = Setting(name, size, objects, options.device)
+                    before, begun = len(entries), time.perf_counter()
+                    for entry in contest(setting, codes, options, clock):
+                        entries.append(entry)
+                    told = "  ".join(f"{e.who} {e}" for e in entries[before:])
+                    took = time.perf_counter() - begun
+                    print(f"{name} {size} px, {objects}: {told}  ({took:.0f} s)", flush=True)
+                    gc.collect()
+                    if options.device.type == "cuda":
+                        torch.cuda.empty_cache()
+    except OutOfTime:
+        print(f"stopped after {options.budget_s:.0f} s", flush=True)
+    where = environment()
+    machine = where["machine"]
+    print(f"{machine['gpu'] or machine['processor']}, {machine['threads']} threads, torch"
+          f" {torch.__version__}; frames/s, median of {options.rounds} rounds\n")  # fmt: skip
+    print(table(entries).markdown())
+    if options.json:
+        rows = [{**asdict(entry), "fps": entry.fps} for entry in entries]
+        options.json.write_text(json.dumps({**where, "rows": rows}, indent=1))
+    return int(any(entry.error for entry in entries))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
