@@ -17,7 +17,7 @@ from sam2s.clips.clips import Clip
 from sam2s.clips.doubles import add_double
 from sam2s.clips.repaint import repaint
 from sam2s.masklets.catalogue import ObjectInfo
-from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.kept import LabelledVideo
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class RawClip:
 
 
 def load_clip(
-    video: MaskletVideo,
+    video: LabelledVideo,
     clip: Clip,
     size: int,
     augment: AugmentConfig | None,
@@ -196,7 +196,7 @@ def finish_clip(
 
 
 def _read_masks(
-    video: MaskletVideo, clip: Clip, size: tuple[int, int]
+    video: LabelledVideo, clip: Clip, size: tuple[int, int]
 ) -> tuple[np.ndarray, Tensor]:
     masks = np.zeros((len(clip.frames), len(clip.objects), *size), bool)
     annotated = torch.zeros(masks.shape[:2], dtype=torch.bool)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.kept import LabelledVideo
 
 NOT_ANNOTATED = -1
 
@@ -36,7 +36,7 @@ class VideoIndex:
         return self.areas.shape[1]
 
 
-def index_video(name: str, video: MaskletVideo) -> VideoIndex:
+def index_video(name: str, video: LabelledVideo) -> VideoIndex:
     """Read every mask of ``video`` once and note its area."""
     ids = tuple(sorted(video.info.objects))
     areas = np.full((len(ids), len(video.frame_names)), NOT_ANNOTATED, np.int64)

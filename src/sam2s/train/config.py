@@ -166,6 +166,9 @@ class RunConfig:
 
     ``recompute``: activation checkpointing, which computes the blocks of trunk and memory attention
     again in the backward pass instead of keeping what is inside them: less memory, more time.
+
+    ``keep_gb``: training videos are decoded once, and kept in memory as far as their pictures take
+    no more gigabytes than that; all loading processes share them.
     """
 
     precision: str = "bf16"
@@ -176,6 +179,7 @@ class RunConfig:
     workers: int = 0
     tensorboard: bool = False
     recompute: bool = False
+    keep_gb: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,9 @@ def prepare(
         folders = training_folders(config, data_dir)
         held_out = [] if config.validation is None else ensure(config.validation.data, data_dir)
     samples = [] if config.validation is None else load_validation(held_out, config.validation)
-    pool = pool or open_pool(folders, progress=accelerator.is_main_process)
+    pool = pool or open_pool(
+        folders, progress=accelerator.is_main_process, keep_gb=config.run.keep_gb
+    )
     config = with_steps(config, pool.indices, accelerator.num_processes)
     model = starting_model(config)
     check_frozen(model, [prefix for stage in config.stages for prefix in stage.teaching.frozen])

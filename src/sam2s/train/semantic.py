@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.errors import InputError
-from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.kept import LabelledVideo
 from sam2s.model.presets import SemanticConfig
 from sam2s.model.sam2s import SAM2S, build_model
 from sam2s.model.semantic_head import SemanticHead
@@ -64,7 +64,7 @@ def class_targets(classes: Sequence[str | None], names: Sequence[str]) -> Tensor
     )
 
 
-def check_classes(videos: Iterable[MaskletVideo], names: Sequence[str]) -> None:
+def check_classes(videos: Iterable[LabelledVideo], names: Sequence[str]) -> None:
     """``InputError`` before the first step when the data hold an instrument class that the model
     does not know."""
     objects = (info for video in videos for info in video.info.objects.values())

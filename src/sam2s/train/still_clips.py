@@ -11,7 +11,7 @@ import torch
 from sam2s.clips.batch import ClipSample, RawClip, finish_clip
 from sam2s.clips.clips import Clip, ClipSampler, VideoIndex
 from sam2s.clips.stills.animate import Still, StillClip, StillConfig, animate, draw_pieces
-from sam2s.masklets.masklets import MaskletVideo
+from sam2s.masklets.kept import LabelledVideo
 from sam2s.train.config import Stage
 from sam2s.train.video_pool import VideoPool
 
@@ -49,7 +49,7 @@ def draw_still_clip(
     return finish_clip(raw, stage.clips.size, stage.clips.augment, rng)
 
 
-def _read(video: MaskletVideo, frame: int) -> tuple[Still, list[int]]:
+def _read(video: LabelledVideo, frame: int) -> tuple[Still, list[int]]:
     """Frame ``frame`` with the objects in view on it, and their ids."""
     masks = {object_id: video.mask(object_id, frame) for object_id in sorted(video.info.objects)}
     seen = {object_id: mask for object_id, mask in masks.items() if mask is not None and mask.any()}

@@ -20,6 +20,7 @@ import numpy as np
 from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex, index_video
 from sam2s.clips.sparse import gives_clips, is_sparse, labelled_frames
 from sam2s.errors import InputError
+from sam2s.masklets.kept import LabelledVideo, keep_videos
 from sam2s.masklets.masklets import MaskletVideo, open_masklets
 from sam2s.progress import progress_bar
 from sam2s.train.config import FolderSet, Stage, SyntheticSet, TrainConfig
@@ -30,7 +31,7 @@ class VideoPool:
     """Indexed training videos, how likely each is drawn (sums to 1), and whether its labelled
     frames are stills."""
 
-    videos: tuple[MaskletVideo, ...]
+    videos: tuple[LabelledVideo, ...]
     indices: tuple[VideoIndex, ...]
     chances: np.ndarray
     stills: np.ndarray
@@ -58,27 +59,30 @@ class VideoPool:
         return weights / weights.sum() if weights.any() else None
 
 
-def open_pool(folders: Sequence[FolderSet], *, progress: bool = True) -> VideoPool:
+def open_pool(
+    folders: Sequence[FolderSet], *, progress: bool = True, keep_gb: float = 0.0
+) -> VideoPool:
     """Open and index masklet folders, each with the weight of its videos; InputError for one that
     gives no video.
 
     Stills are the labelled frames of one-frame videos, of sparsely labelled ones, and of every
-    video of a folder that says so (`FolderSet.stills`).
+    video of a folder that says so (`FolderSet.stills`). ``keep_gb``: see `RunConfig`.
     """
-    videos: list[MaskletVideo] = []
+    found_videos: list[MaskletVideo] = []
     weights: list[float] = []
     asked: list[bool] = []
     for folder in folders:
         found = _videos(folder)
-        videos += found
+        found_videos += found
         weights += [folder.weight] * len(found)
         asked += [folder.stills] * len(found)
-    if not videos:
+    if not found_videos:
         raise InputError(
             "training data: no videos: the recipe names neither synthetic scenes nor masklet"
             " folders"
         )
-    bar: Iterable[MaskletVideo] = videos
+    videos = keep_videos(found_videos, 1e9 * keep_gb, os.cpu_count() or 1 if keep_gb else 1)
+    bar: Iterable[LabelledVideo] = videos
     if progress:
         bar = progress_bar(len(videos), "reading masks", "video", over=videos)
     indices = tuple(index_video(video.name, video) for video in bar)
