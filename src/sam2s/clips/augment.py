@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sam2s.clips.doubles import DoubleConfig
 from sam2s.clips.repaint import RepaintConfig
+from sam2s.opencv import cv2
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 MIN_SIGMA = 0.3
@@ -71,6 +72,12 @@ class Augmentation:
     blur: float = 0.0
     noise: float = 0.0
     seed: int = 0
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether it is not `identity`."""
+        same = torch.equal(self.theta, torch.eye(2, 3)) and not self.offset.any()
+        return not same or bool((self.colour != torch.eye(3)).any() or self.blur or self.noise)
 
 
 def identity(frames: int) -> Augmentation:
@@ -142,6 +149,22 @@ def _hue_rotation(angle: float) -> np.ndarray:
     return math.cos(angle) * np.eye(3) + third * np.ones((3, 3)) + around
 
 
+def fit(images: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A clip resized, as the tracker does it: ``images`` (T, H, W, 3) uint8 RGB and ``masks`` (T,
+    O, H, W) bool -> (T, size, size, 3) uint8 and (T, O, size, size) bool."""
+    if images.shape[1:3] == (size, size):
+        return images, masks
+    # (T, H, W, 3) to (T, 3, H, W) and back; masks become grey pictures, so that both are resampled
+    # alike and a mask's border stays where the picture's is.
+    pixels = _resized(torch.tensor(images).permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+    planes = _resized(torch.from_numpy(masks).to(torch.uint8) * 255, size)
+    return pixels.numpy(), (planes >= 128).numpy()
+
+
+def _resized(planes: Tensor, size: int) -> Tensor:
+    return F.interpolate(planes, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
 def apply(
     change: Augmentation, images: np.ndarray, masks: np.ndarray, size: int
 ) -> tuple[Tensor, Tensor]:
@@ -149,47 +172,77 @@ def apply(
 
     ``images`` (T, H, W, 3) uint8 RGB, ``masks`` (T, O, H, W) bool -> pictures (T, 3, size, size)
     uint8 RGB, as a camera would have given them, masks (T, O, size, size) bool. What moves in from
-    outside the picture is black and belongs to no object.
+    outside the picture is black and belongs to no object. Needs OpenCV where something changes.
     """
-    # (T, H, W, 3) to (T, 3, H, W); masks become grey pictures, so that both are resampled alike
-    # and a mask's border stays where the picture's is.
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    planes = torch.from_numpy(np.ascontiguousarray(masks)).to(torch.uint8) * 255
-    if pixels.shape[-2:] != (size, size):
-        pixels = F.interpolate(
-            pixels, (size, size), mode="bilinear", antialias=True, align_corners=False
-        )
-        planes = F.interpolate(
-            planes, (size, size), mode="bilinear", antialias=True, align_corners=False
-        )
-    joined = torch.cat([pixels, planes], dim=1).float().div_(255.0)
-    if not torch.equal(change.theta, torch.eye(2, 3)):
-        # One grid for all: (T, 3 + O, S, S) is sampled as one picture of T (3 + O) channels.
-        grid = F.affine_grid(change.theta[None], [1, 1, size, size], align_corners=False)
-        joined = F.grid_sample(
-            joined.flatten(0, 1)[None], grid, mode="bilinear", align_corners=False
-        )
-        joined = joined[0].unflatten(0, (len(images), -1))
-    pictures = (
-        torch.einsum("tij,tjhw->tihw", change.colour, joined[:, :3])
-        + change.offset[:, :, None, None]
-    )
-    pictures = _camera(pictures, change)
-    grey = pictures.clamp_(0.0, 1.0).mul_(255.0).round_().to(torch.uint8)
-    return grey, joined[:, 3:] >= 0.5
+    pixels, planes = fit(images, masks, size)
+    if change.changes_something:
+        pixels, planes = _changed(change, pixels, planes)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(planes)
 
 
-def _camera(pictures: Tensor, change: Augmentation) -> Tensor:
-    """Out of focus, then noise of the sensor: (T, 3, S, S) in and out."""
-    sigma = change.blur * pictures.shape[-1]
+def _changed(
+    change: Augmentation, pixels: np.ndarray, planes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """``change`` of a clip at its final size: (T, S, S, 3) uint8 and (T, O, S, S) bool in and
+    out."""
+    size, objects = pixels.shape[1], planes.shape[1]
+    groups = math.ceil((3 + objects) / 4)
+    # Colours, then masks as grey pictures, by four channels, which OpenCV warps fastest.
+    stack = np.zeros((groups, *pixels.shape[:3], 4), np.uint8)
+    stack[0, ..., :3] = pixels
+    for row in range(objects):
+        group, channel = divmod(3 + row, 4)
+        np.multiply(planes[:, row], 255, out=stack[group, ..., channel], casting="unsafe")
+    matrix = _pixel_matrix(change.theta.numpy().astype(float), size)
+    shades = np.empty_like(pixels)
+    moved = np.empty_like(planes)
+    noise = _draw_noise(change, size)
+    colours = [(m, 255 * shift) for m, shift in zip(change.colour, change.offset, strict=True)]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for time, (colour, offset) in enumerate(colours):
+        warped = [cv2.warpAffine(part[time], matrix, (size, size), flags=flags) for part in stack]
+        # (3, 5): the three colours, nothing of the mask beside them, and what is added.
+        mixing = np.column_stack([colour, np.zeros(3), offset])
+        shades[time] = _camera(cv2.transform(warped[0], mixing), change, noise)
+        for row in range(objects):
+            group, channel = divmod(3 + row, 4)
+            np.greater_equal(warped[group][..., channel], 128, out=moved[time, row])
+    return shades, moved
+
+
+def _pixel_matrix(theta: np.ndarray, size: int) -> np.ndarray:
+    """``theta`` (2, 3) of positions in [-1, 1] as a matrix (2, 3) of pixel indices, which lie half
+    a pixel before positions."""
+    turn, shift = theta[:, :2], theta[:, 2]
+    half = size / 2
+    return np.column_stack([turn, turn @ np.full(2, 0.5 - half) + (shift + 1) * half - 0.5])
+
+
+def _draw_noise(change: Augmentation, size: int) -> tuple[np.ndarray, np.random.Generator] | None:
+    """Noise of the sensor (R, R, 3) int16 in grey values, wider than a frame, of which every frame
+    takes another part, and the generator that says which."""
+    if not change.noise:
+        return None
+    side = size + size // 2
+    wide = np.empty((side, 3 * side), np.int16)
+    cv2.setRNGSeed(change.seed)
+    cv2.randn(wide, 0, 255 * change.noise)
+    return wide.reshape(side, side, 3), np.random.default_rng(change.seed)
+
+
+def _camera(
+    picture: np.ndarray,
+    change: Augmentation,
+    noise: tuple[np.ndarray, np.random.Generator] | None,
+) -> np.ndarray:
+    """Out of focus, then noise of the sensor: (S, S, 3) uint8 in and out."""
+    size = len(picture)
+    sigma = change.blur * size
     if sigma >= MIN_SIGMA:
-        reach = math.ceil(3 * sigma)
-        weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
-        # A Gaussian is separable: a row of weights for each colour, then the same as a column.
-        kernel = (weights / weights.sum()).expand(3, 1, 1, -1)
-        padded = F.pad(pictures, (reach, reach, reach, reach), mode="replicate")
-        pictures = F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
-    if change.noise:
-        drawn = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(change.seed))
-        pictures = pictures + change.noise * drawn
-    return pictures
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    if noise is not None:
+        wide, rng = noise
+        down, across = rng.integers(0, len(wide) - size + 1, 2)
+        part = wide[down : down + size, across : across + size]
+        picture = cv2.add(picture, part, dtype=cv2.CV_8U)
+    return np.asarray(picture)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2s.clips.augment import AugmentConfig, apply, draw, identity
+from sam2s.clips.augment import AugmentConfig, apply, draw, fit, identity
 from sam2s.clips.clips import Clip
 from sam2s.clips.doubles import add_double
 from sam2s.clips.repaint import repaint
@@ -158,7 +158,8 @@ def finish_clip(
     raw: RawClip, size: int, augment: AugmentConfig | None, rng: np.random.Generator
 ) -> ClipSample:
     """The second half of `load_clip`, for pixels from anywhere."""
-    clip, images, masks = raw.clip, raw.images, raw.masks
+    # Everything after this costs by the pixel, so it is done at the size that the model sees.
+    clip, (images, masks) = raw.clip, fit(raw.images, raw.masks, size)
     annotated, infos = raw.annotated, raw.infos
     if augment is not None and augment.repaint.share and rng.random() < augment.repaint.share:
         images = repaint(images, masks, augment.repaint, rng)

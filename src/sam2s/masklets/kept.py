@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from typing import Protocol
 
 import numpy as np
@@ -107,15 +107,16 @@ def keep_videos(
     videos: Sequence[MaskletVideo], most_bytes: float, workers: int = 1
 ) -> list[LabelledVideo]:
     """``videos`` in their order, each in memory as long as the pictures kept are no more than
-    ``most_bytes``, the others as they are. ``workers``: processes that decode."""
+    ``most_bytes``, the others as they are. ``workers``: processes that decode, forked where the
+    system can."""
     kept, left = [], most_bytes
     for video in videos:
         size = len(video) * 3 * video.size[0] * video.size[1]
         kept.append(size <= left)
         left -= size if kept[-1] else 0
     chosen = [video for video, keeps in zip(videos, kept, strict=True) if keeps]
-    if workers > 1 and len(chosen) > 1:
-        with ProcessPoolExecutor(min(workers, len(chosen)), get_context("spawn")) as pool:
+    if workers > 1 and len(chosen) > 1 and "fork" in get_all_start_methods():
+        with ProcessPoolExecutor(min(workers, len(chosen)), get_context("fork")) as pool:
             decoded = iter(list(pool.map(KeptVideo, chosen, chunksize=4)))
     else:
         decoded = map(KeptVideo, chosen)
