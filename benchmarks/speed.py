@@ -13,7 +13,6 @@ the script stops in time and prints what it has.
 from __future__ import annotations
 
 import argparse
-import ast
 import gc
 import json
 import os
@@ -30,6 +29,7 @@ from typing import Any
 
 import torch
 from contestants import Play, Setting, meta, ours_ahead, ours_step, shared_model, transformers
+from keywords import keyword
 
 from sam2s.benchmark.environment import environment
 from sam2s.benchmark.text_table import Table
@@ -139,17 +139,6 @@ def _ratio(found: dict[str, Entry]) -> str:
     return "-" if None in pair else f"{pair[0] / pair[1]:.2f}"
 
 
-def _keyword(text: str) -> tuple[str, Any]:
-    """``key=value`` as a keyword argument; values are Python literals, else text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r}: expected key=value")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Options; what was not said follows from the device: a full table on a card, a small one on a
     CPU."""
@@ -168,7 +157,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--budget-s", type=float, default=float("inf"), help="stop after so many seconds")
     add("--memory", default="recent", help="our memory rule; the others' is recent")
     add("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="ours")
-    add("--tracker-option", action="append", default=[], type=_keyword, metavar="KEY=VALUE")
+    add("--tracker-option", action="append", default=[], type=keyword, metavar="KEY=VALUE")
     add("--json", type=Path, help="write everything here")
     options = parser.parse_args(argv)
     options.device = pick_device(options.device)

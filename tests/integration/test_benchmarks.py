@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -36,3 +37,39 @@ def test_speed_stops_in_time_and_names_what_fails(capsys: pytest.CaptureFixture[
     broken = [*setting.split(), "--who", "ours-step", "--tracker-option", "no_such=True"]
     assert speed.main(broken) == 1
     assert "no_such" in capsys.readouterr().err
+
+
+def test_stages_add_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    import stages
+
+    monkeypatch.setattr(stages, "WARM", 1)
+    found = tmp_path / "stages.json"
+    small = "--device cpu --preset nano --size 64 --objects 2 --steps 2"
+    assert stages.main([*small.split(), "--json", str(found)]) == 0
+    (setting,) = json.loads(found.read_text())["settings"]
+    assert set(setting["stages"]) == set(stages.STAGES)
+    assert all(ms > 0 for ms in setting["stages"].values())
+    assert setting["gflop"]["encode"] > setting["gflop"]["recall"] > 0
+    assert setting["calls"]["operators"] > 100
+    assert "| encode |" in capsys.readouterr().out
+
+
+def test_arithmetic_is_counted_in_single_operations():
+    from counters import flop
+
+    assert flop(lambda: torch.ones(4, 5) @ torch.ones(5, 6)) == 2 * 4 * 5 * 6
+
+
+def test_memory_that_grows_is_told(monkeypatch: pytest.MonkeyPatch, capsys):
+    import stages
+
+    grown = iter([100 << 20, 101 << 20, 100 << 20, 103 << 20])
+    monkeypatch.setattr(stages, "used_bytes", lambda device: {"resident": next(grown)})
+    monkeypatch.setattr(stages, "_play", lambda *_: None)
+    small = ["--device", "cpu", "--preset", "nano", "--size", "64", "--frames", "200"]
+    assert stages.main(small) == 0
+    assert "+1.00 % (flat)" in capsys.readouterr().out
+    assert stages.main(small) == 1
+    assert "+3.00 % (it grows)" in capsys.readouterr().out
