@@ -72,10 +72,16 @@ class Setting:
 
 def pictures(number: int = 16) -> list[np.ndarray]:
     """(480, 640, 3) uint8 each: smooth noise that moves to the right."""
-    noise = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
-    smooth = F.interpolate(noise, (HEIGHT, WIDTH), mode="bicubic").clamp(0, 1) * 255
-    base = smooth[0].permute(1, 2, 0).byte().numpy()
+    base = smooth_noise((HEIGHT, WIDTH))
     return [np.ascontiguousarray(np.roll(base, 3 * k, 1)) for k in range(number)]
+
+
+def smooth_noise(size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint8 in which colours change over some eight pixels of a 640 x 480 picture."""
+    noise = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    smooth = F.interpolate(noise, size, mode="bicubic").clamp(0, 1) * 255
+    base: np.ndarray = smooth[0].permute(1, 2, 0).byte().numpy()
+    return base
 
 
 @lru_cache(maxsize=1)

@@ -73,3 +73,30 @@ def test_memory_that_grows_is_told(monkeypatch: pytest.MonkeyPatch, capsys):
     assert "+1.00 % (flat)" in capsys.readouterr().out
     assert stages.main(small) == 1
     assert "+3.00 % (it grows)" in capsys.readouterr().out
+
+
+def test_file_compares_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    import file
+
+    small = "--vga --frames 3 --objects 2 --rounds 1 --device cpu --image-size 64"
+    assert file.main(small.split()) == 0
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("| 2 |")]
+    assert float(line.split("|")[2]) > 0
+    speeds = iter([10.0, 5.0, 12.0, 4.0, 9.0, 9.0])
+    monkeypatch.setattr(file, "run", lambda *_: next(speeds))
+    twice = ["--vga", "--frames", "2", "--rounds", "3", "--against", str(tmp_path)]
+    assert file.main(twice) == 0
+    assert "| 1 | 10.00 | 5.00 | 2.00 |" in capsys.readouterr().out
+
+
+def test_file_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys):
+    import file
+
+    monkeypatch.setattr(file, "NEEDED", ("av", "no_such_package"))
+    assert file.main([]) == 0
+    assert (
+        capsys.readouterr().out
+        == "left out: sam2s track needs no_such_package, not installed here\n"
+    )
