@@ -1,111 +1,268 @@
-"""The newest parts of nano's recipes on one GPU, fitted to the time there is:
+"""The newest part of nano's recipes on one GPU, by the clock:
 
-    python scripts/nano_on_gpu.py OUT --data DATA [--minutes 8] [--model nano] [--part NAME ...]
+    python scripts/nano_on_gpu.py OUT --data DATA [--minutes 5.5] [--model nano] [--part NAME]
 
-The recipe's parts accumulate small passes, as a CPU needs it; here a step is one large pass that
-several processes load. How many steps fit is found by a few of them. ``DATA`` holds the folders
-that the recipe calls ``data/...`` (``docs/training/README.md`` says how to make them), ``OUT`` gets
-synthetic scenes (or ``--scenes``), one folder per part, and the trained model in the last one.
-``--steps`` gives a number of steps instead of the minutes, to try the script on a CPU:
+``--minutes`` is the time from the start of this script to the last file: drawing the synthetic
+scenes (below ``--scenes``), decoding everything into memory once, and training. The part's stages
+share the time by the frames that their steps hold; a stage's schedule runs by the clock, so that
+the learning rate arrives at its end whatever the speed. ``DATA`` holds the folders that the recipe
+calls ``data/...`` (``docs/training/README.md`` says how to make and to pack them).
 
-    python scripts/nano_on_gpu.py OUT --data DATA --steps 3 --frames 8 --workers 0
+``OUT`` gets half-precision weights that ``load_model`` takes: ``half.safetensors``,
+``late.safetensors`` and ``end.safetensors``, averages over the steps before, ``late_raw`` and
+``end_raw``, and ``log.jsonl``. A step whose loss is not finite is left out; where memory is too
+small a step is divided. ``--steps`` instead of the minutes tries the script on a CPU:
+
+    python scripts/nano_on_gpu.py OUT --data DATA --steps 3 --frames 8 --workers 0 --videos 1
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
+import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
+from sam2s.clips.batch import ClipBatch
+from sam2s.model.sam2s import build_model
 from sam2s.recipes import recipe
-from sam2s.train.config import Stage, TrainConfig
-from sam2s.train.run import run_training
-from sam2s.train.trainer import LOG
-from sam2s.train.video_pool import open_pool, training_folders
+from sam2s.train.config import Stage, SyntheticSet, TrainConfig
+from sam2s.train.examples import Steps, stream
+from sam2s.train.run import prepare
+from sam2s.train.trainer import Diverged, Trainer
+from sam2s.train.video_pool import ensure, open_pool, training_folders
+from sam2s.weights.hub import WEIGHTS_FILE
+from sam2s.weights.save import save_model
 
-PARTS = ("nano:tissue", "nano:doubles", "nano_next:repainted")
-PROBE = 12
-"""Steps by which the speed is measured, before every part."""
-KEPT = 0.9
-"""Share of the time that is planned with; the rest goes to start-up and saving."""
+ENDLESS = 1_000_000
+"""Steps of a stage that the clock ends."""
+SNAPSHOTS = ((0.5, "half", ("",)), (0.75, "late", ("", "_raw")))
+"""Share of the training time after which weights are saved, under which names."""
+SAVING = 6.0
+"""Seconds kept back for the last files."""
+EVERY = 20
+"""Steps of a line of the log."""
+MOST_SKIPPED = 50
 
 
 def main() -> None:
     given = _arguments()
-    parts = [recipe(name)[0] for name in given.part]
-    scenes = given.scenes or given.out / "scenes"
-    began, model = time.monotonic(), given.model
-    for number, part in enumerate(parts):
-        config = replace(fitted(part, given), model=model, keep_start=0.0, keep_from=None)
-        pool = open_pool(training_folders(config, scenes))
-        steps = given.steps
-        if steps is None:
-            left = 60 * given.minutes - (time.monotonic() - began)
-            speed = probe(config, given.out / "probe", scenes, pool)
-            left -= PROBE / speed
-            steps = max(PROBE, int(KEPT * left / (len(parts) - number) * speed))
-            print(f"{part.name}: {speed:.2f} steps/s, {steps} steps", flush=True)
-        folder = given.out / part.name
-        model = str(run_training(with_steps(config, steps), folder, data_dir=scenes, pool=pool))
-    print(f"trained model: {model} ({(time.monotonic() - began) / 60:.1f} minutes)")
+    began = time.monotonic()
+    given.out.mkdir(parents=True, exist_ok=True)
+    (part,) = recipe(given.part)
+    config = fitted(part, given)
+    shared = shutil.disk_usage("/dev/shm").free / 2**30 if Path("/dev/shm").is_dir() else math.nan
+    print(f"{os.cpu_count()} cores, {shared:.0f} GiB of shared memory", flush=True)
+    draw_scenes(config, given.scenes)
+    print(f"{time.monotonic() - began:.0f} s: scenes are drawn", flush=True)
+    pool = open_pool(training_folders(config, given.scenes), keep_gb=config.run.keep_gb)
+    print(f"{time.monotonic() - began:.0f} s: {len(pool.videos)} videos in memory", flush=True)
+    trainer = prepare(config, given.out, given.scenes, pool)
+    print(f"{time.monotonic() - began:.0f} s: on {trainer.accelerator.device}", flush=True)
+    trainer.learner.train()
+    run = Run(trainer, given, began)
+    try:
+        run.carry_out(config)
+    finally:
+        run.save("end", ("", "_raw"))
+        print(f"{time.monotonic() - began:.0f} s: saved after {run.done} steps", flush=True)
+
+
+@dataclass
+class Run:
+    """Training by the clock. ``done``: steps so far; ``saved``: names of the snapshots taken."""
+
+    trainer: Trainer
+    given: argparse.Namespace
+    began: float
+    done: int = 0
+    skipped: int = 0
+    saved: set[str] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def end(self) -> float:
+        """When training stops, on the clock of `time.monotonic`."""
+        return self.began + 60 * self.given.minutes - SAVING
+
+    def carry_out(self, config: TrainConfig) -> None:
+        """All stages, in shares of the time by their frames."""
+        frames = [
+            s.schedule.steps * s.clips.batch * s.clips.accumulate * s.clips.sampler.frames
+            for s in config.stages
+        ]
+        passed = 0.0
+        for number, stage in enumerate(config.stages):
+            passed += frames[number] / sum(frames)
+            until = self.started + passed * (self.end - self.started)
+            one = replace(config, stages=(stage,), seed=config.seed + 1000 * number)
+            while self._stage(one, until):
+                one = replace(one, stages=(divided(one.stages[0]),))
+                torch.cuda.empty_cache()
+                print(f"{stage.name}: out of memory; a step is divided", flush=True)
+
+    def _stage(self, config: TrainConfig, until: float) -> bool:
+        """One stage until the clock says ``until``; whether memory was too small for it."""
+        (stage,) = config.stages
+        steps = Steps(self.trainer.pool, with_steps(config, ENDLESS))
+        batches = stream(steps, config.run.workers, self.trainer.accelerator.device)
+        start, figures, line = time.monotonic(), [], Line()
+        for step, (passes, waited) in enumerate(timed(batches)):
+            passed = self._progress(step, start, until)
+            if passed >= 1:
+                break
+            # As many steps as there would be at this speed: the schedule is where the clock is.
+            expected = max(step + 1, round(step / passed)) if passed else ENDLESS
+            self.trainer.config = with_steps(config, expected)
+            try:
+                figures.append(self.trainer.step(step, passes))
+            except torch.OutOfMemoryError:
+                return True
+            except Diverged as error:
+                self.skipped += 1
+                print(f"left out: {error}", flush=True)
+                if self.skipped > MOST_SKIPPED:
+                    raise
+            self.done += 1
+            line.waited += waited
+            if (step + 1) % EVERY == 0 and figures:
+                self._write(stage, step + 1, figures, line)
+                figures, line = [], Line()
+            self._snapshots()
+        if figures:
+            self._write(stage, step, figures, line)
+        return False
+
+    def _progress(self, step: int, start: float, until: float) -> float:
+        if self.given.steps is not None:
+            return step / self.given.steps
+        return (time.monotonic() - start) / max(1e-6, until - start)
+
+    def _snapshots(self) -> None:
+        passed = (time.monotonic() - self.started) / max(1e-6, self.end - self.started)
+        for share, name, kinds in SNAPSHOTS:
+            if passed >= share and name not in self.saved:
+                self.save(name, kinds)
+
+    def save(self, name: str, kinds: tuple[str, ...]) -> None:
+        """The present weights, averaged and, as kind ``_raw``, as they are."""
+        self.saved.add(name)
+        running = self.trainer.running
+        for kind in kinds:
+            model = build_model(running.model.config)
+            model.load_state_dict(running.model.state_dict())
+            if not kind:
+                running.average.copy_to(model)
+            with tempfile.TemporaryDirectory() as folder:
+                written = save_model(model, folder, dtype=torch.float16) / WEIGHTS_FILE
+                shutil.copyfile(written, self.given.out / f"{name}{kind}.safetensors")
+
+    def _write(self, stage: Stage, step: int, figures: list[dict[str, float]], line: Line) -> None:
+        means = {name: fmean(float(f[name]) for f in figures) for name in figures[0]}
+        taken = time.monotonic() - line.began
+        record = {
+            "time": round(time.monotonic() - self.began, 1),
+            "stage": stage.name,
+            "step": step,
+            **{name: float(f"{value:.5g}") for name, value in means.items()},
+            "steps_per_s": round(len(figures) / taken, 3),
+            "waiting": round(line.waited / taken, 3),
+        }
+        if torch.cuda.is_available():
+            record["gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
+        with (self.given.out / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(record) + "\n")
+        shown = ("time", "stage", "step", "lr", "total", "jaccard", "presence", "dense")
+        told = [f"{name} {record[name]}" for name in shown if name in record]
+        speed = f"{record['steps_per_s']} steps/s, waiting {100 * record['waiting']:.0f} %"
+        print(" ".join(told), speed, record.get("gib", ""), flush=True)
+
+
+@dataclass
+class Line:
+    """What a line of the log counts. ``waited``: seconds for batches."""
+
+    began: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
+
+
+def timed(batches: Iterator[list[ClipBatch]]) -> Iterator[tuple[list[ClipBatch], float]]:
+    """Every item with the seconds that were waited for it."""
+    while True:
+        asked = time.monotonic()
+        passes = next(batches, None)
+        if passes is None:
+            return
+        yield passes, time.monotonic() - asked
 
 
 def fitted(part: TrainConfig, given: argparse.Namespace) -> TrainConfig:
     """``part`` with large passes, several loading processes, and its data where they are."""
-    folders = tuple(
-        replace(folder, root=str(given.data / Path(folder.root).name)) for folder in part.folders
-    )
+    folders = []
+    for folder in part.folders:
+        root = given.data / Path(folder.root).name
+        # What is held out need not have travelled.
+        there = tuple(n for n in folder.held_out if (root / "JPEGImages" / n).is_dir())
+        folders.append(replace(folder, root=str(root), held_out=there))
     workers = (os.cpu_count() or 2) - 2 if given.workers is None else given.workers
-    run = replace(part.run, workers=workers, checkpoint_minutes=5.0)
-    stages = tuple(_large(stage, given.frames) for stage in part.stages)
-    return replace(part, folders=folders, run=run, stages=stages)
+    synthetic = part.synthetic
+    if given.videos is not None:
+        synthetic = tuple(replace(s, videos=given.videos, frames=16) for s in synthetic[::3])
+    return replace(
+        part,
+        model=given.model,
+        folders=tuple(folders),
+        synthetic=synthetic,
+        run=replace(part.run, workers=workers),
+        stages=tuple(_large(stage, given.frames) for stage in part.stages),
+        keep_start=0.0,
+        keep_from=None,
+    )
 
 
 def _large(stage: Stage, frames: int) -> Stage:
-    """Passes of about ``frames`` frames, accumulated to no fewer clips a step than the recipe's;
-    more clips a step may learn faster, by the root of how many times more."""
+    """A step as one pass of about ``frames`` frames."""
+    batch = max(1, frames // stage.clips.sampler.frames)
+    return replace(stage, clips=replace(stage.clips, batch=batch, accumulate=1))
+
+
+def divided(stage: Stage) -> Stage:
+    """The same step in twice as many passes of half the clips."""
     clips = stage.clips
-    recipes = clips.batch * clips.accumulate
-    batch = max(1, frames // clips.sampler.frames)
-    factor = max(1.0, batch / recipes) ** 0.5
-    schedule = stage.schedule
-    return replace(
-        stage,
-        clips=replace(clips, batch=batch, accumulate=1),
-        schedule=replace(schedule, lr=schedule.lr * factor, lr_end=schedule.lr_end * factor),
-    )
+    smaller = replace(clips, batch=max(1, clips.batch // 2), accumulate=2 * clips.accumulate)
+    return replace(stage, clips=smaller)
 
 
 def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
-    """``config`` with ``steps`` in all, its stages in their proportions."""
-    share = steps / config.steps
-    return replace(
-        config,
-        stages=tuple(
-            replace(s, schedule=replace(s.schedule, steps=max(1, round(share * s.schedule.steps))))
-            for s in config.stages
-        ),
-    )
+    """``config``, which has one stage, with ``steps``."""
+    (stage,) = config.stages
+    return replace(config, stages=(replace(stage, schedule=replace(stage.schedule, steps=steps)),))
 
 
-def probe(config: TrainConfig, folder: Path, scenes: Path, pool: object) -> float:
-    """Steps per second of the second half of `PROBE` steps; the first ones start loading processes
-    and choose kernels."""
-    shutil.rmtree(folder, ignore_errors=True)
-    short = replace(with_steps(config, PROBE), run=replace(config.run, log_every=PROBE // 2))
-    run_training(short, folder, data_dir=scenes, pool=pool)  # type: ignore[arg-type]
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    speeds = [
-        record["steps_per_s"] for line in lines if "steps_per_s" in (record := json.loads(line))
+def draw_scenes(config: TrainConfig, scenes: Path) -> None:
+    """All synthetic sets, a process for each core, a set of one procedure at a time."""
+    sets = [
+        replace(synthetic, procedures=(procedure,), seed=synthetic.seed + number)
+        for synthetic in config.synthetic
+        for number, procedure in enumerate(synthetic.procedures)
     ]
-    shutil.rmtree(folder)
-    return float(speeds[-1])
+    with ProcessPoolExecutor(os.cpu_count(), get_context("fork")) as processes:
+        list(processes.map(_draw, sets, [scenes] * len(sets)))
+
+
+def _draw(synthetic: SyntheticSet, scenes: Path) -> None:
+    ensure(synthetic, scenes, workers=1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -114,15 +271,14 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--scenes", type=Path)
+    parser.add_argument("--scenes", type=Path, default=Path(tempfile.gettempdir()) / "scenes")
     parser.add_argument("--model", default="nano")
-    parser.add_argument(
-        "--part", nargs="+", default=["nano:tissue", "nano_next:doubles", "nano_next:repainted"]
-    )
-    parser.add_argument("--minutes", type=float, default=8.0)
-    parser.add_argument("--steps", type=int, help="of every part, instead of the minutes")
-    parser.add_argument("--frames", type=int, default=192, help="of one pass")
+    parser.add_argument("--part", default="nano_next:broad")
+    parser.add_argument("--minutes", type=float, default=5.5)
+    parser.add_argument("--steps", type=int, help="of every stage, instead of the minutes")
+    parser.add_argument("--frames", type=int, default=320, help="of one step")
     parser.add_argument("--workers", type=int, help="loading processes (default: cores less two)")
+    parser.add_argument("--videos", type=int, help="scenes of a small set, to try the script")
     given = parser.parse_args()
     if not torch.accelerator.is_available() and given.steps is None:
         parser.error("no GPU here; give --steps to try it on this processor")

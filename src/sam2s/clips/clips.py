@@ -101,7 +101,8 @@ class ConsecutiveSampler:
     slots mean the same in every clip. ``max_objects`` of the objects that cover at least
     ``min_area`` (share of the picture) of the first frame are taken; later they may be absent. Of
     ``absence`` of the clips it is asked, as far as the video allows, that an object be out of view
-    on some later frame: without it, short clips would hardly show an absence.
+    on some later frame: without it, short clips would hardly show an absence. Of the share ``gone``
+    of these clips it is asked that the object be out of view at the end.
     """
 
     frames: int = 8
@@ -110,19 +111,21 @@ class ConsecutiveSampler:
     reverse: float = 0.5
     min_area: float = 0.0005
     absence: float = 0.0
+    gone: float = 0.0
     tries: int = 12
 
     def sample(self, video: VideoIndex, rng: np.random.Generator) -> Clip | None:
         """The first of ``tries`` draws that shows what is asked for, else the first that is a clip;
         None when the video is too short or no draw shows an object."""
         wanted_absent = bool(rng.random() < self.absence)
+        wanted_gone = wanted_absent and self.gone > 0 and bool(rng.random() < self.gone)
         fallback = None
         for _ in range(self.tries):
             clip = self._draw(video, rng)
             if clip is None:
                 continue
             fallback = fallback or clip
-            if not wanted_absent or _shows_absence(video, clip):
+            if not wanted_absent or _shows_absence(video, clip, wanted_gone):
                 return clip
         return fallback
 
@@ -151,6 +154,9 @@ class ConsecutiveSampler:
         return frames[::-1] if rng.random() < self.reverse else frames
 
 
-def _shows_absence(video: VideoIndex, clip: Clip) -> bool:
+def _shows_absence(video: VideoIndex, clip: Clip, at_the_end: bool) -> bool:
+    """Whether an object is out of view on any frame, or on all of the clip's last quarter."""
     rows = [video.object_ids.index(object_id) for object_id in clip.objects]
-    return bool((video.areas[np.ix_(rows, clip.frames)] == 0).any())
+    absent = video.areas[np.ix_(rows, clip.frames)] == 0
+    last = max(1, len(clip.frames) // 4)
+    return bool(absent[:, -last:].all(axis=1).any() if at_the_end else absent.any())

@@ -37,13 +37,15 @@ PERIODS = (10.0, 60.0)
 @dataclass(frozen=True)
 class DoubleConfig:
     """``share``: of the clips that get a double; ``leaving``: of these, how many in which the
-    double leaves the view for a while; ``ahead``: in how many it passes in front of its object.
+    double leaves the view for a while, or, in the share ``gone`` of these, for good; ``ahead``: in
+    how many it passes in front of its object.
     ``scale``, ``gain``: ranges of size and brightness against the object's; ``tint``: largest
     change of a colour; ``motion``: drift to either side, in shares of the picture's shorter
     side."""
 
     share: float = 0.0
     leaving: float = 0.4
+    gone: float = 0.0
     ahead: float = 0.3
     scale: tuple[float, float] = (0.8, 1.25)
     gain: tuple[float, float] = (0.8, 1.25)
@@ -113,7 +115,7 @@ def _plan(
     motion = config.motion * min(height, width)
     episode = None
     if len(times) > 1 and rng.random() < config.leaving:
-        episode = draw_episode(tuple(times), rng)
+        episode = draw_episode(tuple(times), rng, config.gone)
     heading = rng.uniform(0, 2 * math.pi)
     gains = rng.uniform(*config.gain) * (1 + rng.uniform(-config.tint, config.tint, 3))
     drift = draw_path((motion / 2, motion / 2), PERIODS, rng)

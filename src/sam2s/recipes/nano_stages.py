@@ -34,12 +34,19 @@ AUGMENT = AugmentConfig(
 CAMERA = replace(AUGMENT, gray=0.1, blur=0.01, noise=0.04)
 COLOURS = replace(CAMERA, hue=0.08, saturation=0.4)
 DOUBLED = replace(COLOURS, double=DoubleConfig(share=0.4))
+CROWDED = replace(
+    COLOURS,
+    repaint=RepaintConfig(share=0.2),
+    double=DoubleConfig(share=0.4, leaving=0.6, gone=0.4),
+)
 REPAINTED = replace(COLOURS, repaint=RepaintConfig(share=0.4), double=DoubleConfig(share=0.25))
 
 # Stills: bumps of their own tissue; then a camera that goes to two times the scale and half a
 # picture away, and turns.
 GROWING = StillConfig(growths=(0, 2), pasted=(0, 1))
 CLOSER = replace(GROWING, periods=(10.0, 60.0), zoom=(1.1, 2.4), zooming=1.0, pan=0.35, roll=40.0)
+
+LEAVING = replace(CLOSER, pasted=(0, 2), absence=0.5, gone=0.4)
 
 # Losses. Half a loss pixel is two input pixels here: the paper's one would blur a thin tool away at
 # this resolution.
@@ -49,6 +56,7 @@ SOFT_LOSS = replace(LOSS, soften=SoftLabel(sigma=0.5), dense=2.0)
 PRESENT_LOSS = replace(SOFT_LOSS, presence=4.0)
 TISSUE_LOSS = replace(SOFT_LOSS, presence=3.0)
 RIVAL_LOSS = replace(TISSUE_LOSS, rival=4.0)
+CROWD_LOSS = replace(RIVAL_LOSS, presence=4.0)
 
 # Simulated users.
 BOXES = UserConfig(mask=0.0, box=1.0, prompted=1, corrected=1, clicks=0)

@@ -85,7 +85,7 @@ class Clips:
     come from DiveMem's sampler instead of SAM 2's (paper: 0.5). ``stills``: share of steps whose
     clips are made of stills (paper: images : videos = 1 : 4, that is 0.2) in the way ``still``
     says; ``mixed``: the share is one of the passes of all processes instead, so that a step that
-    adds up many of them holds both.
+    adds up many of them holds both; ``blended``: it is one of the clips, so that every pass does.
     """
 
     size: int
@@ -97,6 +97,7 @@ class Clips:
     stills: float = 0.0
     still: StillConfig = field(default_factory=StillConfig)
     mixed: bool = False
+    blended: bool = False
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
 

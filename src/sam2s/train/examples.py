@@ -62,13 +62,23 @@ class Examples(Dataset):
         # memory.
         diverse = self._chance(step, SAMPLER) < stage.clips.diverse
         sampler: ClipSampler = stage.clips.diverse_sampler if diverse else stage.clips.sampler
-        # Stills likewise, so that a share of the steps is a share of the clips on any number of
-        # processes; mixed, the passes of a step draw each for itself.
-        stills = (
-            self._chance(step, STILLS, self.rank if stage.clips.mixed else 0) < stage.clips.stills
+        return collate(
+            [
+                (self._still if still else self._moving)(stage, sampler, rng)
+                for still in self._stills(stage, step)
+            ]
         )
-        draw = self._still if stills else self._moving
-        return collate([draw(stage, sampler, rng) for _ in range(stage.clips.batch)])
+
+    def _stills(self, stage: Stage, step: int) -> list[bool]:
+        """Which clips of a pass are made of stills: all or none, so that a share of the steps is a
+        share of the clips on any number of processes; mixed, the passes of a step draw each for
+        itself, and blended, the clips."""
+        clips = stage.clips
+        if clips.blended:
+            drawn = generator(self.config.seed, step, self.rank, STILLS).random(clips.batch)
+            return (drawn < clips.stills).tolist()
+        whole = self._chance(step, STILLS, self.rank if clips.mixed else 0) < clips.stills
+        return [whole] * clips.batch
 
     def _chance(self, step: int, purpose: int, rank: int = 0) -> float:
         """A number in [0, 1) that all processes of one ``rank`` draw alike."""

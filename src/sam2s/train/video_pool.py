@@ -126,9 +126,9 @@ def training_folders(config: TrainConfig, folder: Path) -> list[FolderSet]:
     return made + list(config.folders)
 
 
-def ensure(synthetic: SyntheticSet, folder: Path) -> list[Path]:
+def ensure(synthetic: SyntheticSet, folder: Path, workers: int | None = None) -> list[Path]:
     """One masklet folder for each procedure of the set, made now unless an earlier run finished
-    it."""
+    it, by so many processes (None: one for each core)."""
     # These need OpenCV, which a run on folders alone does without.
     from sam2s.synthetic.spec import random_spec, twins_spec
     from sam2s.synthetic.write import video_seed, write_videos
@@ -148,7 +148,9 @@ def ensure(synthetic: SyntheticSet, folder: Path) -> list[Path]:
                 make(video_seed(seed, k), procedure, synthetic.frames, shape)
                 for k in range(synthetic.videos)
             ]
-            write_videos(partial, specs, split=synthetic.split, workers=os.cpu_count() or 1)
+            write_videos(
+                partial, specs, split=synthetic.split, workers=workers or os.cpu_count() or 1
+            )
             os.replace(partial, root)
         roots.append(root)
     return roots

@@ -88,6 +88,18 @@ def test_absence_is_sought(wanted: float, least: int, most: int) -> None:
     assert least <= shown <= most
 
 
+def test_clips_whose_object_does_not_return_are_sought() -> None:
+    video = index_of([[50] * 6 + [0] * 2 + [50] * 6])
+    rng = np.random.default_rng(0)
+    ends = []
+    for gone in (0.0, 1.0):
+        sampler = ConsecutiveSampler(frames=4, absence=1.0, gone=gone, tries=60)
+        clips = [sampler.sample(video, rng) for _ in range(100)]
+        ends.append(sum(video.areas[0, clip.frames[-1]] == 0 for clip in clips if clip is not None))
+    assert ends[0] < 80
+    assert ends[1] == 100
+
+
 def test_a_clip_names_itself() -> None:
     clip = ConsecutiveSampler(frames=2, reverse=0.0).sample(
         index_of([[7, 7]], ids=(4,)), np.random.default_rng(0)

@@ -377,6 +377,22 @@ def test_episodes_spare_the_first_frame_and_take_another(seed: int, times: set[i
     assert max(episode.at(time) for time in order) == 1
 
 
+@settings(deadline=None, max_examples=80)
+@given(st.integers(0, 10_000), st.sets(st.integers(0, 63), min_size=2, max_size=8))
+def test_what_is_gone_does_not_return(seed: int, times: set[int]) -> None:
+    rng = np.random.default_rng(seed)
+    order = tuple(rng.permutation(sorted(times)).tolist())
+    episode = draw_episode(order, rng, gone=1.0)
+    first = order[0]
+    assert episode.at(first) == 0
+    # On one side of the first frame it is away from some frame on, to the end.
+    sides = [sorted(t for t in times if t > first), sorted(t for t in times if t < first)[::-1]]
+    away = [[episode.at(t) for t in side] for side in sides]
+    assert any(side and side[-1] == 1 for side in away)
+    for side in away:
+        assert side == sorted(side)
+
+
 def test_an_episode_ramps_smoothly() -> None:
     episode = Episode(10.0, 2.0, 4.0)
     values = [episode.at(t) for t in np.arange(0, 21, 0.5)]

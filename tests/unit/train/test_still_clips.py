@@ -109,6 +109,22 @@ def test_the_share_of_stills_is_one_of_steps_and_the_same_on_all_processes(pool:
     assert 18 <= sum(kinds[0]) <= 42
 
 
+def test_blended_clips_draw_for_themselves(pool: VideoPool) -> None:
+    clips = replace(
+        STAGE.clips,
+        stills=0.5,
+        size=32,
+        batch=8,
+        sampler=ConsecutiveSampler(frames=2),
+        blended=True,
+    )
+    made = examples(pool, replace(STAGE, clips=clips))
+    shares = [np.mean([is_still(clip.video) for clip in made[k].clips]) for k in range(6)]
+    assert 0.3 < np.mean(shares) < 0.7
+    assert any(0 < share < 1 for share in shares)
+    assert made[0].clips == examples(pool, replace(STAGE, clips=clips))[0].clips
+
+
 def test_mixed_passes_draw_for_themselves(pool: VideoPool) -> None:
     sampler = ConsecutiveSampler(frames=2)
     stage = replace(

@@ -50,8 +50,9 @@ class StillConfig:
     of tissue (see `growth`) at least and at most, a share ``own`` of them of the still's own
     tissue, the others of another picture's; ``folds``: share of clips with a fold of tissue from
     another picture. ``shadow``: darkest shadow of a pasted thing. ``absence``: share of clips in
-    which an object leaves the view, to return where the clip goes on; ``visits``: share of pasted
-    things that are in view for part of the clip only.
+    which an object leaves the view, to return where the clip goes on, but for the share ``gone`` of
+    these, in which it does not; ``visits``: share of pasted things that are in view for part of the
+    clip only.
     """
 
     length: int = 64
@@ -74,6 +75,7 @@ class StillConfig:
     folds: float = 0.15
     shadow: float = 0.5
     absence: float = 0.4
+    gone: float = 0.0
     visits: float = 0.4
 
 
@@ -226,7 +228,7 @@ def _draw_motion(
         camera=draw_path((half, half, config.zooming / 2, turn), config.periods, rng),
         first=times[0],
         away=away if away is not None and by_camera else np.zeros(2),
-        episode=draw_episode(times, rng) if by_camera else None,
+        episode=draw_episode(times, rng, config.gone) if by_camera else None,
         bend=draw_bend(config.bend, config.periods, rng),
         light=draw_path(
             (config.light, *[config.tint] * 3, config.light, config.light), config.periods, rng
@@ -287,5 +289,5 @@ def _lay(
     """A way for a pasted thing: it stays, it leaves for a while, or it visits."""
     stay: Stay = "leaves" if leaves else "visits" if rng.random() < config.visits else "stays"
     moving = stay != "stays" and len(times) > 1
-    episode = draw_episode(times, rng) if moving else None
+    episode = draw_episode(times, rng, config.gone if leaves else 0.0) if moving else None
     return place(piece, stay if moving else "stays", episode, config.motion, config.periods, rng)

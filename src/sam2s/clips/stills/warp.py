@@ -66,10 +66,10 @@ class Episode:
         return inside * inside * (3 - 2 * inside)
 
 
-def draw_episode(times: tuple[int, ...], rng: np.random.Generator) -> Episode:
+def draw_episode(times: tuple[int, ...], rng: np.random.Generator, gone: float = 0.0) -> Episode:
     """An absence during a clip with frames at ``times`` (two or more): at least one frame is in its
     hold, the first frame of the clip is outside it, and where the clip is long enough there is a
-    frame on either side."""
+    frame on either side. ``gone``: how likely it lasts to the end, away from the first frame."""
     first, ordered = times[0], sorted(times)
     inner = [t for t in ordered[1:-1] if t != first]
     middle = float(rng.choice(inner or [t for t in ordered if t != first]))
@@ -77,7 +77,12 @@ def draw_episode(times: tuple[int, ...], rng: np.random.Generator) -> Episode:
     hold = gap * rng.uniform(0.1, max(0.2, len(times) / 4))
     ramp = gap * rng.uniform(0.7, 2.0)
     # The first frame, which is prompted, must see the object: the episode ends just before it.
-    shrink = min(1.0, 0.98 * abs(middle - first) / (hold + ramp))
+    distance = abs(middle - first)
+    if gone and rng.random() < gone:
+        span = ordered[-1] - ordered[0]
+        far = middle + math.copysign(span, middle - first)
+        return Episode(far, span, min(ramp, 0.98 * distance))
+    shrink = min(1.0, 0.98 * distance / (hold + ramp))
     return Episode(middle, hold * shrink, ramp * shrink)
 
 
