@@ -20,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -73,9 +74,11 @@ class Entry:
         return median(self.rounds) if self.rounds else None
 
     def __str__(self) -> str:
-        if self.fps is not None:
-            return f"{self.fps:.1f}" if self.fps >= 10 else f"{self.fps:.2f}"
-        return "failed" if self.error else "-"
+        if self.error is not None:
+            return "failed"
+        if self.fps is None:
+            return "-"
+        return f"{self.fps:.1f}" if self.fps >= 10 else f"{self.fps:.2f}"
 
 
 def contest(
@@ -88,21 +91,30 @@ def contest(
     for who, build in builders.items():
         entry = Entry(who, setting.preset, setting.size, setting.objects)
         yield entry
-        try:
+        with _failures(entry):
             clock.check()
             play = build(setting, model)
             _round(play, setting, options.warm, clock)
             playing.append((entry, play))
-        except OutOfTime:
-            raise
-        except Exception as error:  # one code that fails is no reason to lose the others
-            entry.error = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            print(f"{who}: {entry.error}", file=sys.stderr, flush=True)
     for _ in range(options.rounds):
         for entry, play in playing:
-            seconds, total = _round(play, setting, options.frames, clock)
-            entry.rounds.append(1 / median(seconds))
-            entry.whole.append(len(seconds) / total)
+            if entry.error is None:
+                with _failures(entry):
+                    seconds, total = _round(play, setting, options.frames, clock)
+                    entry.rounds.append(1 / median(seconds))
+                    entry.whole.append(len(seconds) / total)
+
+
+@contextmanager
+def _failures(entry: Entry) -> Iterator[None]:
+    """One code that fails is no reason to lose the others."""
+    try:
+        yield
+    except OutOfTime:
+        raise
+    except Exception as error:
+        entry.error = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        print(f"{entry.who}: {entry.error}", file=sys.stderr, flush=True)
 
 
 def _round(play: Play, setting: Setting, frames: int, clock: Clock) -> tuple[list[float], float]:
@@ -122,7 +134,8 @@ def _round(play: Play, setting: Setting, frames: int, clock: Clock) -> tuple[lis
 
 
 def table(entries: list[Entry]) -> Table:
-    """Settings down, codes across; the last column is ours, as a stream, over Meta's eager."""
+    """Settings down, codes across; the last column is ours, as a stream, over Meta's eager, where
+    that took part."""
     who = list(dict.fromkeys(entry.who for entry in entries))
     by_setting: dict[tuple[str, int, int], dict[str, Entry]] = {}
     for e in entries:
@@ -130,13 +143,22 @@ def table(entries: list[Entry]) -> Table:
     rows = []
     for (name, size, objects), found in by_setting.items():
         cells = [str(found[w]) if w in found else "-" for w in who]
-        rows.append((f"{name}, {size} px, {objects}", *cells, _ratio(found)))
-    return Table(("model, input, objects", *who, "ours-step / meta"), tuple(rows))
+        cells += [_ratio(found)] * ("meta" in who)
+        rows.append((f"{name}, {size} px, {objects}", *cells))
+    head = ["model, input, objects", *who, *["ours-step / meta"] * ("meta" in who)]
+    return Table(tuple(head), tuple(rows))
 
 
 def _ratio(found: dict[str, Entry]) -> str:
     pair = [found[w].fps if w in found else None for w in ("ours-step", "meta")]
     return "-" if None in pair else f"{pair[0] / pair[1]:.2f}"
+
+
+def write(path: Path | None, entries: list[Entry]) -> None:
+    """All entries with machine, versions and command, where a file was asked for."""
+    if path is not None:
+        rows = [{**asdict(entry), "fps": entry.fps} for entry in entries]
+        path.write_text(json.dumps({**environment(), "rows": rows}, indent=1))
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -205,19 +227,17 @@ def main(argv: list[str] | None = None) -> int:
                     told = "  ".join(f"{e.who} {e}" for e in entries[before:])
                     took = time.perf_counter() - begun
                     print(f"{name} {size} px, {objects}: {told}  ({took:.0f} s)", flush=True)
+                    write(options.json, entries)
                     gc.collect()
                     if options.device.type == "cuda":
                         torch.cuda.empty_cache()
     except OutOfTime:
         print(f"stopped after {options.budget_s:.0f} s", flush=True)
-    where = environment()
-    machine = where["machine"]
+    write(options.json, entries)
+    machine = environment()["machine"]
     print(f"{machine['gpu'] or machine['processor']}, {machine['threads']} threads, torch"
           f" {torch.__version__}; frames/s, median of {options.rounds} rounds\n")  # fmt: skip
     print(table(entries).markdown())
-    if options.json:
-        rows = [{**asdict(entry), "fps": entry.fps} for entry in entries]
-        options.json.write_text(json.dumps({**where, "rows": rows}, indent=1))
     return int(any(entry.error for entry in entries))
 
 

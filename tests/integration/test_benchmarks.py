@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,31 @@ def test_stages_add_up(
     assert setting["gflop"]["encode"] > setting["gflop"]["recall"] > 0
     assert setting["calls"]["operators"] > 100
     assert "| encode |" in capsys.readouterr().out
+
+
+def test_one_code_that_fails_later_loses_only_its_own_row():
+    import speed
+
+    played: list[int] = []
+
+    def breaks_when_warm(number: int) -> Iterator[list[int]]:
+        played.append(number)
+        if len(played) == 2:
+            raise RuntimeError("no memory left")
+        yield [1]
+
+    codes = {
+        "ours-step": lambda setting, model: breaks_when_warm,
+        "ours-ahead": lambda setting, model: lambda number: iter([[1]] * number),
+    }
+    options = speed.parse(["--device", "cpu", "--warm", "1", "--frames", "3", "--rounds", "2"])
+    setting = speed.Setting("nano", 64, 1, torch.device("cpu"))
+    clock = speed.Clock(float("inf"))
+    broken, whole = speed.contest(setting, codes, options, clock)
+    assert "no memory left" in broken.error
+    assert len(whole.rounds) == 2
+    table = speed.table([broken, whole]).markdown()
+    assert "| nano, 64 px, 1 | failed |" in table
 
 
 def test_arithmetic_is_counted_in_single_operations():
