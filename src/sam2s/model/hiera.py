@@ -27,23 +27,34 @@ def _pool(x: Tensor) -> Tensor:
 
 
 class WindowAttention(nn.Module):
-    """Self-attention within each of B windows; with ``pool`` the queries are pooled 2 x 2 first."""
+    """Self-attention within square windows of a grid; ``window``: their side in cells, 0 for the
+    whole grid. With ``pool`` the queries are pooled 2 x 2 first."""
 
-    def __init__(self, dim: int, out_dim: int, heads: int, *, pool: bool) -> None:
+    def __init__(self, dim: int, out_dim: int, heads: int, *, window: int, pool: bool) -> None:
         super().__init__()
         self.heads = heads
+        self.window = window
         self.pool = pool
         self.qkv = nn.Linear(dim, 3 * out_dim)
         self.proj = nn.Linear(out_dim, out_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) -> (B, H', W', out_dim)."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        batch, height, width = x.shape[:3]
+        projected = self.qkv(x)
+        if self.window:
+            # Cells that pad the grid to whole windows take part in attention as zeros (SAM 2): as
+            # what zeros are projected to, so that they need not be projected.
+            projected = to_windows(projected, self.window, self.qkv.bias)
+        q, k, v = projected.chunk(3, dim=-1)
         if self.pool:
-            q = _pool(q)
+            q, height, width = _pool(q), height // POOL, width // POOL
         # (B, H, W, out_dim) -> (B, heads, H * W, out_dim / heads); queries may be fewer than keys.
         heads = [t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)]
-        merged: Tensor = self.proj(attend(*heads).transpose(1, 2).reshape(q.shape))
+        attended = attend(*heads).transpose(1, 2).reshape(q.shape)
+        if self.window:
+            attended = from_windows(attended, batch, height, width)
+        merged: Tensor = self.proj(attended)
         return merged
 
 
@@ -61,10 +72,9 @@ class HieraBlock(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.window = window
         self.pool = pool
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = WindowAttention(dim, out_dim, heads, pool=pool)
+        self.attn = WindowAttention(dim, out_dim, heads, window=window, pool=pool)
         self.norm2 = nn.LayerNorm(out_dim, eps=1e-6)
         self.mlp = MLP(out_dim, 4 * out_dim, out_dim, activation=nn.GELU)
         self.shortcut = nn.Linear(dim, out_dim) if dim != out_dim else None
@@ -77,14 +87,7 @@ class HieraBlock(nn.Module):
             # As in Hiera, the shortcut of a block that widens starts from the normed input.
             x = self.shortcut(normed)
             x = _pool(x) if self.pool else x
-        if self.window == 0:
-            attended: Tensor = self.attn(normed)
-        else:
-            # Padding cells take part in attention as zeros, and pooled windows are half as wide:
-            # both as in SAM 2.
-            windows = self.attn(to_windows(normed, self.window))
-            attended = from_windows(windows, len(x), x.shape[1], x.shape[2])
-        x = x + self.drop_path(attended)
+        x = x + self.drop_path(self.attn(normed))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out
 
@@ -139,7 +142,8 @@ class Hiera(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """(B, 3, S, S) -> the output of each stage, (B, C, H, W) at strides 4, 8, 16 and 32."""
         x = self.patch_embed(image).permute(0, 2, 3, 1)
-        x = x + self._position(x.shape[1], x.shape[2])
+        # Channels last in memory too: the blocks work along them.
+        x = (x + self._position(x.shape[1], x.shape[2])).contiguous()
         stages = []
         for index, block in enumerate(self.blocks):
             x = block(x)

@@ -76,13 +76,16 @@ class ConvNeXtBlock(nn.Module):
         return x + (self.scale * branch).permute(0, 3, 1, 2)
 
 
-def to_windows(x: Tensor, size: int) -> Tensor:
-    """(B, H, W, C) -> (B * windows, size, size, C), padded with zeros at the right and the bottom
-    where needed; windows in reading order."""
+def to_windows(x: Tensor, size: int, filling: Tensor) -> Tensor:
+    """(B, H, W, C) -> (B * windows, size, size, C), padded with ``filling`` (C,) at the right and
+    the bottom where needed; windows in reading order."""
     batch, height, width, channels = x.shape
     pad_y, pad_x = -height % size, -width % size
-    if pad_y or pad_x:
-        x = F.pad(x, (0, 0, 0, pad_x, 0, pad_y))
+    filling = filling.to(x.dtype)
+    if pad_x:
+        x = torch.cat([x, filling.expand(batch, height, pad_x, channels)], dim=2)
+    if pad_y:
+        x = torch.cat([x, filling.expand(batch, pad_y, width + pad_x, channels)], dim=1)
     # Axes: picture, row of windows, y within it, column of windows, x within it, channels.
     x = x.view(batch, (height + pad_y) // size, size, (width + pad_x) // size, size, channels)
     return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, size, size, channels)

@@ -63,19 +63,20 @@ def test_drop_path_drops_whole_rows_and_scales_the_others():
 @settings(deadline=None, max_examples=40)
 def test_windows_come_back(batch: int, height: int, width: int, size: int):
     x = torch.randn(batch, height, width, 2)
-    windows = to_windows(x, size)
+    windows = to_windows(x, size, torch.zeros(2))
     assert windows.shape[1:] == (size, size, 2)
     assert torch.equal(from_windows(windows, batch, height, width), x)
 
 
 def test_windows_are_neighbourhoods():
     x = torch.arange(16.0).view(1, 4, 4, 1)
-    assert to_windows(x, 2)[1, ..., 0].tolist() == [[2, 3], [6, 7]]
+    assert to_windows(x, 2, torch.zeros(1))[1, ..., 0].tolist() == [[2, 3], [6, 7]]
 
 
-def test_windows_pad_with_zeros_at_the_end():
-    windows = to_windows(torch.ones(1, 3, 3, 1), 2)
+def test_windows_are_filled_up_at_the_end():
+    windows = to_windows(torch.ones(1, 3, 3, 2), 2, torch.tensor([0.0, 10.0]))
     assert windows[..., 0].sum(dim=(1, 2)).tolist() == [4, 2, 2, 1]
+    assert windows[..., 1].sum(dim=(1, 2)).tolist() == [4, 22, 22, 31]
 
 
 def test_starting_weights_keep_unit_variance():
