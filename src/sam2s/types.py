@@ -140,6 +140,11 @@ def take_rows(noun: NounT, index: Tensor | slice | Sequence[int]) -> NounT:
     return replace(noun, **{name: value[index] for name, value in tensors.items()})  # type: ignore[type-var]
 
 
+def without_repeats(tensor: Tensor) -> Tensor:
+    """One row of a tensor that was expanded to many (`Features.expand`), else the tensor itself."""
+    return tensor[:1] if tensor.ndim and tensor.stride(0) == 0 else tensor
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """Image features of N frames (or of one frame repeated for N objects).

@@ -14,7 +14,7 @@ from sam2s.nn.attention import Attention
 from sam2s.nn.blocks import MLP
 from sam2s.nn.position import sine_grid, sine_time
 from sam2s.nn.rope import Rope, axial_rope
-from sam2s.types import MemoryBatch
+from sam2s.types import MemoryBatch, without_repeats
 
 IMAGE_CODE_WEIGHT = 0.1
 """Share of the sine position code that is added to the image features (SAM 2)."""
@@ -46,12 +46,15 @@ class MemoryAttentionLayer(nn.Module):
         """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the
         tokens and the first ``rope_keys`` keys have a place in the picture; TSL's token behind the
         grid has none."""
+        rows = len(x)
+        x = without_repeats(x)  # what is the same in all rows is computed for one
         normed = self.norm1(x)
         x = x + self.dropout(
             self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0]))
         )
+        asked = self.norm2(x).expand(rows, -1, -1)
         x = x + self.dropout(
-            self.cross_attn(self.norm2(x), keys, values, rope=rope, rope_keys=rope_keys, mask=mask)
+            self.cross_attn(asked, keys, values, rope=rope, rope_keys=rope_keys, mask=mask)
         )
         out: Tensor = x + self.dropout(self.mlp(self.norm3(x)))
         return out
@@ -97,31 +100,36 @@ class MemoryAttention(nn.Module):
         without = image + self.no_memory.view(1, -1, 1, 1)
         if memory is None:
             return without, token
+        if memory.full:
+            return self._attend(image, token, memory, None)
         # A map becomes h * w tokens, a pointer as many as it is wider than a memory token.
         cells = image.shape[2] * image.shape[3]
         maps_used = memory.map_mask.repeat_interleave(cells, dim=1)
         pointers_used = memory.pointer_mask.repeat_interleave(self._parts(memory), dim=1)
         used = torch.cat([maps_used, pointers_used], dim=1)
         known = used.any(dim=1)
-        conditioned, informed = self._attend(image, token, memory, used)
+        # Empty rows are opened: a softmax over nothing is NaN, and their result is not used.
+        opened = (used | ~known[:, None])[:, None, None]
+        conditioned, informed = self._attend(image, token, memory, opened)
         if token is not None and informed is not None:
             token = torch.where(known[:, None], informed, token)
         return torch.where(known.view(-1, 1, 1, 1), conditioned, without), token
 
     def _attend(
-        self, image: Tensor, token: Tensor | None, memory: MemoryBatch, used: Tensor
+        self, image: Tensor, token: Tensor | None, memory: MemoryBatch, mask: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         rows, dim, height, width = image.shape
         code = sine_grid(dim, height, width, image.device)
+        if token is None or token.stride(0) == 0:
+            image = without_repeats(image)  # the objects of one frame see the same
         x = image.flatten(2).transpose(1, 2) + IMAGE_CODE_WEIGHT * code
         if token is not None:
-            x = torch.cat([x, token[:, None].to(x.dtype)], dim=1)
+            x = torch.cat([x, token[: len(x), None].to(x.dtype)], dim=1)
+        x = x.expand(rows, -1, -1)
         values, codes = self._tokens(memory)
         keys = values + codes
         rope = axial_rope(dim, height, width, image.device)
         rope_keys = memory.maps.shape[1] * height * width
-        # Empty rows are opened: a softmax over nothing is NaN, and their result is not used.
-        mask = None if memory.full else (used | ~used.any(dim=1, keepdim=True))[:, None, None]
         for layer in self.layers:
             x = layer(x, keys, values, mask, rope, rope_keys)
         x, cells = self.norm(x), height * width
