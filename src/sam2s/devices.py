@@ -1,12 +1,15 @@
-"""Where a model runs: device names, precisions, and what to say when memory runs out."""
+"""Where a model runs: device names, precisions, the way there and back, and what to say when memory
+runs out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from sam2s.errors import InputError, OutOfMemory
 
@@ -82,6 +85,30 @@ def trains_in_bf16(precision: str, device: torch.device) -> bool:
 def _computes_bf16(device: torch.device) -> bool:
     with torch.cuda.device(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on ``device``. On CUDA Python does not wait for it: it goes by way of
+    pinned memory."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def download(tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    """Tensors of one device as NumPy arrays, in one copy, so that Python waits for the device
+    once."""
+    if tensors[0].device.type == "cpu":
+        return [tensor.numpy() for tensor in tensors]
+    flat = [tensor.contiguous().view(-1).view(torch.uint8) for tensor in tensors]
+    packed = torch.cat(flat)
+    here = torch.empty(packed.shape, dtype=torch.uint8, pin_memory=packed.device.type == "cuda")
+    pieces = here.copy_(packed).split([len(piece) for piece in flat])
+    return [
+        # Copied, so that what users keep does not hold pinned memory.
+        piece.clone().view(tensor.dtype).view(tensor.shape).numpy()
+        for piece, tensor in zip(pieces, tensors, strict=True)
+    ]
 
 
 _NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED")

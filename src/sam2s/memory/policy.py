@@ -16,8 +16,8 @@ from sam2s.types import Memory, Recollection, Sighting
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many maps and pointers a rule selects at most while one frame is prompted; the fixed
-    shape of its tensors."""
+    """How many maps and pointers a rule selects at most while one frame is prompted, however long
+    the video."""
 
     maps: int
     pointers: int
@@ -37,7 +37,7 @@ class Policy(Protocol[StateT]):
 
     @property
     def capacity(self) -> Capacity:
-        """The fixed shape that recollections are padded to."""
+        """The most that a recollection holds, beside what further prompted frames add."""
         ...
 
     @property

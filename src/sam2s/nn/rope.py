@@ -51,11 +51,11 @@ def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
 def _turn(pairs: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """(..., cells, dim / 2, 2) -> the same shape, turned.
 
-    On a CPU as a product of complex numbers: one pass over memory instead of five, four times as
-    fast as the real form and eight times with gradients. Elsewhere, and where a graph is recorded,
-    with real numbers only.
+    On a CPU and on CUDA as a product of complex numbers: one pass over memory instead of five, on a
+    CPU four times as fast as the real form and eight times with gradients. Elsewhere, and where
+    code is compiled, with real numbers only.
     """
-    if pairs.device.type == "cpu" and not torch.compiler.is_compiling():
+    if pairs.device.type in ("cpu", "cuda") and not torch.compiler.is_compiling():
         return torch.view_as_real(
             torch.view_as_complex(pairs.contiguous()) * torch.complex(cos, sin)
         )

@@ -11,11 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from sam2s.devices import download
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Chooser, Policy
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.verbs import Verbs
 from sam2s.tracking.recall import memory_batch
 from sam2s.tracking.row_prompts import TRACKED, RowKind, prompt_batch
 from sam2s.tracking.rows import Observation, Rows, join_observations
@@ -24,15 +27,23 @@ from sam2s.types import Decoded, Memory, Sighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Memorized:
+    """``maps`` (N, C_m, h, w) by which rows are remembered, and their ``scores`` (2, N) float32:
+    object logits and predicted IoUs, which memory rules need on the host."""
+
+    maps: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Core:
     """A network under a memory rule.
 
     ``training``: several points get the single candidate however unstable it is, clicked masks are
-    remembered as probabilities like tracked ones, the decoder's choice of a candidate stands, and
-    shapes follow what is remembered instead of the rule's capacity.
+    remembered as probabilities like tracked ones, and the decoder's choice of a candidate stands.
     """
 
-    model: SAM2S
+    model: Verbs
     policy: Policy[Any]
     training: bool = False
     _chooser: Chooser | None = field(init=False)
@@ -53,24 +64,35 @@ class Core:
 
     def commit(self, seen: Observation) -> tuple[Bank[Any], ...]:
         """The bank of every row after what was observed is remembered."""
-        rows, decoded, needs = seen.rows, seen.decoded, self.policy.needs
-        features = rows.own_features()
+        memorized = self.memorize(seen)
+        return self.admit(seen, memorized, *download([memorized.scores]))
+
+    def memorize(self, seen: Observation) -> Memorized:
+        """The half of ``commit`` that computes: on a GPU, without waiting for it."""
+        rows, decoded = seen.rows, seen.decoded
         # Masks that a user clicked or boxed, saw and accepted are binarised before they are
         # memorised, as in SAM 2.
         clicked = [p.kind is RowKind.POINTS and not self.training for p in rows.prompts]
         binarize = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
         if any(clicked):  # else nothing has to be uploaded
             binarize = torch.tensor(clicked, device=rows.device)
-        maps = self.model.memorize(features, decoded, binarize=binarize)
-        # Stacked, so that Python waits for the device once and not twice.
-        object_logits, ious = torch.stack([decoded.object_logits, decoded.iou]).tolist()
+        maps = self.model.memorize(rows.own_features(), decoded, binarize=binarize)
+        return Memorized(maps, torch.stack([decoded.object_logits, decoded.iou]))
+
+    def admit(
+        self, seen: Observation, memorized: Memorized, scores: np.ndarray
+    ) -> tuple[Bank[Any], ...]:
+        """The other half; ``scores``: those of ``memorized``, on the host."""
+        object_logits, ious = scores.tolist()
+        rows, decoded, needs = seen.rows, seen.decoded, self.policy.needs
+        features = rows.own_features()
         return tuple(
             self.policy.admit(
                 bank,
                 Memory(
                     time=rows.times[k],
                     origin=rows.prompts[k].origin,
-                    map=maps[k],
+                    map=memorized.maps[k],
                     pointer=decoded.pointer[k],
                     object_logit=object_logits[k],
                     iou=ious[k],
@@ -89,10 +111,7 @@ class Core:
             decoded = self.model.adopt(rows.own_features(), torch.stack(masks).float())
             return Observation(rows, decoded, self._sightings(decoded))
         if rows.recalled is None:
-            # Fixed shapes are for devices that compile or replay graphs; on a CPU padding only
-            # costs time.
-            fixed = not self.training and rows.device.type != "cpu"
-            memory = memory_batch(self.policy, rows.banks, rows.times, fixed=fixed)
+            memory = memory_batch(self.policy, rows.banks, rows.times)
             rows = replace(rows, recalled=self.model.recall(rows.own_features(), memory))
         if kind is RowKind.TRACKED:
             return self._track(rows)

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
+from sam2s.devices import download
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import (
     Branch,
@@ -26,8 +28,8 @@ from sam2s.memory.hypothesis_tree import (
     pathways_of,
     with_pathways,
 )
-from sam2s.model.sam2s import SAM2S
-from sam2s.tracking.core import Core
+from sam2s.model.verbs import Verbs
+from sam2s.tracking.core import Core, Memorized
 from sam2s.tracking.row_prompts import RowKind
 from sam2s.tracking.rows import Hypotheses, Observation, Rows
 from sam2s.types import Decoded, take_rows
@@ -41,7 +43,7 @@ class TreeCore:
     rule: HypothesisTree
 
     @property
-    def model(self) -> SAM2S:
+    def model(self) -> Verbs:
         """The network."""
         return self.core.model
 
@@ -66,9 +68,19 @@ class TreeCore:
 
     def commit(self, seen: Observation) -> tuple[Bank[Any], ...]:
         """The bank of every object after each of its pathways has remembered its own."""
-        grown = seen.hypotheses
-        assert grown is not None, "rows must be observed under the rule that commits them"
-        banks = self.core.commit(grown.seen)
+        memorized = self.memorize(seen)
+        return self.admit(seen, memorized, *download([memorized.scores]))
+
+    def memorize(self, seen: Observation) -> Memorized:
+        """The half of ``commit`` that computes."""
+        return self.core.memorize(_grown(seen).seen)
+
+    def admit(
+        self, seen: Observation, memorized: Memorized, scores: np.ndarray
+    ) -> tuple[Bank[Any], ...]:
+        """The other half; ``scores``: those of ``memorized``, on the host."""
+        grown = _grown(seen)
+        banks = self.core.admit(grown.seen, memorized, scores)
         after: list[Bank[Any]] = []
         for k in range(len(seen.rows)):
             own = [p for p, owner in enumerate(grown.owners) if owner == k]
@@ -97,6 +109,11 @@ class TreeCore:
             decoded = self.model.choose(decoded, index.to(decoded.chosen.device))
         picked = Observation(replace(seen.rows, recalled=None).take(at), decoded)
         return Hypotheses(picked, tuple(branch.score for branch in kept), tuple(after))
+
+
+def _grown(seen: Observation) -> Hypotheses:
+    assert seen.hypotheses is not None, "rows must be observed under the rule that commits them"
+    return seen.hypotheses
 
 
 def _proposals(decoded: Decoded, scores: Sequence[float]) -> list[Proposals]:

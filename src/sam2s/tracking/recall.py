@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sam2s.devices import upload
 from sam2s.memory.bank import Bank
-from sam2s.memory.policy import Capacity, Policy
+from sam2s.memory.policy import Policy
 from sam2s.types import MemoryBatch
 
 Recalled = Sequence[tuple[Tensor, int]]
@@ -17,14 +18,13 @@ Recalled = Sequence[tuple[Tensor, int]]
 
 
 def memory_batch(
-    policy: Policy[Any], banks: Sequence[Bank[Any]], times: Sequence[int], *, fixed: bool = True
+    policy: Policy[Any], banks: Sequence[Bank[Any]], times: Sequence[int]
 ) -> MemoryBatch | None:
-    """What each row's bank recalls at its own time, padded into one batch; None when no row
-    remembers anything.
+    """What each row's bank recalls at its own time, padded to the longest into one batch; None when
+    no row remembers anything.
 
-    ``fixed`` pads to the policy's capacity, so that shapes never change while a video runs; without
-    it rows are only padded to the longest (training, and a CPU, where padding costs time while a
-    bank fills).
+    Padding has to be masked, which fused attention is several times slower with; rows that have
+    been tracked as long as one another need none.
     """
     recalled = [policy.select(bank, time) for bank, time in zip(banks, times, strict=True)]
     example = next((memory for r in recalled for memory, _ in r.maps), None)
@@ -32,19 +32,16 @@ def memory_batch(
         return None
     maps = [[(memory.map, slot) for memory, slot in r.maps] for r in recalled]
     pointers = [[(memory.pointer, age) for memory, age in r.pointers] for r in recalled]
-    least = policy.capacity if fixed else Capacity(1, 1)
-    slots_wide = max(least.maps, *map(len, maps))
-    ages_wide = max(least.pointers, *map(len, pointers))
-    # Slots, ages and what is in use travel to the device in one upload, which waits for it.
-    numbers = torch.tensor(
-        [
-            _numbers(some, slots_wide) + _numbers(others, ages_wide)
-            for some, others in zip(maps, pointers, strict=True)
-        ],
-        device=example.map.device,
-    )
+    slots_wide = max(1, *map(len, maps))
+    ages_wide = max(1, *map(len, pointers))
+    # Slots, ages and what is in use travel to the device in one upload.
+    numbers = [
+        _numbers(some, slots_wide) + _numbers(others, ages_wide)
+        for some, others in zip(maps, pointers, strict=True)
+    ]
+    there = upload(torch.tensor(numbers), example.map.device)
     widths = [slots_wide, slots_wide, ages_wide, ages_wide]
-    slots, maps_used, ages, pointers_used = numbers.split(widths, dim=1)
+    slots, maps_used, ages, pointers_used = there.split(widths, dim=1)
     return MemoryBatch(
         maps=_stacked(maps, slots_wide, torch.zeros_like(example.map)),
         slots=slots,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.verbs import Verbs
 from sam2s.types import Decoded, Sighting
 
 
@@ -24,7 +24,7 @@ def sightings_of(decoded: Decoded) -> tuple[Sighting, ...]:
 
 
 def with_choices(
-    model: SAM2S, decoded: Decoded, sightings: tuple[Sighting, ...], choices: Sequence[int]
+    model: Verbs, decoded: Decoded, sightings: tuple[Sighting, ...], choices: Sequence[int]
 ) -> tuple[Decoded, tuple[Sighting, ...]]:
     """N rows, and what was seen of them, with other candidates as their answers; the very same
     objects where the decoder's choice stands."""

@@ -19,23 +19,26 @@ from PIL import Image
 from torch import Tensor
 
 from sam2s.arrays import to_array
-from sam2s.devices import Precision, memory_errors, wants_bf16
+from sam2s.devices import Precision, download, memory_errors, wants_bf16
 from sam2s.errors import InputError
-from sam2s.geometry import normalise, resize_to_model
 from sam2s.media.background import prefetched
 from sam2s.memory.all_rules import pick_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import HypothesisTree
 from sam2s.memory.policy import Policy
+from sam2s.model.rounded import rounded_to_bf16
 from sam2s.model.sam2s import SAM2S, check_model
+from sam2s.model.verbs import Verbs
 from sam2s.tracking.core import Core
-from sam2s.tracking.frame_result import frame_result
+from sam2s.tracking.frame_result import frame_result, shown
+from sam2s.tracking.graphs import CudaRecorder, Graphed
 from sam2s.tracking.hypotheses import TreeCore
+from sam2s.tracking.picture_encoder import Encoded, PictureEncoder
 from sam2s.tracking.row_prompts import TRACKED, RowPrompt, row_prompts
 from sam2s.tracking.rows import Observation, Rows
 from sam2s.tracking.state import TrackState
 from sam2s.tracking.user_prompts import Prompts, PromptSchedule, by_object
-from sam2s.types import Features, Frame, FrameResult, Mask, Origin, Prompt
+from sam2s.types import Frame, FrameResult, Mask, Origin, Prompt
 from sam2s.weights.load import load_model
 
 
@@ -48,7 +51,8 @@ class Tracker:
     weights. ``precision``: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a CUDA device that
     computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
     not overlap, and a pixel goes to the more certain one (SAM 2's ``non_overlap_masks``); what is
-    remembered stays the same.
+    remembered stays the same. ``graphs``: on a CUDA device, launch what every frame repeats as one
+    graph (``sam2s.tracking.graphs``), the same kernels three to five times as fast.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
@@ -61,17 +65,26 @@ class Tracker:
         precision: Precision = "auto",
         reverse: bool = False,
         exclusive: bool = False,
+        graphs: bool = True,
     ) -> None:
         loaded = load_model(model) if isinstance(model, str | PathLike) else model
         self.model = check_model(loaded).eval()
-        self.core = make_core(self.model, pick_rule(memory, self.model.config.memory))
+        self.device = next(self.model.parameters()).device
+        self.bf16 = wants_bf16(precision, self.device)
+        network = rounded_to_bf16(self.model) if self.bf16 else self.model
+        replayed = graphs and self.device.type == "cuda"
+        verbs = Graphed(network, CudaRecorder(self.device)) if replayed else network
+        self._encoder = PictureEncoder(network, self.device, graphs=replayed)
+        self.core = make_core(verbs, pick_rule(memory, self.model.config.memory))
         self.reverse = reverse
         self.exclusive = exclusive
+        self._graphs = graphs
         self.state = TrackState()
-        self.device = next(self.model.parameters()).device
-        self._encoded: tuple[Tensor, Features] | None = None
-        self._ahead: tuple[np.ndarray, Tensor, Features] | None = None
-        self.bf16 = wants_bf16(precision, self.device)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Graphs and streams belong to this process; a copy makes its own.
+        settings = (self.bf16, self.reverse, self.exclusive, self._graphs)
+        return _restored, (self.model, self.policy, settings, self.state)
 
     @property
     def policy(self) -> Policy[Any]:
@@ -86,7 +99,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything: the next frame is a first frame."""
         self.state = TrackState()
-        self._encoded = self._ahead = None
+        self._encoder.forget()
 
     def remove(self, object_id: int) -> None:
         """Stop tracking one object; ``InputError`` when it is not tracked."""
@@ -115,8 +128,12 @@ class Tracker:
             return _timed(FrameResult(frame.index, frame.time), frame, called)
         with self._computing(frame, given):
             ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
-            after = self._commit(state, ids, seen)
-            result = self._result(frame, ids, seen)
+            memorized = self.core.memorize(seen)
+            # All that Python has to know comes in one copy, after all work has been given out.
+            scores, *arrays = download([memorized.scores, *self._shown(frame, seen)])
+            banks = self.core.admit(seen, memorized, scores)
+            after = _after(seen, state, ids, banks)
+            result = self._result(frame, ids, seen, arrays)
         # The clock only moves here, after everything that can fail.
         self.state = after
         return _timed(result, frame, called)
@@ -137,7 +154,8 @@ class Tracker:
         given = by_object(prompts)
         with self._computing(frame, given):
             ids, seen = self._observe(frame, state, self._row_prompts(frame, given, prior))
-            return _timed(self._result(frame, ids, seen), frame, called)
+            arrays = download(self._shown(frame, seen))
+            return _timed(self._result(frame, ids, seen, arrays), frame, called)
 
     def remember(
         self,
@@ -158,7 +176,7 @@ class Tracker:
                 for i, prompt in self._row_prompts(frame, given, None).items()
             }
             ids, seen = self._observe(frame, state.with_banks(mine), rows)
-            after = self._commit(state, ids, seen)
+            after = _after(seen, state, ids, self.core.commit(seen))
         self.state = after.with_banks({**state.banks, **after.banks})
 
     def run(
@@ -195,8 +213,8 @@ class Tracker:
         """
         encoded = prefetched(frames, self._encode_apart, ahead=1, threads=1)
         with closing(encoded):
-            for frame, (pixels, features) in encoded:
-                self._ahead = frame.image, pixels, features
+            for frame, features in encoded:
+                self._encoder.expect(frame.image, features)
                 yield frame
 
     def _arrive(self, frame: Frame | np.ndarray) -> tuple[Frame, TrackState]:
@@ -247,45 +265,36 @@ class Tracker:
         if not ids:
             raise InputError("nothing to track yet: prompt at least one object")
         rows = Rows(
-            features=self._encode(frame.image),
+            features=self._encoder.features(frame.image),
             banks=tuple(state.banks.get(i, Bank()) for i in ids),
             times=(self._time(frame),) * len(ids),
             prompts=tuple(prompts.get(i, TRACKED) for i in ids),
         )
         return ids, self.core.observe(rows)
 
-    def _commit(self, state: TrackState, ids: Sequence[int], seen: Observation) -> TrackState:
-        banks = dict(zip(ids, self.core.commit(seen), strict=True))
-        return TrackState(seen.rows.times[0], state.size, banks)
-
-    def _encode(self, image: np.ndarray) -> Features:
-        """The picture's features. The last ones are kept, since a user clicks several times on one
-        picture; it is recognised by its content, since a camera may write its next picture into the
-        same array."""
-        if self._ahead is not None and self._ahead[0] is image:
-            self._encoded = self._ahead[1:]
-            return self._encoded[1]
-        pixels = resize_to_model(image, self.model.image_size)
-        if self._encoded is None or not torch.equal(pixels, self._encoded[0]):
-            features = self.model.encode(normalise(pixels, self.device))
-            self._encoded = pixels.clone(), features
-        return self._encoded[1]
-
-    def _encode_apart(self, frame: Frame) -> tuple[Tensor, Features]:
-        """`_encode` for another thread: it changes nothing of the tracker."""
+    def _encode_apart(self, frame: Frame) -> Encoded:
         with self._computing(frame, {}):
-            pixels = resize_to_model(frame.image, self.model.image_size)
-            return pixels, self.model.encode(normalise(pixels, self.device))
+            return self._encoder.encode_apart(frame.image)
 
-    def _result(self, frame: Frame, ids: Sequence[int], seen: Observation) -> FrameResult:
-        return frame_result(frame, ids, seen, self.model.semantic_head, exclusive=self.exclusive)
+    def _shown(self, frame: Frame, seen: Observation) -> list[Tensor]:
+        return shown(seen, frame.size, self.model.semantic_head, exclusive=self.exclusive)
+
+    def _result(
+        self, frame: Frame, ids: Sequence[int], seen: Observation, arrays: Sequence[np.ndarray]
+    ) -> FrameResult:
+        head = self.model.semantic_head
+        names = () if head is None else head.classes
+        return frame_result(frame, ids, seen, arrays, class_names=names, exclusive=self.exclusive)
 
     @contextmanager
     def _computing(self, frame: Frame, given: Mapping[int, Sequence[Prompt]]) -> Iterator[None]:
         """Inference in the tracker's precision; what to do where memory runs out."""
         count = len({*self.state.banks, *given})
         cast: AbstractContextManager[Any] = (
-            torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+            # Weights are rounded already (`rounded_to_bf16`), so there is nothing to keep.
+            torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
+            if self.bf16
+            else nullcontext()
         )
         out_of_memory = memory_errors(
             f"frame {frame.index}, {count} object{'s' * (count != 1)}"
@@ -296,7 +305,28 @@ class Tracker:
             yield
 
 
-def make_core(model: SAM2S, policy: Policy[Any]) -> Core | TreeCore:
+def _restored(
+    model: SAM2S,
+    policy: Policy[Any],
+    settings: tuple[bool, bool, bool, bool],
+    state: TrackState,
+) -> Tracker:
+    bf16, reverse, exclusive, graphs = settings
+    precision: Precision = "bf16" if bf16 else "fp32"
+    tracker = Tracker(
+        model, policy, precision=precision, reverse=reverse, exclusive=exclusive, graphs=graphs
+    )
+    tracker.state = state
+    return tracker
+
+
+def _after(
+    seen: Observation, state: TrackState, ids: Sequence[int], banks: Sequence[Bank[Any]]
+) -> TrackState:
+    return TrackState(seen.rows.times[0], state.size, dict(zip(ids, banks, strict=True)))
+
+
+def make_core(model: Verbs, policy: Policy[Any]) -> Core | TreeCore:
     """What a tracker does on a frame under a memory rule; chosen here, once."""
     core = Core(model, policy)
     return TreeCore(core, policy) if isinstance(policy, HypothesisTree) else core
