@@ -101,14 +101,18 @@ def download(tensors: Sequence[Tensor]) -> list[np.ndarray]:
     if tensors[0].device.type == "cpu":
         return [tensor.numpy() for tensor in tensors]
     flat = [tensor.contiguous().view(-1).view(torch.uint8) for tensor in tensors]
-    packed = torch.cat(flat)
-    here = torch.empty(packed.shape, dtype=torch.uint8, pin_memory=packed.device.type == "cuda")
-    pieces = here.copy_(packed).split([len(piece) for piece in flat])
+    pieces = _to_host(torch.cat(flat)).split([len(piece) for piece in flat])
     return [
         # Copied, so that what users keep does not hold pinned memory.
         piece.clone().view(tensor.dtype).view(tensor.shape).numpy()
         for piece, tensor in zip(pieces, tensors, strict=True)
     ]
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    if tensor.device.type != "cuda":
+        return tensor.cpu()
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor)
 
 
 _NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED")

@@ -16,19 +16,11 @@ from typing import Any
 import pytest
 
 SCENES = Path(__file__).with_name("scenes.py")
-TRACKED = {"recent": 5, "diverse": 5, "pruned": 5, "distractor": 7, "samurai": 7, "tree": 9}
+TRACKED = {"recent": 1, "diverse": 1, "pruned": 1, "distractor": 3, "samurai": 3, "tree": 4}
 """Host synchronisations of a tracked frame with two objects, by rule. Each costs a GPU the time
 that Python needs to prepare the next launches; lower them when the code allows it. Of a plain rule:
-the picture and what is remembered of it go up, two numbers a row, the masks and the scores come
-down."""
-PROMPTED = {
-    "recent": 17,
-    "diverse": 17,
-    "pruned": 17,
-    "distractor": 27,
-    "samurai": 27,
-    "tree": 24,
-}
+the masks and the scores come down, together, when all work has been given out."""
+PROMPTED = {"recent": 3, "diverse": 3, "pruned": 3, "distractor": 12, "samurai": 12, "tree": 8}
 """Those of a preview and the correction that follows it, together."""
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2s.devices import download
+from sam2s.devices import download, upload
 from sam2s.memory.bank import Bank
 from sam2s.memory.policy import Chooser, Policy
 from sam2s.model.verbs import Verbs
@@ -75,7 +75,7 @@ class Core:
         clicked = [p.kind is RowKind.POINTS and not self.training for p in rows.prompts]
         binarize = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
         if any(clicked):  # else nothing has to be uploaded
-            binarize = torch.tensor(clicked, device=rows.device)
+            binarize = upload(torch.tensor(clicked), rows.device)
         maps = self.model.memorize(rows.own_features(), decoded, binarize=binarize)
         return Memorized(maps, torch.stack([decoded.object_logits, decoded.iou]))
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sam2s.devices import download
+from sam2s.devices import download, upload
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import (
     Branch,
@@ -106,7 +106,7 @@ class TreeCore:
         decoded = take_rows(seen.decoded, at)
         if any(branch.candidate != proposals[branch.row].chosen for branch in kept):
             index = torch.tensor([branch.candidate for branch in kept])
-            decoded = self.model.choose(decoded, index.to(decoded.chosen.device))
+            decoded = self.model.choose(decoded, upload(index, decoded.chosen.device))
         picked = Observation(replace(seen.rows, recalled=None).take(at), decoded)
         return Hypotheses(picked, tuple(branch.score for branch in kept), tuple(after))
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2s.devices import upload
 from sam2s.errors import InputError
 from sam2s.geometry import mask_to_model, points_to_model
 from sam2s.types import Box, Mask, Origin, Points, Prompt, PromptBatch
@@ -82,8 +83,8 @@ def prompt_batch(prompts: Sequence[RowPrompt], device: torch.device) -> PromptBa
     count = len(prompts[0].labels)
     batch = PromptBatch.none(len(prompts), device)
     if count:
-        points = torch.from_numpy(np.stack([p.points for p in prompts])).to(device)
-        labels = torch.from_numpy(np.stack([p.labels for p in prompts])).to(device)
+        points = upload(torch.from_numpy(np.stack([p.points for p in prompts])), device)
+        labels = upload(torch.from_numpy(np.stack([p.labels for p in prompts])), device)
         batch = PromptBatch(points, labels)
     priors = [p.prior for p in prompts if p.prior is not None]
     return replace(batch, mask_logits=torch.stack(priors)) if priors else batch

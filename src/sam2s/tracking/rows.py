@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sam2s.devices import upload
 from sam2s.memory.bank import Bank
 from sam2s.tracking.row_prompts import RowKind, RowPrompt
 from sam2s.types import Decoded, Features, Sighting, take_rows
@@ -133,7 +134,7 @@ def join_decoded(parts: Sequence[tuple[Sequence[int], Decoded]], size: int) -> D
     """
     some = [part for _, part in parts]
     order = torch.argsort(torch.tensor([row for rows, _ in parts for row in rows]))
-    order = order.to(some[0].iou.device)
+    order = upload(order, some[0].iou.device)
     if any(part.input_logits is not None for part in some):
         some = [_with_input_logits(part, size) for part in some]
     if len({part.candidate_logits.shape[1] for part in some}) > 1:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from sam2s.devices import upload
 from sam2s.model.verbs import Verbs
 from sam2s.types import Decoded, Sighting
 
@@ -30,6 +31,6 @@ def with_choices(
     objects where the decoder's choice stands."""
     if all(choice == sighting.chosen for choice, sighting in zip(choices, sightings, strict=True)):
         return decoded, sightings
-    index = torch.tensor(choices, device=decoded.chosen.device)
+    index = upload(torch.tensor(choices), decoded.chosen.device)
     seen = tuple(replace(s, chosen=choice) for s, choice in zip(sightings, choices, strict=True))
     return model.choose(decoded, index), seen
