@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
@@ -39,23 +39,27 @@ from sam2s.train.initial_weights import starting_model
 from sam2s.train.learner import ClipLearner
 from sam2s.train.unroll import draw_script
 from sam2s.train.video_pool import open_pool
-from sam2s.types import Box, MemoryBatch, Points, PromptBatch
+from sam2s.types import Box, Frame, MemoryBatch, Points, PromptBatch
 from sam2s.types import Mask as GivenMask
 from sam2s.weights.load import load_model
 
 assert FRAMES >= 12
-TRACK = 12
-VERB, TRACKED, LOSS = "verb", "track", "training"
+TRACK, FAST_FRAMES = 12, 28
+VERB, TRACKED, FAST, LOSS = "verb", "track", "fast path", "training"
 LIMITS = {
     (VERB, "fp32"): 1e-4,
     (VERB, "bf16"): 6e-2,
+    (FAST, "fp32"): 1e-4,
+    (FAST, "bf16"): 1e-4,
     (TRACKED, "fp32"): 2e-3,
     (TRACKED, "bf16"): 5e-2,
     (LOSS, "fp32"): 1e-3,
     (LOSS, "bf16"): 5e-2,
 }
-"""Largest difference allowed. Verbs: relative to the largest value. Tracks: share of a mask's
-pixels, over all masks (1 - IoU). Training: relative, of the loss and of the gradient's norm."""
+"""Largest difference allowed. Verbs: relative to the largest value. Fast path: of logits, relative
+to the largest one, against the same device without graphs and frames ahead. Tracks: share of a
+mask's pixels, over all masks (1 - IoU). Training: relative, of the loss and of the gradient's
+norm."""
 
 SAME_CLICKS = ("mask", "dense")
 """Stages that bf16 can be compared on. Elsewhere the simulated user clicks on what is wrong, which
@@ -163,6 +167,28 @@ def _track(tracker: Tracker) -> list[np.ndarray]:
     return masks
 
 
+def fast_paths(cpu: SAM2S, device: torch.device, precision: str) -> Iterator[Row]:
+    """Graphs, and frames encoded ahead, against the plain way on the same device; long enough for
+    memories to fill and their graphs to be recorded and replayed."""
+    there = deepcopy(cpu).to(device)
+    frames = [Frame(k, None, picture(k % FRAMES)) for k in range(FAST_FRAMES)]
+    prompts = {1: Points([[60, 50]], [1]), 2: Box([108, 66, 132, 94])}
+    for rule in ("recent", "diverse"):
+        plain = Tracker(there, rule, precision=precision, graphs=False)
+        wanted = _logits(plain, frames, prompts)
+        graphs = Tracker(there, rule, precision=precision)
+        found = _logits(graphs, frames, prompts)
+        yield Row(FAST, f"graphs, {rule}", precision, _difference(wanted, found))
+        both = Tracker(there, rule, precision=precision)
+        found = _logits(both, both.ahead(frames), prompts)
+        yield Row(FAST, f"graphs ahead, {rule}", precision, _difference(wanted, found))
+
+
+def _logits(tracker: Tracker, frames: Iterable[Frame], prompts: dict[int, Any]) -> Tensor:
+    results = [tracker.step(frame, prompts if frame.index == 0 else None) for frame in frames]
+    return torch.stack([result.logits.tensor(i).cpu() for result in results for i in prompts])
+
+
 def training(device: torch.device, precision: str) -> Iterator[Row]:
     """Loss and gradient of a step of every kind of stage."""
     with tempfile.TemporaryDirectory() as folder:
@@ -215,7 +241,7 @@ def _difference(expected: Any, found: Any) -> float:
     return max(_difference(a, b) for a, b in pairs if a is not None)
 
 
-PARTS = ("verbs", "tracks", "training")
+PARTS = ("verbs", "tracks", "fast", "training")
 
 
 def run(device: torch.device, small: bool, parts: Sequence[str] = PARTS) -> list[Row]:
@@ -229,6 +255,7 @@ def run(device: torch.device, small: bool, parts: Sequence[str] = PARTS) -> list
         rows_of = {
             "verbs": verbs(cpu, device, precision),
             "tracks": tracks(cpu, device, precision),
+            "fast": fast_paths(cpu, device, precision),
             "training": training(device, precision),
         }
         for part in parts:

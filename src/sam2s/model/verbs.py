@@ -1,5 +1,5 @@
 """What a tracker asks of a network on a frame: of the network itself, or of a faster way to the
-same numbers (``sam2s.tracking.graphs``)."""
+same numbers (``sam2s.tracking.cuda_graphs``)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from sam2s.devices import upload
 from sam2s.geometry import normalise, resize_to_model
 from sam2s.model.sam2s import SAM2S
-from sam2s.tracking.graphs import CudaRecorder, Replayed
+from sam2s.tracking.cuda_graphs import CudaRecorder, Replayed
 from sam2s.types import Features
 
 

@@ -31,7 +31,7 @@ from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.model.verbs import Verbs
 from sam2s.tracking.core import Core
 from sam2s.tracking.frame_result import frame_result, shown
-from sam2s.tracking.graphs import CudaRecorder, Graphed
+from sam2s.tracking.cuda_graphs import CudaRecorder, Graphed
 from sam2s.tracking.hypotheses import TreeCore
 from sam2s.tracking.picture_encoder import Encoded, PictureEncoder
 from sam2s.tracking.row_prompts import TRACKED, RowPrompt, row_prompts
@@ -52,7 +52,7 @@ class Tracker:
     computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
     not overlap, and a pixel goes to the more certain one (SAM 2's ``non_overlap_masks``); what is
     remembered stays the same. ``graphs``: on a CUDA device, launch what every frame repeats as one
-    graph (``sam2s.tracking.graphs``), the same kernels three to five times as fast.
+    graph (``sam2s.tracking.cuda_graphs``), the same kernels three to five times as fast.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """

@@ -16,7 +16,7 @@ from sam2s.geometry import image_to_model
 from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
 from sam2s.tracking.core import Core
-from sam2s.tracking.graphs import KEPT, Graphed, Replayed, _tensors
+from sam2s.tracking.cuda_graphs import KEPT, Graphed, Replayed, _tensors
 from sam2s.tracking.row_prompts import TRACKED, RowPrompt
 from sam2s.tracking.rows import Rows
 from sam2s.types import Features
