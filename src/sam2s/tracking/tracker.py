@@ -30,8 +30,8 @@ from sam2s.model.rounded import rounded_to_bf16
 from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.model.verbs import Verbs
 from sam2s.tracking.core import Core
-from sam2s.tracking.frame_result import frame_result, shown
 from sam2s.tracking.cuda_graphs import CudaRecorder, Graphed
+from sam2s.tracking.frame_result import frame_result, shown
 from sam2s.tracking.hypotheses import TreeCore
 from sam2s.tracking.picture_encoder import Encoded, PictureEncoder
 from sam2s.tracking.row_prompts import TRACKED, RowPrompt, row_prompts
