@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -324,7 +325,10 @@ def _orientation(picture: VideoFrame) -> tuple[bool, bool, bool]:
     The matrix holds nine 32-bit numbers a b u c d v x y w; a stored pixel (x, y) is shown at (a x +
     c y, b x + d y). PyAV's own ``rotation`` is missing before version 15 and leaves mirroring out.
     """
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    # Not `picture.side_data`: the picture would keep it, and it the picture, some MB, until Python
+    # next looks for such cycles.
+    side_data = SideDataContainer(picture)  # type: ignore[call-arg]  # PyAV's stub has no arguments
+    matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
     a, b, _, c, d = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from PIL import Image
 
 from footage import FAST, Clip, numbered
@@ -74,3 +76,19 @@ def test_folders_and_arrays(tmp_path: Path):
         RandomAccess(open_frames(tmp_path)).at(0.1)
     with pytest.raises(InputError, match="has frames 0 to 4"):
         access.frame(9)
+
+
+def test_pictures_go_when_they_are_no_longer_needed(tmp_path: Path):
+    """Without the garbage collector: it comes by too seldom for things of some MB."""
+    with open_frames(KINDS["mp4"].write(tmp_path, "op")) as source:
+        access = RandomAccess(source)
+        access.index()
+        gc.collect()
+        gc.disable()
+        try:
+            for index in (30, 5, 17, 39):
+                access.frame(index)
+            left = sum(type(one) is VideoFrame for one in gc.get_objects())
+        finally:
+            gc.enable()
+    assert left <= 1, "the one that was decoded to see the video's size"
