@@ -83,11 +83,13 @@ class ObjectNotes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A tracking run that was not undone. ``accepted`` None: nobody has judged it yet."""
+    """A tracking run that was not undone. ``spared``: by object the frames that were locked when it
+    began, which it did not touch. ``accepted`` None: nobody has judged it yet."""
 
     version: int
     object_ids: tuple[int, ...]
     frames: Stretch
+    spared: Mapping[int, Stretches] = field(default_factory=dict)
     accepted: bool | None = None
 
 
@@ -211,9 +213,8 @@ def _in_body(action: MarkInBody, notes: SessionNotes, number: int) -> SessionNot
 
 @_after.register
 def _track(action: Propagate, notes: SessionNotes, number: int) -> SessionNotes:
-    for object_id in action.object_ids:
-        notes.object(object_id)
-    run = Run(number, action.object_ids, action.frames)
+    spared = {i: notes.object(i).locked for i in action.object_ids}
+    run = Run(number, action.object_ids, action.frames, spared)
     return replace(notes, runs=_with(notes.runs, number, run))
 
 
@@ -228,7 +229,9 @@ def _discard(action: Discard, notes: SessionNotes, number: int) -> SessionNotes:
     run = replace(_run(notes, action.version), accepted=False)
     for object_id in run.object_ids:
         if object_id in notes.objects:
-            _refuse_locked(object_id, notes.objects[object_id], run.frames)
+            mine = notes.objects[object_id]
+            since = mine.locked.without(run.spared.get(object_id, NO_FRAMES))
+            _refuse_locked(object_id, replace(mine, locked=since), run.frames)
     return replace(notes, runs=_with(notes.runs, action.version, run))
 
 

@@ -76,6 +76,13 @@ class Stretches:
                 left.append(Stretch(part.last + 1, mine.last))
         return Stretches(tuple(left))
 
+    def without(self, other: Stretches) -> Stretches:
+        """The set without the frames of another."""
+        left = self
+        for part in other.parts:
+            left = left.minus(part)
+        return left
+
     def next_from(self, frame: int) -> int | None:
         """The first frame of the set at or after ``frame``; None where there is none."""
         return next((max(frame, p.first) for p in self.parts if p.last >= frame), None)

@@ -109,6 +109,16 @@ def test_nothing_changes_a_locked_frame(action):
     History.of(LOCKED).do(Unlock(1, Stretch(2, 3))).do(action)
 
 
+def test_a_run_that_spared_locked_frames_can_be_discarded():
+    """It began at, or beside, masks that were verified already, and left them as they were."""
+    run = Propagate((1,), Stretch(0, 9))
+    history = History.of([*LOCKED, run])
+    assert history.do(Discard(4)).notes.runs[4].accepted is False
+    later = history.do(Lock(1, Stretch(3, 5)))
+    with pytest.raises(InputError, match=r"object 1 on frame 4: the frame is locked"):
+        later.do(Discard(4))
+
+
 def test_absence_takes_prompts_with_it_and_refuses_new_ones():
     history = History.of([click(), click(frame=5), MarkAbsent(1, Stretch(4, 8))])
     assert list(history.notes.objects[1].given) == [0]
