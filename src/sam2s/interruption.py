@@ -44,9 +44,12 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(*, child: bool = False) -> Iterator[None]:
     """Within it the first signal to stop raises ``Stopped`` in the main thread; the second one ends
     the process at once. A signal that was ignored before (``nohup``) stays ignored.
+
+    ``child``: a process that does another one's work. A terminal's or a service's signal reaches
+    both, and that one then asks this one to stop as well: only a second Ctrl+C ends it at once.
 
     Does nothing outside the main thread, where signals cannot be received.
     """
@@ -59,7 +62,8 @@ def stoppable() -> Iterator[None]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for each in heard:
-            signal.signal(each, signal.SIG_DFL)
+            again = signal.SIG_IGN if child and each != signal.SIGINT else signal.SIG_DFL
+            signal.signal(each, again)
         _Held.number = number
         if not _Held.depth:
             raise Stopped(number)
@@ -70,8 +74,30 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in heard:
-            signal.signal(number, before[number])
+        if not (child and _Held.number is not None):  # which ends now, in good order
+            for number in heard:
+                signal.signal(number, before[number])
+
+
+@contextmanager
+def ctrl_c_waits() -> Iterator[None]:
+    """Ctrl+C waits for the end of the block, in this thread and in processes that it starts, until
+    they say `ctrl_c_counts`: a process that is interrupted while it starts tells of it at length.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ctrl_c_counts() -> None:
+    """The end of `ctrl_c_waits` in a process that was started within it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from command_process import start, wait_for
 from sam2s.commands import batch
 from sam2s.commands.batch_worker import do_job
 from sam2s.commands.job_table import read_jobs
 from sam2s.export.tracks import read_tracks
+from sam2s.export.video_file import write_video
 from sam2s.sharing.claims import SharedFolder
 
 PROMPTS = json.dumps([{"action": "click", "object": 1, "frame": 0, "x": 16, "y": 18}])
@@ -40,7 +44,7 @@ def table(tmp_path: Path, video: Path, model_folder: Path) -> Path:
 class InThisProcess:
     """A pool whose work is done here: processes that import torch take seconds to start."""
 
-    def __init__(self, count: int, kind: type, arguments: Sequence[Any], on_death: Any) -> None:
+    def __init__(self, count: int, kind: type, arguments: Sequence[Any]) -> None:
         self.worker = kind(*arguments[:2])
 
     def each(self, names: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
@@ -118,13 +122,37 @@ def test_a_job_that_another_worker_has_is_left_to_it(sam2s, table: Path):
     assert do_job(job, shared).earlier
 
 
-def test_a_process_does_the_jobs(sam2s, table: Path):
-    rows = table.read_text().split("\n")
-    table.write_text("\n".join([rows[0], rows[2], rows[1]]))
-    said = sam2s(f"batch {table}")
-    assert said.code == 2, said.err
-    assert "out/bad: failed: bad.mp4: " in said.out
-    assert frames(table.parent / "out/a") == 12
+def test_ctrl_c_keeps_what_was_found_and_the_same_command_goes_on(
+    sam2s, table: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In a terminal it reaches the workers as well."""
+    folder = table.parent
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (150, 48, 64, 3), dtype=np.uint8)
+    write_video(folder / "long.mkv", list(pictures), 25.0)
+    head, good, bad, *_ = table.read_text().split("\n")
+    long = ",".join(["long.mkv", "p.json", "out/long", good.rsplit(",", 1)[1]])
+    table.write_text("\n".join([head, good, bad, long]))
+
+    process = start("batch", table, "--workers", 2, start_new_session=True)
+    for name in ("out/a", "out/bad"):
+        (job,) = (one for one in read_jobs(table) if one.shown == name)
+        wait_for(folder / f"jobs.csv.batch/{job.name}.json", 1, process)
+    wait_for(folder / "out/long/.sam2s-part/tracks.json", 600, process)
+    os.killpg(process.pid, signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "sam2s: interrupted (SIGINT)\n")
+    assert "out/bad: failed: bad.mp4: " in said
+    assert said.endswith("1 of 3 jobs are not done; give the same command to go on\n")
+    assert frames(folder / "out/a") == 12
+    assert 0 < frames(folder / "out/long") < 150
+    assert not list(table.with_name("jobs.csv.batch").glob("*.claim"))
+
+    monkeypatch.setattr(batch, "ProcessPool", InThisProcess)
+    again = sam2s(f"batch {table}")
+    assert again.code == 2
+    assert "1 of 3 jobs are done already" in again.out
+    assert "out/long: done: 150 frames" in again.out
 
 
 def test_a_wrong_table_is_one_line(sam2s, table: Path):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from command_process import start, wait_for
 from sam2s.export.tracks import read_tracks
 from sam2s.export.video_file import write_video
 from sam2s.media.frames import open_frames
@@ -27,28 +25,6 @@ def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("long") / "op.mp4"
     write_video(path, (np.roll(picture, k, axis=1) for k in range(LONG)), 25.0)
     return path
-
-
-def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "sam2s.cli", *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        stdout=options.get("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        **{k: v for k, v in options.items() if k != "stdout"},
-    )
-
-
-def wait_for(path: Path, size: int, process: subprocess.Popen[str]) -> None:
-    """Until a file has grown to some size."""
-    until = time.monotonic() + 120
-    while not path.exists() or path.stat().st_size < size:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 from sam2s.commands.batch_options import Batch
@@ -42,17 +43,22 @@ def run(options: Batch) -> int:
         say(f"{len(records)} of {len(jobs)} jobs are done already")
     named = {job.name: job for job in jobs}
     try:
-        for name, outcome in _outcomes(options, left, shared):
-            records[name] = _record(outcome)
-            _say_outcome(named[name], records[name], len(records), len(jobs))
-    finally:  # an interrupt as well leaves a summary of what was finished
+        with closing(_outcomes(options, left, shared)) as outcomes:
+            for name, outcome in outcomes:
+                records[name] = _record(outcome)
+                _say_outcome(named[name], records[name], len(records), len(jobs))
+    finally:  # an interrupt as well leaves a summary of what was finished, though nobody asked yet
+        for job in left:
+            late = None if job.name in records else done_before(job, shared)
+            if late is not None:
+                records[job.name] = replace(late, earlier=False)
         _say_summary(jobs, records)
     return max((record.code for record in records.values()), default=0)
 
 
 def _outcomes(
     options: Batch, jobs: Sequence[BatchJob], shared: SharedFolder
-) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
+) -> Generator[tuple[str, Mapping[str, Any] | str]]:
     """(job, its record as JSON or why there is none), as they come in."""
     if not jobs:
         return
@@ -67,9 +73,7 @@ def _outcomes(
         else:
             count = min(options.workers or 1, len(jobs))
             threads = None if count == 1 else max(1, (os.cpu_count() or 1) // count)
-            pool = ProcessPool(
-                count, JobWorker, (tuple(jobs), shared.folder, threads), shared.release_of
-            )
+            pool = ProcessPool(count, JobWorker, (tuple(jobs), shared.folder, threads))
         taken.callback(pool.stop)
         yield from pool.each(names)
 
@@ -108,6 +112,9 @@ def _say_summary(jobs: Sequence[BatchJob], records: Mapping[str, JobRecord]) -> 
     failed = sum(record.state == "failed" for record in records.values())
     if failed:
         say(f"{failed} of {len(jobs)} jobs failed; give the same command to try them again")
+    missing = len(jobs) - len(records)
+    if missing:
+        say(f"{missing} of {len(jobs)} jobs are not done; give the same command to go on")
 
 
 def _rate(record: JobRecord) -> str:

@@ -3,8 +3,9 @@ machines.
 
 In the folder stands ``<name>.json`` for every finished piece of work and ``<name>.claim`` for every
 one at work. A claim is a file that only one process can make; its owner touches it while it works,
-so a claim that was not touched for ``PATIENCE`` seconds is a dead worker's and may be taken over.
-The file system's own clock tells the age, so the machines' clocks need not agree.
+so a claim that was not touched for ``PATIENCE`` seconds is a dead worker's and may be taken over;
+one of a process of this machine that is gone, at once. The file system's own clock tells the age,
+so the machines' clocks need not agree.
 
 Claims only save work: two workers that do the same piece must leave the same, each in one move.
 """
@@ -64,7 +65,7 @@ class SharedFolder:
     ) -> None:
         self.folder = folder
         self._heartbeat, self._patience = heartbeat, patience
-        self.owner = f"{_owned_by(os.getpid())}{uuid.uuid4().hex[:8]}"
+        self.owner = f"{_here()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     def has(self, name: str) -> bool:
         """Whether any worker has finished this piece."""
@@ -112,12 +113,6 @@ class SharedFolder:
         for path in self.folder.glob("*.claim"):
             path.unlink(missing_ok=True)
 
-    def release_of(self, name: str, process: int) -> None:
-        """Drop the claim of a process of this machine, known to have died while it worked."""
-        path = self._path(name, "claim")
-        if (_read(path) or "").startswith(_owned_by(process)):
-            path.unlink(missing_ok=True)
-
     def _put(self, path: Path, text: str) -> None:
         """Whole or not at all, by a name that no other worker uses meanwhile."""
         own = path.with_name(f"{path.name}.{self.owner}")
@@ -129,7 +124,7 @@ class SharedFolder:
         take a claim made in that very moment, its owner goes on undisturbed and the work is
         merely done twice."""
         age = self._age(path)
-        if age is None or age < self._patience:
+        if age is None or (age < self._patience and not _is_gone(_read(path))):
             return
         stale = path.with_name(f"{path.name}.{self.owner}.dead")
         try:
@@ -170,5 +165,29 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _owned_by(process: int) -> str:
-    return f"{socket.gethostname()}-{process}-"
+def _here() -> str:
+    """Where process numbers mean the same process: this machine since it was started and, within
+    it, this container."""
+    names = [socket.gethostname()]
+    try:
+        names.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        names.append(os.readlink("/proc/self/ns/pid").strip("pid:[]"))
+    except OSError:  # no Linux: there are no containers either
+        pass
+    return "-".join(names)
+
+
+def _is_gone(owner: str | None) -> bool:
+    """Whether a claim's owner was a process of this machine, and is no more."""
+    mine, owner = f"{_here()}-", owner or ""
+    number = owner.removeprefix(mine).partition("-")[0]
+    asked = os.name == "posix"  # elsewhere the question would end the process
+    if not (asked and owner.startswith(mine) and number.isdecimal()):
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
-from sam2s.interruption import stoppable
+from sam2s.interruption import ctrl_c_counts, ctrl_c_waits, stoppable
 from sam2s.sharing.ray_actors import reason_of
 
 PATIENCE = 30.0
@@ -24,19 +27,10 @@ class _Member:
 
 class ProcessPool:
     """Processes that each make a ``kind`` from ``arguments`` and then do one piece of work after
-    another by its ``work(name)``. One that dies is replaced, and its piece counts as failed.
+    another by its ``work(name)``. One that dies is replaced, and its piece counts as failed."""
 
-    ``on_death`` is called with the name of that piece and the number of the process.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        kind: type,
-        arguments: Sequence[Any],
-        on_death: Callable[[str, int], object] = lambda _name, _process: None,
-    ) -> None:
-        self._kind, self._arguments, self._on_death = kind, tuple(arguments), on_death
+    def __init__(self, count: int, kind: type, arguments: Sequence[Any]) -> None:
+        self._kind, self._arguments = kind, tuple(arguments)
         # Spawned: a fork would take torch's threads along, which do not survive it.
         self._context = get_context("spawn")
         self._idle = [self._start() for _ in range(count)]
@@ -57,7 +51,7 @@ class ProcessPool:
                 try:
                     outcome = line.recv()
                 except EOFError:
-                    outcome = self._mourn(member, name)
+                    outcome = self._mourn(member)
                 else:
                     self._idle.append(member)
                 yield name, outcome
@@ -72,10 +66,9 @@ class ProcessPool:
             member.process.join()
             member.line.close()
 
-    def _mourn(self, member: _Member, name: str) -> str:
+    def _mourn(self, member: _Member) -> str:
         """Replace a process that died at its work, and say how it did."""
         member.process.join()
-        self._on_death(name, member.process.pid or 0)
         replacement = self._start()
         self._idle.append(replacement)
         self._all.append(replacement)
@@ -88,15 +81,18 @@ class ProcessPool:
         process = self._context.Process(
             target=_serve, args=(theirs, self._kind, self._arguments), daemon=True
         )
-        process.start()
+        with ctrl_c_waits():
+            process.start()
         theirs.close()
         return _Member(process, ours)
 
 
 def _serve(line: Connection, kind: type, arguments: tuple[Any, ...]) -> None:
     """What a process does: one name after another, until nobody is there to ask."""
+    Thread(target=_end_with_parent, daemon=True, name="parent").start()
     try:
-        with stoppable():
+        with stoppable(child=True):
+            ctrl_c_counts()
             worker = kind(*arguments)
             while True:
                 name = line.recv()
@@ -107,3 +103,11 @@ def _serve(line: Connection, kind: type, arguments: tuple[Any, ...]) -> None:
                 line.send(outcome)
     except (EOFError, KeyboardInterrupt):  # asked to stop: what was found is written by now
         return
+
+
+def _end_with_parent() -> None:
+    """A batch that was killed has nobody who would ask for more: stop as if it had said so."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -59,16 +61,22 @@ def test_of_many_contenders_one_wins(tmp_path: Path) -> None:
     assert won.count(True) == 1
 
 
-def test_the_claim_of_a_process_that_died_is_dropped_and_no_other(tmp_path: Path) -> None:
-    shared = SharedFolder(tmp_path)
-    with shared.claim("a") as mine:
-        assert mine
-        shared.release_of("a", os.getpid() + 1)
-        with SharedFolder(tmp_path).claim("a") as still:
-            assert not still
-        shared.release_of("a", os.getpid())
-        with SharedFolder(tmp_path).claim("a") as free:
-            assert free
+def test_the_claim_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    shared, claim = SharedFolder(tmp_path), tmp_path / "a.claim"
+    here, _, own = shared.owner.rpartition(f"-{os.getpid()}-")
+    elsewhere = f"other-{here}-{gone.pid}-{own}"
+    for owner, taken in (
+        (f"{here}-{os.getppid()}-{own}", False),
+        (elsewhere, False),
+        ("", False),
+        (f"{here}-{gone.pid}-{own}", True),
+    ):
+        claim.write_text(owner)
+        with shared.claim("a") as mine:
+            assert mine == taken, owner
+    assert not claim.exists()
 
 
 def test_what_was_put_is_there_for_all_and_of_one_run(tmp_path: Path) -> None:
