@@ -136,6 +136,8 @@ def test_a_killed_worker_is_known_by_its_silence(
     killed_worker(folder, file)
     shared = tmp_path / "results.json.shards"
     assert sorted(path.name for path in shared.iterdir()) == ["moving.json", "run", "still.claim"]
+    # Of another machine, where nobody here can see that it is gone.
+    (shared / "still.claim").write_text("elsewhere-1-x")
     # Fresh enough to be alive: left alone.
     assert work(folder, file).finished == 1
     old = time.time() - PATIENCE - 60
