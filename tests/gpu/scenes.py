@@ -176,10 +176,12 @@ def _video_calls(predictor: SAM2VideoPredictor, folder: str) -> list[np.ndarray]
 
 
 def train() -> dict[str, Any]:
-    """A step of every kind of stage, two of them in bf16 too; the first loss against the CPU's."""
+    """A step of every kind of stage, two of them in bf16 too, the first loss against the CPU's; and
+    how often Python waited for the device in each."""
     import fingerprint
 
     from sam2s.train.examples import Examples, generator
+    from sam2s.train.figures import pass_figures
     from sam2s.train.learner import ClipLearner
     from sam2s.train.optim import MovingAverage, build_optimizer
     from sam2s.train.unroll import draw_script
@@ -192,6 +194,7 @@ def train() -> dict[str, Any]:
         examples = Examples(open_pool(config.folders, progress=False), config)
         batches = [examples[step] for step in range(len(config.stages))]
     losses: dict[str, list[float]] = {}
+    syncs: dict[str, dict[str, int]] = {}
     for precision in ("fp32", "bf16"):
         here = ClipLearner(deepcopy(start), config.memory, deepcopy(head)).train()
         there = place(deepcopy(here))
@@ -203,22 +206,24 @@ def train() -> dict[str, Any]:
                 continue
             script = draw_script(stage.teaching.user, batch.frames, generator(3, step, purpose=3))
             cast = torch.autocast("gpu", torch.bfloat16) if precision == "bf16" else nullcontext()
+            name = f"{precision} {stage.name}"
             with Device():
+                COUNTS.clear()
                 moved = batch.to(DEVICE)
                 with cast:
-                    found, _ = there(moved, stage, script, generator(3, step, 0, 2))
+                    found, answers = there(moved, stage, script, generator(3, step, 0, 2))
                 found.total.backward()
                 torch.nn.utils.clip_grad_norm_(there.parameters(), 0.1)
                 optimizer.step()
                 average.update(there.model)
                 optimizer.zero_grad()
-                total = float(found.total.detach())
-            if step == 0 and precision == "fp32":
+                pass_figures(moved, found, answers)
+                syncs[name] = dict(COUNTS.syncs)
+                losses[name] = [float(found.total.detach())]
+            if name == "fp32 click":
                 wanted, _ = here(batch, stage, script, generator(3, step, 0, 2))
-                losses["fp32 against the CPU"] = [total, float(wanted.total.detach())]
-            else:
-                losses[f"{precision} {stage.name}"] = [total]
-    return {"losses": losses}
+                losses[name].append(float(wanted.total.detach()))
+    return {"losses": losses, "syncs": syncs}
 
 
 def _integer_resize() -> None:

@@ -56,14 +56,14 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
     is clicked negative (SAM 2: negative on pixel (0, 0)).
     """
     missed, false = _errors(mask, predicted)
-    miss_xy, miss_depth = _deepest(missed)
-    false_xy, false_depth = _deepest(false)
+    miss_xy, miss_depth = deepest(missed)
+    false_xy, false_depth = deepest(false)
     if miss_depth > false_depth:
         return Click(*miss_xy, positive=True)
     if false_depth > 0:
         return Click(*false_xy, positive=False)
     present = bool(mask.any())
-    return Click(*_deepest(mask if present else ~mask)[0], positive=present)
+    return Click(*deepest(mask if present else ~mask)[0], positive=present)
 
 
 def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.Generator) -> Click:
@@ -105,14 +105,7 @@ def box_around(
     return Box(edges)
 
 
-def _errors(mask: np.ndarray, predicted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """(missed, false) pixels; without a prediction the whole object is missed."""
-    if predicted is None:
-        return mask, np.zeros_like(mask)
-    return mask & ~predicted, predicted & ~mask
-
-
-def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
+def deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     """((x, y), depth) of the region's centre; depth is its distance in pixels to the outside, 0 for
     an empty region.
 
@@ -135,6 +128,13 @@ def _deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     depth[~contenders[rows, cols]] = 0.0
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])
     return (x + cols.start - 1, y + rows.start - 1), float(depth[y, x])
+
+
+def _errors(mask: np.ndarray, predicted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(missed, false) pixels; without a prediction the whole object is missed."""
+    if predicted is None:
+        return mask, np.zeros_like(mask)
+    return mask & ~predicted, predicted & ~mask
 
 
 def _extents(region: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:

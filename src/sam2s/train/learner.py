@@ -8,7 +8,7 @@ same; dropout draws the same numbers both times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import reduce
 from operator import add
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sam2s.clips.batch import ClipBatch
@@ -29,7 +29,7 @@ from sam2s.model.memory_attention import MemoryAttentionLayer
 from sam2s.model.sam2s import SAM2S
 from sam2s.train.config import Stage
 from sam2s.train.dense import DenseHead, dense_loss
-from sam2s.train.losses import Losses, mask_losses
+from sam2s.train.losses import LossConfig, Losses, mask_losses
 from sam2s.train.semantic import semantic_losses
 from sam2s.train.unroll import Answer, Script, unroll
 from sam2s.types import Decoded, Features
@@ -85,29 +85,52 @@ class ClipLearner(nn.Module):
             dense_loss(self.dense_head, features, batch, rng), stage.teaching.loss.dense
         )
 
-    def _judge(self, batch: ClipBatch, stage: Stage, answers: list[Answer]) -> Losses:
+    def _judge(self, batch: ClipBatch, stage: Stage, answers: Sequence[Answer]) -> Losses:
         config = stage.teaching.loss
-        losses = reduce(
-            add,
-            (
-                mask_losses(
-                    a.decoded,
-                    batch.masks[a.frame],
-                    config,
-                    annotated=batch.annotated[a.frame],
-                    soften=config.soften,
-                    rivals=None if batch.rivals is None else batch.rivals[a.frame],
-                )
-                for a in answers
-                if not a.given
-            ),
-        )
+        losses = reduce(add, (_group_losses(batch, config, group) for group in _alike(answers)))
         head = self.model.semantic_head
         if head is None:
             return losses
         return losses.with_tsl(
             semantic_losses(head, [a.decoded for a in answers], batch.classes), config.tsl
         )
+
+
+def _alike(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """The answers that are to be judged, those with equally many candidates together."""
+    groups: dict[int, list[Answer]] = {}
+    for answer in answers:
+        if not answer.given:
+            groups.setdefault(answer.decoded.candidate_ious.shape[1], []).append(answer)
+    return list(groups.values())
+
+
+def _group_losses(batch: ClipBatch, config: LossConfig, group: Sequence[Answer]) -> Losses:
+    """The sum of the losses of some answers with equally many candidates, judged as rows of one
+    answer."""
+
+    def rows(part: Tensor) -> Tensor:
+        # (T, N, ...) -> (A N, ...)
+        return torch.cat([part[answer.frame] for answer in group])
+
+    return mask_losses(
+        _joined([answer.decoded for answer in group]),
+        rows(batch.masks),
+        config,
+        annotated=rows(batch.annotated),
+        soften=config.soften,
+        rivals=None if batch.rivals is None else rows(batch.rivals),
+    ).times(len(group))
+
+
+def _joined(parts: Sequence[Decoded]) -> Decoded:
+    """What is judged of several decodings, their rows one after the other."""
+    return replace(
+        parts[0],
+        candidate_logits=torch.cat([part.candidate_logits for part in parts]),
+        candidate_ious=torch.cat([part.candidate_ious for part in parts]),
+        object_logits=torch.cat([part.object_logits for part in parts]),
+    )
 
 
 def _attenuated(features: Features, factor: float) -> Features:
@@ -153,14 +176,16 @@ def _wrap(module: nn.Module) -> None:
 
 
 @torch.no_grad()
-def mean_jaccard(batch: ClipBatch, answers: list[Answer]) -> float:
+def mean_jaccard(batch: ClipBatch, answers: Sequence[Answer]) -> Tensor:
     """Mean Jaccard index, in percent, of the chosen masks where the object is present, at the
-    decoder's resolution."""
-    scores = []
-    for answer in answers:
-        # (N, S, S) -> (N, 1, S, S) for pooling -> (N, S/4, S/4), the decoder's resolution.
-        truth = F.avg_pool2d(batch.masks[answer.frame, :, None].float(), 4)[:, 0] >= 0.5
-        present = truth.flatten(1).any(1) & batch.annotated[answer.frame]
-        scores.append(jaccards(answer.decoded.mask_logits > 0, truth, both_empty=0.0)[present])
-    found = torch.cat(scores) if scores else torch.zeros(0)
-    return 100 * float(found.mean()) if len(found) else 0.0
+    decoder's resolution: scalar; 0 where nothing is."""
+    if not answers:
+        return torch.zeros((), device=batch.masks.device)
+    # (T, N, S, S) -> (T, N, S/4, S/4), the decoder's resolution -> (A, N, S/4, S/4)
+    pooled = F.avg_pool2d(batch.masks.float(), 4) >= 0.5
+    truth = torch.stack([pooled[answer.frame] for answer in answers])
+    known = torch.stack([batch.annotated[answer.frame] for answer in answers])
+    predicted = torch.stack([answer.decoded.mask_logits > 0 for answer in answers])
+    present = truth.flatten(2).any(2) & known
+    scores = jaccards(predicted, truth, both_empty=0.0) * present
+    return 100 * scores.sum() / present.sum().clamp(min=1)

@@ -81,6 +81,10 @@ class Losses:
         pairs = zip(self.terms().values(), other.terms().values(), strict=True)
         return Losses(*(a + b for a, b in pairs))
 
+    def times(self, factor: float) -> Losses:
+        """Every term multiplied."""
+        return Losses(*(factor * term for term in self.terms().values()))
+
     def terms(self) -> dict[str, Tensor]:
         """The terms by name, ``total`` first, in the order of the fields."""
         return {spec.name: getattr(self, spec.name) for spec in fields(self)}

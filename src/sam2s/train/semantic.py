@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sam2s.devices import upload
 from sam2s.errors import InputError
 from sam2s.masklets.kept import LabelledVideo
 from sam2s.model.presets import SemanticConfig
@@ -35,9 +36,11 @@ def semantic_losses(
 ) -> Tensor:
     """The loss of several decodings of the same N rows, summed over them. ``classes``: N names or
     None."""
-    targets = class_targets(classes, head.classes).to(head.token.device)
+    targets = upload(class_targets(classes, head.classes), head.token.device)
     tokens = [part.semantic for part in decoded if part.semantic is not None]
-    return torch.stack([semantic_loss(head.logits(token), targets) for token in tokens]).sum()
+    # Judged as rows of one decoding, over which the loss is a mean.
+    loss = semantic_loss(head.logits(torch.cat(tokens)), targets.repeat(len(tokens)))
+    return len(tokens) * loss
 
 
 def semantic_loss(logits: Tensor, targets: Tensor) -> Tensor:

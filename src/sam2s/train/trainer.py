@@ -16,7 +16,6 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from sam2s.clips.batch import ClipBatch, ClipSample
-from sam2s.errors import Sam2sError
 from sam2s.export.overlay import fill_mask, outline_mask, save_grid
 from sam2s.files import json_text
 from sam2s.geometry import logits_to_source
@@ -25,8 +24,8 @@ from sam2s.progress import progress_bar
 from sam2s.train.checkpoint import Running, save_checkpoint
 from sam2s.train.config import TrainConfig
 from sam2s.train.examples import Steps, draw_rank, generator, stream
+from sam2s.train.figures import Figures, named_clips, pass_figures, read
 from sam2s.train.initial_weights import add_adapters, merged, starting_model
-from sam2s.train.learner import mean_jaccard
 from sam2s.train.optim import freeze, learning_rate, set_lr
 from sam2s.train.sharding import is_sharded, whole
 from sam2s.train.unroll import Answer, draw_script
@@ -43,9 +42,12 @@ CLICKS, LAYERS, SCRIPT = 1, 2, 3
 """Purposes of random numbers besides the clips themselves (see `examples.generator`)."""
 
 
-class Diverged(Sam2sError):
-    """A loss or gradient became NaN or infinite; the message names the clips of the offending
-    batch."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What this process has to do after a step."""
+
+    validation: bool
+    checkpoint: bool
 
 
 @dataclass
@@ -72,19 +74,28 @@ class Trainer:
             shown=self.accelerator.is_main_process,
             initial=first,
         )
-        tick, figures = time.monotonic(), []
+        tick, unread = time.monotonic(), list[Figures]()
+        figures: list[dict[str, float]] = []
         batches = stream(self.steps(first), self.config.run.workers, self.accelerator.device)
         for step, passes in enumerate(batches, start=first):
-            figures.append(self.step(step, passes))
+            unread.append(self.step(step, passes))
             bar.update()
-            if (step + 1) % self.config.run.log_every == 0:
+            logged = (step + 1) % self.config.run.log_every == 0
+            due = self._due(step + 1)
+            # A CPU has computed them already; elsewhere nobody waits for them between the lines of
+            # the log. Nothing is validated or saved before they are known to be numbers.
+            if logged or due.validation or due.checkpoint or self.accelerator.device.type == "cpu":
+                figures += read(unread)
+                unread = []
+            if logged:
                 means = self._means(figures)
                 speed = round(len(figures) / (time.monotonic() - tick), 3)
                 tick, figures = time.monotonic(), []
                 bar.set_postfix(loss=f"{means['total']:.2f}", J=f"{means['jaccard']:.1f}")
                 stage, _ = self.config.stage_at(step)
                 self._log({"step": step + 1, "stage": stage.name, **means, "steps_per_s": speed})
-            self._after(step + 1)
+            self._after(step + 1, due)
+        read(unread)
         bar.close()
 
     def steps(self, first: int) -> Steps:
@@ -92,7 +103,7 @@ class Trainer:
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         return Steps(self.pool, self.config, first=first, rank=rank, processes=processes)
 
-    def step(self, step: int, passes: Sequence[ClipBatch]) -> dict[str, float]:
+    def step(self, step: int, passes: Sequence[ClipBatch]) -> Figures:
         """One optimiser step; its figures for the log, of which those of the loss are this
         process's share."""
         stage, within = self.config.stage_at(step)
@@ -109,15 +120,12 @@ class Trainer:
         norm = whole(
             self.accelerator.clip_grad_norm_(self.learner.parameters(), self.config.optim.clip)
         )
-        self._guard(norm, "gradient", passes, step)
         self.running.optimizer.step()
         if self.running.average is not None:
             self.running.average.update(self.running.model)
-        return {"lr": lr, "norm": float(norm), **figures}
+        return replace(figures, lr=lr, norm=norm)
 
-    def descend(
-        self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False
-    ) -> dict[str, float]:
+    def descend(self, step: int, passes: Sequence[ClipBatch], *, overlay: bool = False) -> Figures:
         """The gradients of step ``step``, without changing a weight; ``overlay``: the first pass is
         drawn to a file.
 
@@ -127,9 +135,13 @@ class Trainer:
         stage, _ = self.config.stage_at(step)
         freeze(self.running.model, stage.teaching.frozen, always=self.running.frozen)
         self.running.optimizer.zero_grad(set_to_none=True)
-        own = torch.tensor(sum(batch.rows for batch in passes), device=self.accelerator.device)
-        rows = int(self.accelerator.reduce(own, "sum"))
-        figures: list[dict[str, float]] = []
+        own = sum(batch.rows for batch in passes)
+        rows: int | Tensor = own
+        if self.accelerator.num_processes > 1:
+            # Stays a tensor: what it is, only the device needs to know.
+            own_there = torch.full((), own, dtype=torch.float32, device=self.accelerator.device)
+            rows = self.accelerator.reduce(own_there, "sum")
+        figures: list[Tensor] = []
         for number, batch in enumerate(passes):
             # Processes exchange gradients after the last pass only.
             last = number == len(passes) - 1
@@ -137,13 +149,14 @@ class Trainer:
                 figures.append(
                     self._pass(step, number, batch, batch.rows / rows, overlay and number == 0)
                 )
-        summed = {name: sum(part[name] for part in figures) for name in figures[0]}
-        return {**summed, "rows": rows / self.accelerator.num_processes}
+        clips = tuple(named_clips(batch) for batch in passes)
+        return Figures(step, torch.stack(figures), clips, own)
 
     def _pass(
-        self, step: int, number: int, batch: ClipBatch, share: float, overlay: bool
-    ) -> dict[str, float]:
-        """Forward and backward pass of one batch, which holds ``share`` of the rows of all."""
+        self, step: int, number: int, batch: ClipBatch, share: float | Tensor, overlay: bool
+    ) -> Tensor:
+        """Forward and backward pass of one batch, which holds ``share`` of the rows of all; that
+        share of its figures."""
         stage, _ = self.config.stage_at(step)
         rank = draw_rank(self.accelerator.process_index, number, self.accelerator.num_processes)
         torch.manual_seed(int(generator(self.config.seed, step, rank, LAYERS).integers(2**62)))
@@ -155,22 +168,10 @@ class Trainer:
         losses, answers = self.learner(
             batch, stage, script, generator(self.config.seed, step, rank, CLICKS)
         )
-        self._guard(losses.total, "loss", [batch], step)
         self.accelerator.backward(losses.total * (share * self.accelerator.num_processes))
         if overlay and answers:
             save_picture(self.out_dir / "overlays" / f"{step + 1:06d}.png", batch, answers)
-        # Losses are sums over answers; the log has means over them (a stage for the encoder alone
-        # has none).
-        terms = {
-            name: float(value.detach()) / max(1, len(answers))
-            for name, value in losses.terms().items()
-        }
-        figures = {
-            "answers": float(len(answers)),
-            "jaccard": mean_jaccard(batch, answers),
-            **terms,
-        }
-        return {name: share * value for name, value in figures.items()}
+        return share * pass_figures(batch, losses, answers)
 
     def _means(self, figures: list[dict[str, float]]) -> dict[str, float]:
         """Means over steps; the parts of the loss, which each process knows its share of, added up
@@ -182,33 +183,32 @@ class Trainer:
         means.update(zip(shared, summed, strict=True))
         return {name: float(f"{value:.6g}") for name, value in means.items()}
 
-    def _guard(self, value: Tensor, what: str, passes: Sequence[ClipBatch], step: int) -> None:
-        if not torch.isfinite(value).all():
-            named = "; ".join(str(clip) for batch in passes for clip in batch.clips)
-            raise Diverged(
-                f"step {step + 1}: the {what} is {float(value.detach())}, with the clips {named};"
-                " look at their pictures and masks, lower the learning rate, or train in fp32,"
-                " then resume from the last checkpoint"
-            )
-
-    def _after(self, done: int) -> None:
-        """Validation and checkpoint when they are due, ``done`` steps being done.
+    def _due(self, done: int) -> Due:
+        """Whether this process takes part in a validation, and in a checkpoint, ``done`` steps
+        being done.
 
         The main process does both, with the help of the others where weights are spread over them.
         """
         sharded, main = is_sharded(self.running.model), self.accelerator.is_main_process
         if not (main or sharded):
-            return
-        validation = self.config.validation
-        last = done == self.config.steps
-        if validation is not None and (done % validation.every == 0 or last):
-            self._log({"event": "validation", "step": done, **self.validate()})
+            return Due(validation=False, checkpoint=False)
+        validation, last = self.config.validation, done == self.config.steps
         due = time.monotonic() - self.last_saved > 60 * self.config.run.checkpoint_minutes
         if sharded:
             # All processes act together, as soon as the clock of any says so.
             asked = torch.tensor(int(due), device=self.accelerator.device)
             due = bool(self.accelerator.reduce(asked, "sum"))
-        if last or due:
+        return Due(
+            validation=validation is not None and (done % validation.every == 0 or last),
+            checkpoint=last or due,
+        )
+
+    def _after(self, done: int, due: Due) -> None:
+        """Validation and checkpoint when they are due, ``done`` steps being done."""
+        if due.validation:
+            self._log({"event": "validation", "step": done, **self.validate()})
+        if due.checkpoint:
+            main = self.accelerator.is_main_process
             save_checkpoint(self.out_dir, self.config, done, self.running, write=main)
             self.last_saved = time.monotonic()
 

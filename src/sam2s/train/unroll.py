@@ -1,5 +1,5 @@
-"""A clip batch through the tracker's own core, with the simulated user between observing and
-committing.
+"""A clip batch through the network as a tracker leads it, frame by frame, with the simulated user
+between observing and remembering.
 
 Source: SAM 2's training. The first frame (and with luck a second one) is prompted by one click, a
 box or the mask itself; on up to two frames the user then corrects the mask click by click, each
@@ -7,12 +7,16 @@ click answered with the previous logits as mask prompt; all other frames are tra
 frames are processed first, so a frame may remember the future. All rows of a batch follow one
 script. Nothing is detached: the loss of a late frame reaches the memories it recalls and the image
 encoder of the frames they came from.
+
+All rows take every step together, as tensors on their device (`sam2s.train.user`,
+`sam2s.train.clip_memory`): nothing is asked of the device on the way, so that Python stays ahead of
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,17 +25,15 @@ from torch import Tensor
 from sam2s.clips.batch import ClipBatch
 from sam2s.errors import InputError
 from sam2s.geometry import logits_to_source
-from sam2s.memory.bank import Bank
 from sam2s.memory.diverse import Diverse
 from sam2s.memory.policy import Policy
 from sam2s.memory.recent import Recent
 from sam2s.memory.rehearsal import Rehearsal
 from sam2s.model.sam2s import SAM2S
-from sam2s.tracking.annotator import Click, box_around, center_click, random_click
-from sam2s.tracking.core import Core
-from sam2s.tracking.row_prompts import FIRST_CORNER, SECOND_CORNER, TRACKED, RowPrompt
-from sam2s.tracking.rows import Observation, Rows
-from sam2s.types import Decoded, Features, Origin, take_rows
+from sam2s.tracking.row_prompts import PRIOR_LIMIT
+from sam2s.train.clip_memory import ClipMemory, clip_memory
+from sam2s.train.user import Draw, boxes, clicks, draws
+from sam2s.types import Decoded, Features, Origin, PromptBatch
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,18 @@ def unroll(
     `Answer` only in models that also say what the object is. ``rng`` places the clicks. On frames
     that are not annotated for all rows the user does nothing.
     """
-    script = script.where_known(batch.annotated.all(dim=1).tolist())
-    core = Core(model, _clip_policy(policy, batch, script), training=True)
-    rollout = _Rollout(core, batch, features, config, rng)
+    script = script.where_known([bool(known.all()) for known in batch.known.annotated])
+    memory = clip_memory(model, _clip_policy(policy, batch, script), batch)
+    moments = len(script.prompts) + sum(script.corrections.values())
+    chance = draws(
+        rng, (moments, batch.rows), (config.careless, config.centred), batch.images.device
+    )
+    rollout = _Rollout(model, batch, _by_frame(features, batch), memory, iter(chance))
     *earlier, last = script.order(batch.frames)
-    banks: tuple[Bank, ...] = (Bank(),) * batch.rows
     for frame in earlier:
-        banks = rollout.commit(frame, banks, rollout.observe(frame, banks, script))
-    rollout.observe(last, banks, script)  # nobody recalls the last frame
+        decoded, origin = rollout.observe(frame, script)
+        memory.keep(frame, origin, rollout.features(frame), decoded)
+    rollout.observe(last, script)  # nobody recalls the last frame
     return rollout.answers
 
 
@@ -158,85 +164,74 @@ def _clip_policy(policy: Policy, batch: ClipBatch, script: Script) -> Policy:
     return Rehearsal(recent, far)
 
 
+def _by_frame(features: Features, batch: ClipBatch) -> tuple[Features, ...]:
+    """Features of B x T frames, clip by clip -> T times those of B clips."""
+    levels = (features.stride16, features.stride8, features.stride4)
+    # Taken apart once: the gradients of all frames then come back in one piece.
+    parts = (level.unflatten(0, (-1, batch.frames)).unbind(1) for level in levels)
+    return tuple(Features(*some) for some in zip(*parts, strict=True))
+
+
 @dataclass
 class _Rollout:
-    """What stays the same through one unrolling, and the answers so far."""
+    """What stays the same through one unrolling, and the answers so far. ``by_frame``: T times the
+    features of B clips; ``chance``: of the user's clicks and boxes, in their order."""
 
-    core: Core
+    model: SAM2S
     batch: ClipBatch
-    features: Features
-    config: UserConfig
-    rng: np.random.Generator
+    by_frame: tuple[Features, ...]
+    memory: ClipMemory
+    chance: Iterator[Draw]
     answers: list[Answer] = field(default_factory=list)
 
-    def observe(self, frame: int, banks: tuple[Bank, ...], script: Script) -> Observation:
+    def observe(self, frame: int, script: Script) -> tuple[Decoded, Origin]:
         """Decode ``frame`` from its prompt or from memory, and correct it as often as the script
-        says; the last of these observations."""
+        says; the last of these decodings, and how it is to be remembered."""
         masks, first = self.batch.masks[frame], script.prompts.get(frame)
-        rows = Rows(
-            features=self._frame(frame),
-            # A frame prompted to begin with recalls nothing, even when another one was prompted
-            # before it (SAM 2).
-            banks=banks if first is None else (Bank(),) * self.batch.rows,
-            times=tuple(self.batch.now(frame)),
-            prompts=self._first_prompts(masks, first),
-        )
-        seen = self.core.observe(rows)
-        if first != "mask":
-            self.answers.append(Answer(frame, 0, seen.decoded))
-        elif seen.decoded.semantic is not None:
-            self.answers.append(Answer(frame, 0, seen.decoded, given=True))
-        for click in range(1, script.corrections.get(frame, 0) + 1):
-            seen = self.core.observe(self._corrected(seen, masks))
-            self.answers.append(Answer(frame, click, seen.decoded))
-        return seen
+        features = self.features(frame)
+        if first == "mask":
+            decoded = self.model.adopt(features, masks.float())
+            if decoded.semantic is not None:
+                self.answers.append(Answer(frame, 0, decoded, given=True))
+            return decoded, Origin.PROMPTED
+        # A frame prompted to begin with recalls nothing, even when another one was prompted before
+        # it (SAM 2).
+        recalled = self.model.recall(features, None if first else self.memory.recall(frame))
+        prompts = self._first_prompts(frame, first)
+        decoded = self.model.decode(recalled, prompts, fallback=False)
+        self.answers.append(Answer(frame, 0, decoded))
+        corrections = script.corrections.get(frame, 0)
+        for click in range(1, corrections + 1):
+            prompts = self._corrected(prompts, decoded, masks)
+            decoded = self.model.decode(recalled, prompts, fallback=False)
+            self.answers.append(Answer(frame, click, decoded))
+        return decoded, Origin.PROMPTED if first or corrections else Origin.TRACKED
 
-    def commit(self, frame: int, banks: tuple[Bank, ...], seen: Observation) -> tuple[Bank, ...]:
-        """Remember what was decoded on ``frame`` beside what ``banks`` hold, which a frame that was
-        prompted to begin with did not recall."""
-        return self.core.commit(
-            replace(seen, rows=replace(seen.rows, features=self._frame(frame), banks=banks))
-        )
-
-    def _frame(self, frame: int) -> Features:
+    def features(self, frame: int) -> Features:
         """(N, ...) features of ``frame`` in every row's own clip."""
-        return take_rows(self.features, self.batch.clip_of_row * self.batch.frames + frame)
+        clips, rows = self.by_frame[frame], self.batch.clip_of_row
+        levels = (clips.stride16, clips.stride8, clips.stride4)
+        return Features(*(level.index_select(0, rows) for level in levels))
 
-    def _first_prompts(self, masks: Tensor, prompt: str | None) -> tuple[RowPrompt, ...]:
-        if prompt is None:
-            return (TRACKED,) * self.batch.rows
-        if prompt == "mask":
-            return tuple(RowPrompt(mask=mask) for mask in masks)
-        truths = masks.cpu().numpy()
-        if prompt == "box" and all(truth.any() for truth in truths):
-            labels = np.array([FIRST_CORNER, SECOND_CORNER])
-            boxes = [box_around(truth, self.rng) for truth in truths]
-            # (4,) edges -> (2, 2): first corner, second corner.
-            return tuple(RowPrompt().with_points(b.xyxy.reshape(2, 2), labels) for b in boxes)
-        return tuple(_clicked(RowPrompt(), self._click(truth, None)) for truth in truths)
+    def _first_prompts(self, frame: int, kind: str | None) -> PromptBatch:
+        masks = self.batch.masks[frame]
+        if kind is None:
+            return PromptBatch.none(self.batch.rows, masks.device)
+        if kind == "box" and self.batch.known.visible[frame].all():
+            return boxes(masks, next(self.chance))
+        return clicks(masks, None, next(self.chance))
 
-    def _corrected(self, seen: Observation, masks: Tensor) -> Rows:
-        """The rows of ``seen`` with one more click each, where their masks differ from the true
-        ``masks`` (N, S, S); what they recall stays as it is."""
-        with torch.no_grad():
-            size = self.batch.images.shape[-1]
-            raised = logits_to_source(seen.decoded.mask_logits, (size, size))
-            predicted = (raised > 0).cpu().numpy()
-        prompts = tuple(
-            _clicked(prompt, self._click(truth, guess))
-            for prompt, truth, guess in zip(
-                seen.rows.prompts, masks.cpu().numpy(), predicted, strict=True
-            )
+    @torch.no_grad()
+    def _predicted(self, decoded: Decoded) -> Tensor:
+        size = self.batch.images.shape[-1]
+        return logits_to_source(decoded.mask_logits, (size, size)) > 0
+
+    def _corrected(self, prompts: PromptBatch, decoded: Decoded, masks: Tensor) -> PromptBatch:
+        """``prompts`` with one more click each, where what was ``decoded`` differs from the true
+        ``masks`` (N, S, S), and its logits as the mask to be corrected."""
+        click = clicks(masks, self._predicted(decoded), next(self.chance))
+        return PromptBatch(
+            torch.cat([prompts.coords, click.coords], dim=1),
+            torch.cat([prompts.labels, click.labels], dim=1),
+            decoded.mask_logits.clamp(-PRIOR_LIMIT, PRIOR_LIMIT),
         )
-        return replace(seen.rows, prompts=prompts).correcting(seen.decoded.mask_logits)
-
-    def _click(self, truth: np.ndarray, predicted: np.ndarray | None) -> Click:
-        careless, centred = self.rng.random(2) < (self.config.careless, self.config.centred)
-        seen = None if careless else predicted
-        return center_click(truth, seen) if centred else random_click(truth, seen, self.rng)
-
-
-def _clicked(prompt: RowPrompt, click: Click) -> RowPrompt:
-    """The prompt of a user with one more click; the masks of a batch are at model size."""
-    before = replace(prompt, origin=Origin.PROMPTED)
-    return before.with_points(np.array([[click.x, click.y]]), np.array([click.positive]))

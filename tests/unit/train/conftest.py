@@ -14,7 +14,7 @@ from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.model.presets import PRESETS
 from sam2s.train.config import TrainConfig
 from sam2s.train.run import run_training
-from sam2s.train.trainer import Trainer
+from sam2s.train.trainer import Due, Trainer
 from small import SMALL
 
 SIDE = 64
@@ -32,8 +32,8 @@ def break_off(monkeypatch: pytest.MonkeyPatch) -> BreakOff:
     whole = Trainer._after
 
     def broken(config: TrainConfig, out: Path, steps: int) -> None:
-        def stop(self: Trainer, done: int) -> None:
-            whole(self, done)
+        def stop(self: Trainer, done: int, due: Due) -> None:
+            whole(self, done, due)
             if done == steps:
                 raise _BrokenOff
 

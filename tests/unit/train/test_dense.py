@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sam2s.clips.batch import ClipBatch
 from sam2s.clips.clips import Clip
-from sam2s.train.dense import DenseHead, dense_loss
+from sam2s.train.dense import NOTHING, POINTS, DenseHead, dense_loss
+from sam2s.train.losses import dice_loss
 from sam2s.types import Features
 
 SIZE = 32
@@ -37,7 +41,9 @@ def _batch() -> ClipBatch:
 
 def _features(plane: Tensor) -> Features:
     return Features(
-        stride16=torch.zeros(4, 16, 2, 2), stride8=torch.zeros(4, 4, 4, 4), stride4=plane
+        stride16=torch.zeros(len(plane), 16, 2, 2),
+        stride8=torch.zeros(len(plane), 4, 4, 4),
+        stride4=plane,
     )
 
 
@@ -52,7 +58,7 @@ class _Oracle(nn.Module):
         return pixels
 
     def compare(self, queries: Tensor, keys: Tensor) -> Tensor:
-        return 60 * torch.einsum("qc,tchw->tqhw", queries, keys) - 30
+        return 60 * torch.einsum("bqc,btchw->btqhw", queries, keys) - 30
 
 
 def _true_plane(batch: ClipBatch) -> Tensor:
@@ -132,3 +138,89 @@ def test_of_a_double_nothing_is_asked() -> None:
         _Oracle(), _features(plane), replace(batch, rivals=rivals), np.random.default_rng(0)
     )
     assert spared.item() < 0.1 < taught.item()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000))
+def test_the_loss_is_the_loop_over_clips_objects_and_frames(seed: int) -> None:
+    batch = _any_batch(seed)
+    torch.manual_seed(seed)
+    head, plane = DenseHead(16, width=8), torch.randn(6, 2, CELLS, CELLS)
+    with torch.no_grad():
+        found = dense_loss(head, _features(plane), batch, np.random.default_rng(seed))
+        expected = _loop(head, _features(plane), batch, np.random.default_rng(seed))
+    torch.testing.assert_close(found, expected)
+
+
+def _any_batch(seed: int) -> ClipBatch:
+    """Three clips of two frames with 3, 1 and 0 objects, on some frames unknown, absent or too
+    small for a cell; the second with a double."""
+    rng = np.random.default_rng(seed)
+    masks = np.zeros((2, 4, SIZE, SIZE), bool)
+    for t, row in np.ndindex(2, 4):
+        (top, left), side = rng.integers(0, SIZE - 12, 2), int(rng.choice([0, 1, 7, 12]))
+        masks[t, row, top : top + side, left : left + side] = True
+    rivals = torch.zeros(2, 4, SIZE, SIZE, dtype=torch.bool)
+    rivals[:, 3, 8:24, :9] = True
+    ids = ((1, 2, 3), (1,), ())
+    return ClipBatch(
+        tuple(Clip(f"video{i}", (0, 1), (0, 1), some) for i, some in enumerate(ids)),
+        torch.zeros(3, 2, 3, SIZE, SIZE, dtype=torch.uint8),
+        torch.from_numpy(masks),
+        torch.from_numpy(rng.random((2, 4)) < 0.8),
+        torch.tensor([0, 0, 0, 1]),
+        ((0, 1),) * 3,
+        (None,) * 4,
+        rivals,
+    )
+
+
+def _loop(
+    head: DenseHead, features: Features, batch: ClipBatch, rng: np.random.Generator
+) -> Tensor:
+    """Every clip, and in it every object as every frame shows it, by itself."""
+    pixels = head(features).unflatten(0, (3, 2))
+    cells = F.avg_pool2d(batch.masks.float(), 4) >= 0.5
+    asked = [
+        [
+            (t, n)
+            for t in range(2)
+            for n in range(4)
+            if batch.clip_of_row[n] == b and _seen(batch, t, n)
+        ]
+        for b in range(3)
+    ]
+    most = max(map(len, asked))
+    if most == 0:
+        return torch.zeros(())
+    chance = rng.random((3, most, 1 + POINTS), dtype=np.float32)
+    clips = []
+    for b, some in enumerate(asked):
+        losses, judged = torch.zeros(()), 0
+        for k, (t, n) in enumerate(some):
+            places = np.flatnonzero(cells[t, n])
+            if len(places) == 0:
+                continue
+            count = int(chance[b, k, 0] * POINTS) + 1
+            chosen = places[(chance[b, k, 1 : 1 + count] * np.float32(len(places))).astype(int)]
+            named = pixels[b, t].flatten(1)[:, chosen].mean(1)
+            query = head.query(named[None])[0]
+            for other in range(2):
+                if not batch.annotated[other, n]:
+                    continue
+                key = head.key(pixels[b, other][None])[0]
+                logits = torch.einsum("c,chw->hw", query, key) / 8**0.5 + head.bias(query)
+                wanted = cells[other, n]
+                double = F.max_pool2d(batch.rivals[other, n][None].float(), 4)[0] > 0
+                logits = logits.masked_fill(double & ~wanted, NOTHING)
+                target = wanted.float()
+                losses = losses + F.binary_cross_entropy_with_logits(logits, target)
+                losses = losses + dice_loss(logits[None, None], target[None, None])[0, 0]
+                judged += 1
+        if judged:
+            clips.append(losses / judged)
+    return torch.stack(clips).mean() if clips else torch.zeros(())
+
+
+def _seen(batch: ClipBatch, t: int, n: int) -> bool:
+    return bool(batch.annotated[t, n] and batch.masks[t, n].any())

@@ -60,8 +60,8 @@ def shard(self, learner, _):
         fully_shard(block, mesh=mesh)
     return fully_shard(learner, mesh=mesh), build_optimizer(learner.model, sharded.optim)
 
-def stop(self, done):
-    after(self, done)
+def stop(self, done, due):
+    after(self, done, due)
     if done == 2:
         raise Stopped
 

@@ -17,6 +17,7 @@ from sam2s.errors import InputError
 from sam2s.train.checkpoint import CHECKPOINT
 from sam2s.train.config import Clips, FolderSet, RunConfig, Schedule, Stage, Teaching, TrainConfig
 from sam2s.train.examples import generator
+from sam2s.train.figures import read
 from sam2s.train.initial_weights import starting_model
 from sam2s.train.learner import ClipLearner, recompute_blocks
 from sam2s.train.losses import LossConfig
@@ -98,7 +99,7 @@ def test_accumulated_gradients_are_those_of_one_batch_with_all_rows(
     step, passes = next(
         (k, p) for k, p in enumerate(trainer.steps(0)[k] for k in range(2)) if uneven(p)
     )
-    figures = trainer.descend(step, passes)
+    figures = read([trainer.descend(step, passes)])[0]
     large, model = joined(passes), starting_model(config).train()
     stage = config.stages[0]
     script = draw_script(stage.teaching.user, 3, generator(config.seed, step, purpose=SCRIPT))

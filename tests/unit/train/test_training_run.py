@@ -34,12 +34,12 @@ from sam2s.train.config import (
     from_json,
 )
 from sam2s.train.examples import Examples
+from sam2s.train.figures import Diverged
 from sam2s.train.initial_weights import COARSEST, QUIET, prepare_start, starting_model
 from sam2s.train.learner import ClipLearner
 from sam2s.train.losses import LossConfig
 from sam2s.train.optim import OptimConfig
 from sam2s.train.run import Listener, run_training
-from sam2s.train.trainer import Diverged
 from sam2s.train.unroll import UserConfig
 from sam2s.train.validate import Validation, load_validation, validate
 from sam2s.train.video_pool import ensure, open_pool
