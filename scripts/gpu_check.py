@@ -5,8 +5,8 @@
 
 Every verb of the network, a track of 12 frames with every kind of prompt under each memory rule,
 and training steps, on the card against the CPU: in fp32 with TF32 off, and in bf16. Needs torch,
-NumPy, SciPy, Pillow and safetensors alone. Without a card the same is run in small, CPU against
-CPU, which shows that the check itself works.
+NumPy, SciPy, Pillow and safetensors alone, and OpenCV for the training steps. Without a card the
+same is run in small, CPU against CPU, which shows that the check itself works.
 """
 
 from __future__ import annotations
