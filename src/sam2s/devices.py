@@ -97,10 +97,10 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
 
 def download(tensors: Sequence[Tensor]) -> list[np.ndarray]:
     """Tensors of one device as NumPy arrays, in one copy, so that Python waits for the device
-    once."""
+    once. Training may ask for what has a gradient: it is let go of here."""
     if tensors[0].device.type == "cpu":
-        return [tensor.numpy() for tensor in tensors]
-    flat = [tensor.contiguous().view(-1).view(torch.uint8) for tensor in tensors]
+        return [tensor.detach().numpy() for tensor in tensors]
+    flat = [tensor.detach().contiguous().view(-1).view(torch.uint8) for tensor in tensors]
     pieces = _to_host(torch.cat(flat)).split([len(piece) for piece in flat])
     return [
         # Copied, so that what users keep does not hold pinned memory.

@@ -8,6 +8,7 @@ import torch
 from sam2s import devices
 from sam2s.devices import (
     describe,
+    download,
     kind_of,
     memory_errors,
     pick_device,
@@ -92,6 +93,11 @@ def test_auto_is_bf16_only_where_the_card_computes_it(a_card, hardware: bool):
 def test_another_precision_is_refused():
     with pytest.raises(InputError, match="precision 'fp16': expected auto, fp32 or bf16"):
         wants_bf16("fp16", torch.device("cpu"))
+
+
+def test_what_has_a_gradient_can_be_downloaded():
+    (scores,) = download([torch.ones(2, requires_grad=True) * 3])
+    assert scores.tolist() == [3.0, 3.0]
 
 
 @pytest.mark.parametrize(
