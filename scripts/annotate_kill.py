@@ -67,6 +67,11 @@ class Client:
         """A GET request's answer."""
         return json.loads(self.read(path))
 
+    def new_address(self) -> str:
+        """A one-time address for a browser."""
+        request = urllib.request.Request(f"{self.origin}/api/links", b"")
+        return str(json.loads(self._open(request, timeout=60).read())["address"])
+
     def wait_for_model(self) -> None:
         """Until clicks are answered."""
         while not self.get("/api/project")["model"]["loaded"]:

@@ -22,6 +22,19 @@ class Previewer:
         self._room = room
         self._tracker: Tracker | None = None
         self._lock = Lock()
+        self._wanted: object = None
+
+    def look(self, key: object, frame: Callable[[], Frame]) -> None:
+        """Be ready for clicks on a picture. Nothing happens where the model is not there yet, or
+        where another ``key`` was asked for while this one waited."""
+        if not self._room.is_loaded:
+            return
+        self._wanted = key
+        with self._lock:
+            if self._wanted != key:
+                return
+            self._tracker = tracker = self._tracker or self._room.tracker()
+            tracker.prepare(frame())
 
     def preview(
         self,

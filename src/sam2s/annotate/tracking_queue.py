@@ -77,6 +77,12 @@ class TrackingQueue:
             self._jobs.append(job)
             self._changed.notify()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is a run in the queue."""
+        with self._changed:
+            return bool(self._jobs)
+
     def find(self, video: str, version: int) -> QueuedRun | None:
         """The run in the queue; None when it is over or was never there."""
         with self._changed:

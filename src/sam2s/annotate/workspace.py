@@ -51,6 +51,13 @@ class Workspace:
         room = self.room(video_id)
         return self.frames.get((video_id, frame, side), lambda: room.reader.jpeg(frame, side))
 
+    def look(self, video_id: str, frame: int) -> None:
+        """Be ready for clicks on a frame, which someone looks at; not while a run needs the
+        device."""
+        if not self.queue.is_busy:
+            room = self.room(video_id)
+            self.previewer.look((video_id, frame), lambda: room.reader.frame(frame))
+
     def track(self, video_id: str, request: RunRequest) -> RunRecord:
         """Queue a run; it is an action of the session, so it can be undone."""
         room = self.room(video_id)

@@ -36,6 +36,23 @@ def test_click_preview_undo_redo(page: TestClient, base: str):
     assert page.get(f"{base}/frames/0/masks").json()["masks"]["1"] == shown
 
 
+def test_a_frame_that_is_looked_at_is_encoded_before_the_click(page: TestClient, base: str, work):
+    encoded: list[object] = []
+    work.models.tracker()  # wait for the model
+    model = work.models.tracker().model
+    encode = model.encode
+    model.encode = lambda pixels: encoded.append(pixels) or encode(pixels)
+    try:
+        assert page.post(f"{base}/look", json={"frame": 7}).status_code == 204
+        assert len(encoded) == 1
+        assert act(page, base, **{**CLICK, "frame": 7, "object": 9}).status_code == 200
+        assert page.post(f"{base}/preview", json={"object": 9, "frame": 7}).status_code == 200
+        assert len(encoded) == 1, "the preview took the features that were there"
+    finally:
+        model.encode = encode
+    refused(page.post(f"{base}/look", json={"frame": 99}), 400, "no such frame")
+
+
 def test_a_mask_that_was_painted_comes_back_to_the_pixel(page: TestClient, base: str):
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[5:20, 30:50] = True

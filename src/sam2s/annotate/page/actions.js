@@ -53,7 +53,16 @@ function target() {
  */
 export async function prompt(prompt) {
   const [object, frame] = [target(), state.frame];
-  if (await act({ ...prompt, object, frame })) await preview(object, frame);
+  try {
+    const answer = await inOrder(() => change("actions", { action: { ...prompt, object, frame } }));
+    if (answer.behind) tell("This session is open elsewhere too; both changes were kept.");
+    // A prompt changes nothing but the mask that its preview gives.
+    const listed = refresh(answer.revision, answer.behind);
+    await preview(object, frame);
+    await listed;
+  } catch (error) {
+    fail(error);
+  }
 }
 
 /**
@@ -63,12 +72,15 @@ export async function prompt(prompt) {
 async function preview(object, frame) {
   const there = () => state.session?.objects.some((one) => one.id === object && one.given[frame]);
   try {
-    if (!there()) return; // taken back before it was shown
     const answer = await inOrder(() => post(ofVideo("preview"), { object, frame }));
     forgetMasks(frame);
     mark(object, frame, answer.mark);
-    if (state.frame === frame) await refreshMasks();
+    const { masks } = state;
+    if (state.frame === frame && masks?.frame === frame) {
+      set({ masks: { ...masks, masks: { ...masks.masks, [object]: answer.mask } } });
+    }
   } catch (error) {
+    // Taken back before it was shown, perhaps.
     await refresh(0, false).catch(fail);
     if (there()) fail(error);
   }

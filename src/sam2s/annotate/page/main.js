@@ -9,7 +9,7 @@ import { forgetAll } from "./frames.js";
 import { SHORTCUTS, startKeys } from "./keys.js";
 import { fail, tell } from "./messages.js";
 import { startObjects } from "./objects.js";
-import { goTo, pause, step, togglePlay } from "./player.js";
+import { goTo, pause, startPlayer, step, togglePlay } from "./player.js";
 import { startRuns } from "./runs.js";
 import { startStage } from "./stage.js";
 import { set, state, watch } from "./state.js";
@@ -108,6 +108,7 @@ async function start() {
   startStage();
   startTools();
   startObjects();
+  startPlayer();
   startRuns();
   startTimeline();
   startKeys();

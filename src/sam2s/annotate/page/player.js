@@ -1,11 +1,15 @@
 /** Which frame is shown: going to one, stepping, playing. */
 
+import { ofVideo, post } from "./api.js";
 import { fetchAhead, masksOf, picture, readyPicture } from "./frames.js";
-import { set, state } from "./state.js";
+import { set, state, watch } from "./state.js";
 import { fail } from "./messages.js";
 
 let wanted = 0;
 let fetching = false;
+let resting = 0;
+/** Milliseconds on a frame after which someone looks at it. */
+const REST = 80;
 
 /** The last frame of the video. */
 export const lastFrame = () => Math.max(0, (state.video?.frames ?? 1) - 1);
@@ -81,4 +85,16 @@ async function play(from, begun) {
     await new Promise((done) => setTimeout(done, 4));
   }
   set({ playing: false });
+}
+
+/** The server gets ready for clicks on the frame that someone looks at. */
+function look() {
+  clearTimeout(resting);
+  if (!state.video || !state.project?.model.loaded || state.playing) return;
+  const { frame } = state;
+  resting = setTimeout(() => post(ofVideo("look"), { frame }).catch(() => undefined), REST);
+}
+
+export function startPlayer() {
+  watch(["frame", "video", "playing", "project"], look);
 }

@@ -82,6 +82,12 @@ class UndoMessage(Strict):
     seen: Revision = None
 
 
+class LookMessage(Strict):
+    """Someone looks at a frame."""
+
+    frame: Frame_
+
+
 class PreviewMessage(Strict):
     """Show what the prompts of an object give on a frame."""
 

@@ -12,6 +12,7 @@ from sam2s.annotate.server.answers import lanes_answer, mask_answer, masks_answe
 from sam2s.annotate.server.page_messages import (
     DoMessage,
     Frame_,
+    LookMessage,
     PreviewMessage,
     RunMessage,
     UndoMessage,
@@ -120,6 +121,12 @@ def redo(request: Request, video: VideoId, message: UndoMessage) -> dict[str, An
     room = _room(request, video)
     entry = room.log.redo(message.seen)
     return {"number": entry.number, "revision": room.session.revision}
+
+
+@router.post("/look", status_code=204)
+def look(request: Request, video: VideoId, message: LookMessage) -> None:
+    """Someone looks at a frame and may click on it next: its features are encoded ahead."""
+    workspace(request).look(video, message.frame)
 
 
 @router.post("/preview")
