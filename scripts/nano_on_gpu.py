@@ -10,8 +10,9 @@ calls ``data/...`` (``docs/training/README.md`` says how to make and to pack the
 
 ``OUT`` gets half-precision weights that ``load_model`` takes: ``half.safetensors``,
 ``late.safetensors`` and ``end.safetensors``, averages over the steps before, ``late_raw`` and
-``end_raw``, and ``log.jsonl``. A step whose loss is not finite is left out; where memory is too
-small a step is divided. ``--steps`` instead of the minutes tries the script on a CPU:
+``end_raw``, and ``log.jsonl``. Where a number is not finite, training goes on from the weights at
+the last line of the log; where memory is too small a step is divided. ``--steps`` instead of the
+minutes tries the script on a CPU:
 
     python scripts/nano_on_gpu.py OUT --data DATA --steps 3 --frames 8 --workers 0 --videos 1
 """
@@ -19,6 +20,7 @@ small a step is divided. ``--steps`` instead of the minutes tries the script on 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -27,10 +29,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 
@@ -39,8 +42,9 @@ from sam2s.model.sam2s import build_model
 from sam2s.recipes import recipe
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
 from sam2s.train.examples import Steps, stream
+from sam2s.train.figures import Diverged, Figures, read
 from sam2s.train.run import prepare
-from sam2s.train.trainer import Diverged, Trainer
+from sam2s.train.trainer import Trainer
 from sam2s.train.video_pool import ensure, open_pool, training_folders
 from sam2s.weights.hub import WEIGHTS_FILE
 from sam2s.weights.save import save_model
@@ -49,11 +53,13 @@ ENDLESS = 1_000_000
 """Steps of a stage that the clock ends."""
 SNAPSHOTS = ((0.5, "half", ("",)), (0.75, "late", ("", "_raw")))
 """Share of the training time after which weights are saved, under which names."""
-SAVING = 6.0
+SAVING = 8.0
 """Seconds kept back for the last files."""
+LOG = "log.jsonl"
 EVERY = 20
 """Steps of a line of the log."""
-MOST_SKIPPED = 50
+MOST_FALLS = 10
+"""Times that training goes on from earlier weights before it gives up."""
 
 
 def main() -> None:
@@ -71,6 +77,8 @@ def main() -> None:
     trainer = prepare(config, given.out, given.scenes, pool)
     print(f"{time.monotonic() - began:.0f} s: on {trainer.accelerator.device}", flush=True)
     trainer.learner.train()
+    start = {"event": "start", "torch": torch.__version__, "config": asdict(config)}
+    (given.out / LOG).write_text(json.dumps(start) + "\n", encoding="utf-8")
     run = Run(trainer, given, began)
     try:
         run.carry_out(config)
@@ -81,14 +89,16 @@ def main() -> None:
 
 @dataclass
 class Run:
-    """Training by the clock. ``done``: steps so far; ``saved``: names of the snapshots taken."""
+    """Training by the clock. ``done``: steps so far; ``falls``: how often it went back to earlier
+    weights; ``saved``: names of the snapshots taken; ``safe``: what to go back to."""
 
     trainer: Trainer
     given: argparse.Namespace
     began: float
     done: int = 0
-    skipped: int = 0
+    falls: int = 0
     saved: set[str] = field(default_factory=set)
+    safe: list[Any] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -117,7 +127,8 @@ class Run:
         (stage,) = config.stages
         steps = Steps(self.trainer.pool, with_steps(config, ENDLESS))
         batches = stream(steps, config.run.workers, self.trainer.accelerator.device)
-        start, figures, line = time.monotonic(), [], Line()
+        start, unread, line = time.monotonic(), list[Figures](), Line()
+        self.safe = self._states()
         for step, (passes, waited) in enumerate(timed(batches)):
             passed = self._progress(step, start, until)
             if passed >= 1:
@@ -126,23 +137,25 @@ class Run:
             expected = max(step + 1, round(step / passed)) if passed else ENDLESS
             self.trainer.config = with_steps(config, expected)
             try:
-                figures.append(self.trainer.step(step, passes))
+                unread.append(self.trainer.step(step, passes))
             except torch.OutOfMemoryError:
                 return True
-            except Diverged as error:
-                self.skipped += 1
-                print(f"left out: {error}", flush=True)
-                if self.skipped > MOST_SKIPPED:
-                    raise
             self.done += 1
             line.waited += waited
-            if (step + 1) % EVERY == 0 and figures:
-                self._write(stage, step + 1, figures, line)
-                figures, line = [], Line()
-            self._snapshots()
-        if figures:
-            self._write(stage, step, figures, line)
+            if (step + 1) % EVERY == 0:
+                self._write(stage, step + 1, unread, line)
+                unread, line = [], Line()
+                self._snapshots()
+        self._write(stage, step, unread, line)
         return False
+
+    def _parts(self) -> tuple[Any, ...]:
+        running = self.trainer.running
+        return running.model, running.optimizer, running.average
+
+    def _states(self) -> list[Any]:
+        """Copies of what `_parts` hold."""
+        return [copy.deepcopy(part.state_dict()) for part in self._parts()]
 
     def _progress(self, step: int, start: float, until: float) -> float:
         if self.given.steps is not None:
@@ -168,8 +181,22 @@ class Run:
                 written = save_model(model, folder, dtype=torch.float16) / WEIGHTS_FILE
                 shutil.copyfile(written, self.given.out / f"{name}{kind}.safetensors")
 
-    def _write(self, stage: Stage, step: int, figures: list[dict[str, float]], line: Line) -> None:
-        means = {name: fmean(float(f[name]) for f in figures) for name in figures[0]}
+    def _write(self, stage: Stage, step: int, unread: list[Figures], line: Line) -> None:
+        """A line of the log, of steps whose numbers are all finite; or back to the last one."""
+        try:
+            figures = read(unread)
+        except Diverged as error:
+            self.falls += 1
+            print(f"back to the last line: {error}", flush=True)
+            for part, state in zip(self._parts(), self.safe, strict=True):
+                part.load_state_dict(copy.deepcopy(state))
+            if self.falls > MOST_FALLS:
+                raise
+            return
+        if not figures:
+            return
+        self.safe = self._states()
+        means = {name: fmean(f[name] for f in figures) for name in figures[0]}
         taken = time.monotonic() - line.began
         record = {
             "time": round(time.monotonic() - self.began, 1),
@@ -181,7 +208,7 @@ class Run:
         }
         if torch.cuda.is_available():
             record["gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
-        with (self.given.out / "log.jsonl").open("a", encoding="utf-8") as log:
+        with (self.given.out / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(record) + "\n")
         shown = ("time", "stage", "step", "lr", "total", "jaccard", "presence", "dense")
         told = [f"{name} {record[name]}" for name in shown if name in record]

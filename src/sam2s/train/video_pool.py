@@ -128,7 +128,7 @@ def training_folders(config: TrainConfig, folder: Path) -> list[FolderSet]:
 
 def ensure(synthetic: SyntheticSet, folder: Path, workers: int | None = None) -> list[Path]:
     """One masklet folder for each procedure of the set, made now unless an earlier run finished
-    it, by so many processes (None: one for each core)."""
+    it, by so many processes (None: one for each core, and a progress bar)."""
     # These need OpenCV, which a run on folders alone does without.
     from sam2s.synthetic.spec import random_spec, twins_spec
     from sam2s.synthetic.write import video_seed, write_videos
@@ -149,7 +149,11 @@ def ensure(synthetic: SyntheticSet, folder: Path, workers: int | None = None) ->
                 for k in range(synthetic.videos)
             ]
             write_videos(
-                partial, specs, split=synthetic.split, workers=workers or os.cpu_count() or 1
+                partial,
+                specs,
+                split=synthetic.split,
+                progress=workers is None,
+                workers=workers or os.cpu_count() or 1,
             )
             os.replace(partial, root)
         roots.append(root)
