@@ -38,6 +38,7 @@ from typing import Any
 import torch
 
 from sam2s.clips.batch import ClipBatch
+from sam2s.errors import WeightsError
 from sam2s.model.sam2s import build_model
 from sam2s.recipes import recipe
 from sam2s.train.config import Stage, SyntheticSet, TrainConfig
@@ -153,6 +154,12 @@ class Run:
         running = self.trainer.running
         return running.model, running.optimizer, running.average
 
+    def _check_weights(self) -> None:
+        """`Diverged` where a weight is not finite: one that a step does not use shows nowhere."""
+        weights = [p.detach().abs().sum() for p in self.trainer.running.model.parameters()]
+        if not torch.stack(weights).sum().isfinite():
+            raise Diverged("a weight is not finite")
+
     def _states(self) -> list[Any]:
         """Copies of what `_parts` hold."""
         return [copy.deepcopy(part.state_dict()) for part in self._parts()]
@@ -178,13 +185,17 @@ class Run:
             if not kind:
                 running.average.copy_to(model)
             with tempfile.TemporaryDirectory() as folder:
-                written = save_model(model, folder, dtype=torch.float16) / WEIGHTS_FILE
-                shutil.copyfile(written, self.given.out / f"{name}{kind}.safetensors")
+                try:
+                    written = save_model(model, folder, dtype=torch.float16) / WEIGHTS_FILE
+                    shutil.copyfile(written, self.given.out / f"{name}{kind}.safetensors")
+                except WeightsError as error:
+                    print(f"{name}{kind}: {error}", flush=True)
 
     def _write(self, stage: Stage, step: int, unread: list[Figures], line: Line) -> None:
         """A line of the log, of steps whose numbers are all finite; or back to the last one."""
         try:
             figures = read(unread)
+            self._check_weights()
         except Diverged as error:
             self.falls += 1
             print(f"back to the last line: {error}", flush=True)
