@@ -1,5 +1,5 @@
 """Training data small enough to travel: python scripts/pack_data.py DATA... --out PACK.tar.gz
-[--short 300] [--quality 86] [--leave-out VIDEO ...]
+[--short 288] [--quality 85] [--leave-out VIDEO ...]
 
 Every masklet folder of ``DATA`` goes into the archive under its own name, with the videos that may
 be trained on alone (split ``train``, or none, and not left out), pictures of at most ``--short``
@@ -29,8 +29,8 @@ def main() -> None:
     )
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--short", type=int, default=300, help="pixels")
-    parser.add_argument("--quality", type=int, default=86)
+    parser.add_argument("--short", type=int, default=288, help="pixels")
+    parser.add_argument("--quality", type=int, default=85)
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="VIDEO")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made, tarfile.open(given.out, "w:gz") as archive:
