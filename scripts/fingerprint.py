@@ -34,6 +34,7 @@ from PIL import Image
 from sam2s import Box, Frame, Mask, Points, Tracker, load_model
 from sam2s.cli import main as sam2s_command
 from sam2s.clips.clips import ConsecutiveSampler
+from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.stills.animate import StillConfig
 from sam2s.masklets.masklets import MaskletWriter, ObjectInfo, VideoInfo
 from sam2s.memory.all_rules import RULES
@@ -208,6 +209,10 @@ def training_config(root: Path) -> TrainConfig:
             Teaching(user=click, loss=loss),
         ),
     ]
+    # Clips of several clocks, so that rows recall different frames.
+    apart = DiverseSampler(long_term=1, recent=3, max_objects=2)
+    far = replace(clips, diverse=1.0, diverse_sampler=apart)
+    kinds.append(("far frames", far, Teaching(user=click, loss=loss)))
     schedule = Schedule(steps=1, lr=1e-3, lr_end=5e-4)
     stages = tuple(
         Stage(name=name, schedule=schedule, clips=seen, teaching=teaching)

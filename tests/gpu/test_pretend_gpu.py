@@ -57,7 +57,7 @@ def test_a_step_of_every_kind_of_stage_runs_without_waiting_for_the_device():
     found = answer("train")
     ours, cpu = found["losses"].pop("fp32 click")
     assert ours == pytest.approx(cpu, rel=1e-4)
-    assert len(found["losses"]) == 8
+    assert len(found["losses"]) == 9
     first = found["syncs"].pop("fp32 click")
     assert sum(first.values()) <= CONSTANTS, first
     assert not any(found["syncs"].values()), found["syncs"]
