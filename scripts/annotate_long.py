@@ -78,9 +78,9 @@ def _work(client: Client, server: int, given: argparse.Namespace) -> None:
         time.sleep(0.5)
     print(f"index: {time.perf_counter() - started:.0f} s")
     client.wait_for_model()
-    _ask(client, given.frames)
+    _ask(client, given.frames, seed=1)
     print(f"server at the start: {_memory(server)} MiB")
-    _say("asked of the server", _ask(client, given.frames))
+    _say("asked of the server", _ask(client, given.frames, seed=2))
     print(f"server after {ASKED} more frames: {_memory(server)} MiB")
     if given.tracked:
         _say(f"while {given.objects} objects are tracked", _ask_while_tracking(client, given))
@@ -145,11 +145,11 @@ def _fill(folder: Path, video: Path, given: argparse.Namespace) -> None:
     project.close()
 
 
-def _ask(client: Client, frames: int) -> Times:
+def _ask(client: Client, frames: int, seed: int) -> Times:
     """Seconds of answers about frames all over the video."""
     times: Times = {"a frame": [], "its masks": [], "the timeline": [], "the session": []}
     base = f"/api/videos/{client.video}"
-    for frame in np.random.default_rng(1).integers(0, frames, ASKED).tolist():
+    for frame in np.random.default_rng(seed).integers(0, frames, ASKED).tolist():
         times["a frame"].append(_timed(client, f"{base}/frames/{frame}"))
         times["its masks"].append(_timed(client, f"{base}/frames/{frame}/masks"))
     for _ in range(3):

@@ -6,13 +6,12 @@ sure that it is there, sure that it is not, and unsure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from sam2s.annotate.stored_masks import Mark
+from sam2s.annotate.marks import NO_TWIN, Mark, Marks
 
 SURELY_ABSENT, SURELY_PRESENT = 0.25, 0.75
 """Presence below and above which nobody has to look."""
@@ -48,52 +47,65 @@ class Lane:
 
 def state_of(mark: Mark) -> LaneState:
     """What a mask says of its object."""
-    if mark.area == 0 or mark.presence < SURELY_ABSENT:
-        return LaneState.ABSENT if mark.presence < SURELY_PRESENT else LaneState.UNCERTAIN
-    sure = mark.presence >= SURELY_PRESENT and mark.score >= POOR_SCORE
-    return LaneState.PRESENT if sure else LaneState.UNCERTAIN
+    return LaneState(int(_states(Marks.of([astuple(mark)]))[0]))
 
 
-def lanes(marks: Iterable[Mark], count: int) -> dict[int, Lane]:
-    """{object id: lane} of a video of ``count`` frames; ``marks`` sorted by object and frame."""
+def lanes(marks: Marks, count: int) -> dict[int, Lane]:
+    """{object id: lane} of a video of ``count`` frames."""
+    marks = marks.kept(marks.frames < count)
+    columns = (
+        _states(marks),
+        np.round(255 * np.clip(marks.scores, 0.0, 1.0)),
+        np.where(_drift(marks), DRIFT, 0) | np.where(_double(marks), DOUBLE, 0),
+    )
     found: dict[int, Lane] = {}
-    kept: dict[tuple[int, int], Mark] = {}
-    before: Mark | None = None
-    for mark in marks:
-        if mark.frame >= count:
-            continue
-        lane = found.setdefault(mark.object_id, _empty(count))
-        lane.states[mark.frame] = state_of(mark)
-        lane.scores[mark.frame] = round(255 * min(1.0, max(0.0, mark.score)))
-        if before is not None and _drifts(before, mark):
-            lane.alarms[mark.frame] |= DRIFT
-        kept[mark.object_id, mark.frame] = before = mark
-    _add_doubles(found, kept)
+    for object_id in np.unique(marks.object_ids).tolist():
+        mine = marks.object_ids == object_id
+        rows = np.zeros((len(columns), count), np.uint8)
+        for row, column in zip(rows, columns, strict=True):
+            row[marks.frames[mine]] = column[mine]
+        found[object_id] = Lane(*rows)
     return found
 
 
-def _empty(count: int) -> Lane:
-    return Lane(*(np.zeros(count, np.uint8) for _ in range(3)))
+def _states(marks: Marks) -> np.ndarray:
+    surely = marks.presences >= SURELY_PRESENT
+    away = (marks.areas == 0) | (marks.presences < SURELY_ABSENT)
+    good = surely & (marks.scores >= POOR_SCORE)
+    return np.select(
+        [away & ~surely, ~away & good], [LaneState.ABSENT, LaneState.PRESENT], LaneState.UNCERTAIN
+    )
 
 
-def _drifts(before: Mark, now: Mark) -> bool:
+def _drift(marks: Marks) -> np.ndarray:
     """Whether the object jumped or swelled from one frame to the next; prompted frames too, since
     a person who moves the mask is the best sign that it was wrong."""
-    if (before.object_id, before.frame + 1) != (now.object_id, now.frame):
-        return False
-    if not before.area or not now.area:
-        return False
-    small, large = sorted((before.area, now.area))
-    moved = np.hypot(now.x - before.x, now.y - before.y)
-    return bool(large > SWELL * small or moved > JUMP * small**0.5)
+    found = np.zeros(len(marks), bool)
+    next_frame = (np.diff(marks.object_ids) == 0) & (np.diff(marks.frames) == 1)
+    small = np.minimum(marks.areas[:-1], marks.areas[1:])
+    large = np.maximum(marks.areas[:-1], marks.areas[1:])
+    moved = np.hypot(np.diff(marks.xs), np.diff(marks.ys))
+    far = (large > SWELL * small) | (moved > JUMP * np.sqrt(small))
+    found[1:] = next_frame & (small > 0) & far
+    return found
 
 
-def _add_doubles(found: Mapping[int, Lane], kept: Mapping[tuple[int, int], Mark]) -> None:
-    """Of two masks the later one knows whether they lie on one thing: the earlier may have been
-    found beside a mask that is no longer shown."""
-    for (object_id, frame), mark in kept.items():
-        other = None if mark.twin is None else kept.get((mark.twin, frame))
-        if other is None or (other.version > mark.version and other.twin != object_id):
+def _double(marks: Marks) -> np.ndarray:
+    """Whether two objects lie on one thing. Of two masks the later one knows: the earlier may have
+    been found beside a mask that is no longer shown."""
+    found = np.zeros(len(marks), bool)
+    for place in np.flatnonzero(marks.twins != NO_TWIN).tolist():
+        other = _place(marks, int(marks.twins[place]), int(marks.frames[place]))
+        if other is None:
             continue
-        for one in (object_id, other.object_id):
-            found[one].alarms[frame] |= DOUBLE
+        later = marks.versions[other] > marks.versions[place]
+        if not later or marks.twins[other] == marks.object_ids[place]:
+            found[[place, other]] = True
+    return found
+
+
+def _place(marks: Marks, object_id: int, frame: int) -> int | None:
+    """Which mark is that of an object on a frame; None where there is none."""
+    first, end = np.searchsorted(marks.object_ids, (object_id, object_id + 1))
+    place = int(first + np.searchsorted(marks.frames[first:end], frame))
+    return place if place < end and marks.frames[place] == frame else None

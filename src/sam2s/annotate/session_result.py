@@ -59,9 +59,11 @@ def shown(
         if frame not in notes.out_of_body and (frames is None or frame in frames):
             versions[frame][object_id] = version
 
-    for mark in room.masks.marks(history):
-        if mark.object_id in wanted:
-            take(mark.object_id, mark.frame, mark.version)
+    marks = room.masks.marks(history)
+    columns = (marks.object_ids, marks.frames, marks.versions)
+    for object_id, frame, version in zip(*(one.tolist() for one in columns), strict=True):
+        if object_id in wanted:
+            take(object_id, frame, version)
     for object_id in wanted:
         for frame in notes.objects[object_id].absent:
             if frame < room.facts.count:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Engine, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from sam2s.annotate.database import writing
+from sam2s.annotate.marks import Mark, Marks
 from sam2s.annotate.project_schema import MASKS
 from sam2s.masklets.masks import bounding_window
 from sam2s.tracking.session.history import History
@@ -19,22 +19,6 @@ from sam2s.tracking.session.mask_store import FoundMask, shown_version
 
 TWIN_IOU = 0.6
 """Two objects whose masks overlap by so much (intersection over union) lie on one thing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One object on one frame, without its mask. ``area`` in pixels, ``x`` and ``y`` the middle of
-    its bounding box; ``twin``: another object on the same pixels, or None."""
-
-    object_id: int
-    frame: int
-    version: int
-    presence: float
-    score: float
-    area: int
-    x: float
-    y: float
-    twin: int | None
 
 
 class StoredMasks:
@@ -130,8 +114,8 @@ class StoredMasks:
                 connection.scalars(select(MASKS.c.frame).where(where).order_by(MASKS.c.frame))
             )
 
-    def marks(self, history: History) -> Iterator[Mark]:
-        """What is shown of every object on every frame, by object and frame, read in one go.
+    def marks(self, history: History) -> Marks:
+        """What is shown of every object on every frame, read in one go.
 
         The same masks as ``shown_version`` chooses.
         """
@@ -159,16 +143,17 @@ class StoredMasks:
             .order_by(MASKS.c.object, MASKS.c.frame)
         )
         with self._engine.connect() as connection:
-            for row in connection.execute(chosen):
-                mark = Mark(*row)
-                mine = notes.objects.get(mark.object_id)
-                if mine is None or mark.version < mine.since:
-                    continue
-                if mark.frame in mine.cleared:  # rare, and the latest version may be taken back
-                    version = shown_version(history, self, mark.object_id, mark.frame)
-                    if version != mark.version:
-                        continue
-                yield mark
+            found = Marks.of(tuple(row) for row in connection.execute(chosen))
+        shown = np.zeros(len(found), bool)
+        for object_id, mine in notes.objects.items():
+            here = found.object_ids == object_id
+            shown |= here & (found.versions >= mine.since)
+            for frame in mine.cleared:  # rare, and the latest version may be taken back
+                (place,) = np.nonzero(here & (found.frames == frame))
+                if len(place):
+                    version = shown_version(history, self, object_id, frame)
+                    shown[place] &= found.versions[place] == (version or 0)
+        return found.kept(shown)
 
 
 def _twin(mask: np.ndarray, others: Mapping[int, np.ndarray]) -> int | None:

@@ -14,9 +14,9 @@ import numpy as np
 
 from sam2s.annotate.events import EventBus
 from sam2s.annotate.lanes import state_of
+from sam2s.annotate.marks import Mark
 from sam2s.annotate.model_room import ModelRoom
 from sam2s.annotate.run_table import RunRecord, RunState
-from sam2s.annotate.stored_masks import Mark
 from sam2s.annotate.video_room import VideoRoom
 from sam2s.errors import Sam2sError
 from sam2s.memory.diverse import DiverseState

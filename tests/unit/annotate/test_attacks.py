@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from annotate_pictures import HEIGHT, WIDTH, huge_png, png_of, refused
 from sam2s.annotate.server import gate
 from sam2s.annotate.server.application import make_application
-from sam2s.annotate.server.sign_in import SignIn
+from sam2s.annotate.server.sign_in import BROWSERS, SignIn
 from sam2s.annotate.workspace import Workspace
 
 HOST = "127.0.0.1:8765"
@@ -50,6 +50,16 @@ def test_an_address_works_once(app, sign_in: SignIn):
     other = first.post("/api/links").json()["address"]
     assert second.get(other).status_code == 200
     assert second.get("/api/project").status_code == 200
+
+
+def test_who_uses_the_page_stays_signed_in_however_many_come_after(sign_in: SignIn):
+    first = sign_in.use_link(sign_in.new_link())
+    second = sign_in.use_link(sign_in.new_link())
+    for _ in range(BROWSERS):
+        assert sign_in.knows(first)
+        sign_in.use_link(sign_in.new_link())
+    assert sign_in.knows(first)
+    assert not sign_in.knows(second)
 
 
 @pytest.mark.parametrize(

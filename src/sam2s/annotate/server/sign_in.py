@@ -9,7 +9,7 @@ import time
 from threading import Lock
 
 BROWSERS = 32
-"""Cookies that are valid at a time; the oldest goes first."""
+"""Cookies that are valid at a time; the one that was not used for longest goes first."""
 WAIT = 1.0
 """Seconds that a wrong password costs."""
 
@@ -56,7 +56,9 @@ class SignIn:
             return False
         digest = _digest(key)
         with self._lock:
-            return any(hmac.compare_digest(digest, known) for known in self._keys)
+            known = [key for key in self._keys if hmac.compare_digest(digest, key)]
+            self._keys = [key for key in self._keys if key not in known] + known
+            return bool(known)
 
     def _new_key(self) -> str:
         key = secrets.token_urlsafe(32)
