@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +18,7 @@ from sam2s.annotate.export_work import Exports
 from sam2s.annotate.server import routes_files, routes_project, routes_video
 from sam2s.annotate.server.gate import Gate
 from sam2s.annotate.server.page_folder import PAGE
+from sam2s.annotate.server.page_messages import RefusedMessage
 from sam2s.annotate.server.sign_in import SignIn
 from sam2s.annotate.session_log import Outdated
 from sam2s.annotate.workspace import Workspace
@@ -25,11 +27,23 @@ from sam2s.errors import Sam2sError
 STATUS: dict[type[Sam2sError], int] = {Outdated: 409, NotSaved: 507}
 """Of errors that a page treats in its own way; others are 400."""
 
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": RefusedMessage, "description": "What was asked for makes no sense here."},
+    401: {"model": RefusedMessage, "description": "Not signed in."},
+    403: {"model": RefusedMessage, "description": "From another page, or under another name."},
+    409: {"model": RefusedMessage, "description": "The session was changed elsewhere."},
+    413: {"model": RefusedMessage, "description": "The request is too long."},
+    422: {"model": RefusedMessage, "description": "A field is missing, unknown or out of range."},
+    507: {"model": RefusedMessage, "description": "The disk refuses; nothing was changed."},
+}
+"""What any request may be answered."""
+
 
 def make_application(work: Workspace, sign_in: SignIn, hosts: Collection[str]) -> ASGIApp:
     """The server of a workspace. ``hosts``: what a request's ``Host`` may say."""
     app = FastAPI(
         title="SAM2S annotate",
+        responses=REFUSALS,
         version=__version__,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,

@@ -121,6 +121,12 @@ class ExportMessage(Strict):
     polygons: bool = False
 
 
+class RefusedMessage(Strict):
+    """Why a request was refused, in one line."""
+
+    error: str
+
+
 class LoginMessage(Strict):
     """The password, where there is one."""
 

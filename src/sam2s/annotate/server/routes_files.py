@@ -49,7 +49,11 @@ def training_set(request: Request, video: VideoId) -> dict[str, Any]:
     return {**_made(made), "command": exports.finetune_command(made)}
 
 
-@router.get("/exports/{export_id}", response_class=FileResponse)
+@router.get(
+    "/exports/{export_id}",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": {}}, "description": "The files."}},
+)
 def download(
     request: Request, export_id: Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 ) -> FileResponse:

@@ -55,7 +55,11 @@ def video_facts(request: Request, video: VideoId) -> dict[str, Any]:
     }
 
 
-@router.get("/frames/{frame}", response_class=Response)
+@router.get(
+    "/frames/{frame}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}, "description": "The frame."}},
+)
 def picture(
     request: Request,
     video: VideoId,
