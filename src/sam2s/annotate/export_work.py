@@ -85,7 +85,7 @@ class Exports:
 
     def make_training_set(self, video_id: str) -> ExportMade:
         """Write frames with their masks as `sam2s train finetune` takes them. Frames out of the
-        body stay out."""
+        body are black."""
         room, name = self._work.room(video_id), self._work.project.video(video_id).name
         what = shown(room)
         names = object_names(what)
@@ -99,7 +99,7 @@ class Exports:
                     writer.add_video(_safe(name), info)
                     for frame in what.versions:
                         masks = {i: found.mask for i, found in what.masks(frame).items()}
-                        picture = reader.frame(frame).image
+                        picture = what.picture(frame, reader)
                         writer.write(_safe(name), f"{frame:06d}", picture, masks)
             except OSError as error:
                 raise not_written(out, error) from error

@@ -47,13 +47,17 @@ class Marks:
         """Rows with the fields of `Mark` in their order, already sorted."""
         flat = [NO_TWIN if value is None else value for row in rows for value in row]
         table = np.array(flat, np.float64).reshape(-1, len(fields(Mark)))
-        whole = table.astype(np.int64)
+        ids, frames, versions, presences, scores, areas, xs, ys, twins = table.T
         return Marks(
-            *(whole[:, k] for k in range(3)),
-            *(table[:, k] for k in (3, 4)),
-            whole[:, 5],
-            *(table[:, k] for k in (6, 7)),
-            whole[:, 8],
+            ids.astype(np.int64),
+            frames.astype(np.int64),
+            versions.astype(np.int64),
+            presences,
+            scores,
+            areas.astype(np.int64),
+            xs,
+            ys,
+            twins.astype(np.int64),
         )
 
     def __len__(self) -> int:

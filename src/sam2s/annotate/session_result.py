@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sam2s.annotate.frame_reader import FrameReader
 from sam2s.annotate.video_room import VideoRoom
 from sam2s.errors import InputError
 from sam2s.export.class_votes import ClassVotes, SeenClass
@@ -20,11 +21,19 @@ from sam2s.tracking.session.ranges import Stretch, Stretches
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownMasks:
-    """What is exported: {frame: {object: version}}, empty masks as version 0, frames ascending."""
+    """What is exported: {frame: {object: version}}, empty masks as version 0, frames ascending.
+    Frames out of the body are there, with empty masks and black pictures."""
 
     room: VideoRoom
     notes: SessionNotes
     versions: dict[int, dict[int, int]]
+
+    def picture(self, frame: int, reader: FrameReader) -> np.ndarray:
+        """(H, W, 3) uint8 RGB; of a frame out of the body nothing is read."""
+        if frame in self.notes.out_of_body:
+            facts = self.room.facts
+            return np.zeros((facts.height, facts.width, 3), np.uint8)
+        return reader.frame(frame).image
 
     def masks(self, frame: int) -> dict[int, ObjectMask]:
         """The masks of one frame."""
@@ -45,32 +54,38 @@ class ShownMasks:
 def shown(
     room: VideoRoom, object_ids: Collection[int] = (), ranges: Sequence[Stretch] = ()
 ) -> ShownMasks:
-    """What the session shows of some objects (none named: all) on some frames (none named: all),
-    out-of-body frames left out. ``InputError`` where that is nothing."""
-    history = room.session.history
-    notes = history.notes
+    """What the session shows of some objects (none named: all) on some frames (none named: all).
+    ``InputError`` where that is nothing."""
+    notes = room.session.history.notes
     wanted = set(object_ids) or set(notes.objects)
     for object_id in wanted:
         notes.object(object_id)
-    frames = Stretches.of(ranges) if ranges else None
+    whole = Stretch(0, room.facts.count - 1)
+    frames = Stretches.of(ranges) if ranges else Stretches((whole,))
     versions: dict[int, dict[int, int]] = defaultdict(dict)
+    for object_id, frame, version in _stated(room, notes, wanted):
+        if frame in frames and frame in whole:
+            versions[frame][object_id] = 0 if frame in notes.out_of_body else version
+    if not versions.keys() - set(notes.out_of_body):
+        raise InputError("nothing to export: no mask of these objects is on these frames")
+    for frame in range(min(versions), max(versions)):
+        if frame in notes.out_of_body and frame in frames:
+            versions[frame] = dict.fromkeys(wanted, 0)
+    return ShownMasks(room, notes, dict(sorted(versions.items())))
 
-    def take(object_id: int, frame: int, version: int) -> None:
-        if frame not in notes.out_of_body and (frames is None or frame in frames):
-            versions[frame][object_id] = version
 
-    marks = room.masks.marks(history)
+def _stated(
+    room: VideoRoom, notes: SessionNotes, wanted: Collection[int]
+) -> Iterator[tuple[int, int, int]]:
+    """(object, frame, version) of what is shown, then of where objects are said to be absent."""
+    marks = room.masks.marks(room.session.history)
     columns = (marks.object_ids, marks.frames, marks.versions)
     for object_id, frame, version in zip(*(one.tolist() for one in columns), strict=True):
         if object_id in wanted:
-            take(object_id, frame, version)
+            yield object_id, frame, version
     for object_id in wanted:
         for frame in notes.objects[object_id].absent:
-            if frame < room.facts.count:
-                take(object_id, frame, 0)
-    if not versions:
-        raise InputError("nothing to export: no mask of these objects is on these frames")
-    return ShownMasks(room, notes, dict(sorted(versions.items())))
+            yield object_id, frame, 0
 
 
 def session_result(what: ShownMasks, name: str) -> Result:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
+import time
+from pathlib import Path
 
+import av
 import numpy as np
+from PIL import Image
 from starlette.testclient import TestClient
 
 from annotate_pictures import HEIGHT, WIDTH, act, png_of, refused
+from sam2s.annotate.project import Project
+from sam2s.annotate.server.application import make_application
+from sam2s.annotate.workspace import Workspace
 from sam2s.masklets.masks import encode_rle
+from tiny import moving_square
 
+SECRET = b"Jane Doe, 12.3.1950"
 HOST = "127.0.0.1:8765"
 CLICK = {"action": "click", "object": 1, "frame": 0, "x": 20.0, "y": 24.0, "label": 1}
 
@@ -69,7 +79,6 @@ def test_a_mask_that_was_painted_comes_back_to_the_pixel(page: TestClient, base:
 
 
 def test_frames_are_pictures_of_the_size_that_was_asked_for(page: TestClient, base: str):
-    from PIL import Image
 
     whole = page.get(f"{base}/frames/2")
     assert whole.headers["content-type"] == "image/jpeg"
@@ -100,18 +109,77 @@ def test_exports_come_back_as_imports(page: TestClient, base: str):
     refused(page.post(f"{base}/exports", json={"format": "none"}), 400, "expected one of")
 
 
-def test_out_of_body_frames_are_in_no_export(page: TestClient, base: str):
+def test_out_of_body_frames_leave_black_and_without_masks(page: TestClient, base: str):
     mask = np.ones((HEIGHT, WIDTH), bool)
-    for frame in (7, 8):
+    for frame in (6, 9):
         act(page, base, action="mask", object=90, frame=frame, rle=encode_rle(mask))
         page.post(f"{base}/preview", json={"object": 90, "frame": frame})
-    act(page, base, action="out_of_body", frame=8, to=8)
-    made = page.post(f"{base}/exports", json={"format": "csv", "objects": [90]}).json()
-    assert made["frames"] == 1
-    act(page, base, action="in_body", frame=8, to=8)
-    assert (
-        page.post(f"{base}/exports", json={"format": "csv", "objects": [90]}).json()["frames"] == 2
+    act(page, base, action="out_of_body", frame=8, to=9)
+    made = page.post(f"{base}/exports", json={"format": "coco", "objects": [90]}).json()
+    (file,) = Path(made["folder"]).glob("*.json")
+    areas = {a["image_id"]: a["area"] for a in json.loads(file.read_text())["annotations"]}
+    assert (made["frames"], list(areas.values())) == (3, [HEIGHT * WIDTH]), "frame 6 alone"
+    made = page.post(f"{base}/training-set").json()
+    pictures, masks = (Path(made["folder"]) / part / "op" for part in ("JPEGImages", "Annotations"))
+    for frame in (8, 9):
+        assert not np.asarray(Image.open(pictures / f"{frame:06d}.jpg")).any()
+        assert not np.asarray(Image.open(masks / "090" / f"{frame:06d}.png")).any()
+    assert np.asarray(Image.open(pictures / "000006.jpg")).any()
+    act(page, base, action="out_of_body", frame=6, to=6)
+    refused(
+        page.post(f"{base}/exports", json={"format": "csv", "objects": [90]}), 400, "nothing to"
     )
+    act(page, base, action="in_body", frame=6, to=9)
+
+
+def test_sound_and_what_a_camera_writes_of_a_patient_stay_here(tmp_path: Path, work, sign_in):
+    source = tmp_path / "op.mp4"
+    _film_with_sound(source)
+    project = Project(tmp_path / "project", [source])
+    theirs = Workspace(project, work.models.choice)
+    page = TestClient(make_application(theirs, sign_in, {HOST}), base_url=f"http://{HOST}")
+    page.get("/", params={"token": sign_in.new_link()})
+    base = f"/api/videos/{project.videos[0].id}"
+    try:
+        while not page.get(base).json()["indexed"]:
+            time.sleep(0.05)
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        mask[8:30, 10:40] = True
+        act(page, base, action="mask", object=1, frame=1, rle=encode_rle(mask))
+        page.post(f"{base}/preview", json={"object": 1, "frame": 1})
+        made = [page.post(f"{base}/exports", json={"format": "mask-video"}).json()]
+        made.append(page.post(f"{base}/training-set").json())
+        files = [file for one in made for file in Path(one["folder"]).rglob("*") if file.is_file()]
+        assert not [file for file in files if SECRET in file.read_bytes()]
+        films = [file for file in files if file.suffix in (".mkv", ".mp4")]
+        pictures = [file for file in files if file.suffix in (".jpg", ".png")]
+        assert len(films) == 1
+        assert len(pictures) == 2
+        with av.open(films[0]) as film:
+            assert [stream.type for stream in film.streams] == ["video"]
+        for picture in pictures:
+            with Image.open(picture) as opened:
+                assert not opened.getexif()
+    finally:
+        theirs.close()
+
+
+def _film_with_sound(path: Path) -> None:
+    """A video with a voice and a patient's name in every place that MP4 has for one."""
+    with av.open(str(path), "w") as film:
+        film.metadata.update({"title": SECRET.decode(), "comment": SECRET.decode()})
+        picture = film.add_stream("libx264", rate=10, width=WIDTH, height=HEIGHT)
+        picture.pix_fmt = "yuv420p"
+        voice = film.add_stream("aac", rate=16000, layout="mono")
+        voice.metadata["handler_name"] = SECRET.decode()
+        for image in moving_square(4, height=HEIGHT, width=WIDTH):
+            film.mux(picture.encode(av.VideoFrame.from_ndarray(image)))
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 6400), np.float32), "fltp", "mono")
+        sound.sample_rate = 16000
+        film.mux(voice.encode(sound))
+        film.mux(picture.encode())
+        film.mux(voice.encode())
+    assert SECRET in path.read_bytes()
 
 
 def test_the_page_and_its_parts_are_served(page: TestClient):

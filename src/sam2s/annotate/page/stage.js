@@ -137,7 +137,7 @@ function outOfBody(pen, video) {
   pen.fillStyle = "#fff";
   pen.font = `${16 / view.scale}px system-ui, sans-serif`;
   pen.textAlign = "center";
-  pen.fillText("Out of body: left out of every export", video.width / 2, video.height / 2);
+  pen.fillText("Out of body: black in every export", video.width / 2, video.height / 2);
   pen.textAlign = "start";
 }
 

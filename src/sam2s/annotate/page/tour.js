@@ -8,7 +8,7 @@ const STEPS = [
   ["objects-panel", "Name it, add others", "N begins a new object; the number keys choose one. Names are classes of the list, or your own words."],
   ["track-panel", "Track it", "T follows the objects through the video, forward, backward or both. Masks come in while you go on clicking elsewhere. Pause and cancel when you like: what is done stays."],
   ["timeline-area", "Find trouble, correct it", "One lane an object: filled where it is in view, checked where the tracker is unsure. U goes to the next unsure frame. Click there and press T again: only what follows is tracked anew, up to the next locked frame (L), and you accept or discard it."],
-  ["topbar", "Nothing is lost", "Every click is on the disk before the page says “Saved”. Undo goes back to the beginning, after a restart too. Export writes any format; out-of-body frames (Q) never leave."],
+  ["topbar", "Nothing is lost", "Every click is on the disk before the page says “Saved”. Undo goes back to the beginning, after a restart too. Export writes any format; out-of-body frames (Q) leave black."],
 ];
 
 let at = 0;
