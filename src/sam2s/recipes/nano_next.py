@@ -93,7 +93,7 @@ def broad() -> TrainConfig:
     pairs = Stage(
         name="pairs",
         schedule=Schedule(steps=600, lr=5e-4, lr_end=3e-4, warmup=40),
-        clips=Clips(batch=16, accumulate=8, sampler=consecutive(2, 3, 24, 0.001, 0.4), **seen),
+        clips=Clips(batch=16, accumulate=8, sampler=consecutive(2, 2, 24, 0.001, 0.4), **seen),
         teaching=Teaching(user=CORRECTING, loss=CROWD_LOSS, encoder_gradient=0.3),
     )
     whole = Stage(
