@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -161,6 +162,11 @@ def write(path: Path | None, entries: list[Entry]) -> None:
         path.write_text(json.dumps({**environment(), "rows": rows}, indent=1))
 
 
+def _setting(text: str) -> tuple[str, int, int]:
+    name, size, objects = text.split(":")
+    return name, int(size), int(objects)
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Options; what was not said follows from the device: a full table on a card, a small one on a
     CPU."""
@@ -170,6 +176,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--presets", nargs="+", metavar="NAME", help="base_plus, tiny, small, large, nano")
     add("--sizes", nargs="+", type=int, metavar="PX", help="input sizes")
     add("--objects", nargs="+", type=int, metavar="N")
+    add("--setting", action="append", type=_setting, metavar="NAME:PX:N", help="instead of these")
     add("--who", nargs="+", choices=WHO, help="default: all that are installed here")
     add("--sam2", type=Path, default=os.environ.get("SAM2_DIR"), help="checkout of Meta's code")
     add("--compiled", action="store_true", help="Meta's compiled predictor too (minutes to start)")
@@ -187,6 +194,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options.presets = options.presets or (["base_plus", "tiny"] if card else ["tiny"])
     options.sizes = options.sizes or ([512, 1024] if card else [512])
     options.objects = options.objects or ([1, 5, 10, 20] if card else [1])
+    everything = product(options.presets, options.sizes, options.objects)
+    options.setting = options.setting or list(everything)
     options.frames = options.frames or (20 if card else 3)
     return options
 
@@ -217,20 +226,18 @@ def main(argv: list[str] | None = None) -> int:
     codes, entries = builders(options), []
     warnings.simplefilter("ignore")  # the others' own
     try:
-        for name in options.presets:
-            for size in options.sizes:
-                for objects in options.objects:
-                    setting = Setting(name, size, objects, options.device)
-                    before, begun = len(entries), time.perf_counter()
-                    for entry in contest(setting, codes, options, clock):
-                        entries.append(entry)
-                    told = "  ".join(f"{e.who} {e}" for e in entries[before:])
-                    took = time.perf_counter() - begun
-                    print(f"{name} {size} px, {objects}: {told}  ({took:.0f} s)", flush=True)
-                    write(options.json, entries)
-                    gc.collect()
-                    if options.device.type == "cuda":
-                        torch.cuda.empty_cache()
+        for name, size, objects in options.setting:
+            setting = Setting(name, size, objects, options.device)
+            before, begun = len(entries), time.perf_counter()
+            for entry in contest(setting, codes, options, clock):
+                entries.append(entry)
+            told = "  ".join(f"{e.who} {e}" for e in entries[before:])
+            took = time.perf_counter() - begun
+            print(f"{name} {size} px, {objects}: {told}  ({took:.0f} s)", flush=True)
+            write(options.json, entries)
+            gc.collect()
+            if options.device.type == "cuda":
+                torch.cuda.empty_cache()
     except OutOfTime:
         print(f"stopped after {options.budget_s:.0f} s", flush=True)
     write(options.json, entries)

@@ -21,7 +21,7 @@ def test_speed_fills_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str
     import speed
 
     found = tmp_path / "speed.json"
-    small = "--device cpu --presets nano --sizes 64 --objects 2 --warm 1 --frames 2 --rounds 2"
+    small = "--device cpu --setting nano:64:2 --warm 1 --frames 2 --rounds 2"
     assert speed.main([*small.split(), "--json", str(found)]) == 0
     rows = json.loads(found.read_text())["rows"]
     assert [row["who"] for row in rows] == ["ours-step", "ours-ahead", "transformers"]
