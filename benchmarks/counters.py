@@ -14,10 +14,11 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def flop(call: Callable[[], Any]) -> int:
+def flop(call: Callable[[], Any], device: torch.device, *, bf16: bool = False) -> int:
     """Floating-point operations of a call, two for each multiply-add; those of products and
-    convolutions."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    convolutions. ``bf16``: under autocast, as its arguments were made."""
+    cast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    with torch.inference_mode(), cast, FlopCounterMode(display=False) as counter:
         call()
     return int(counter.get_total_flops())
 

@@ -87,7 +87,9 @@ def dissect(setting: Setting, frames: int, options: dict[str, Any]) -> Anatomy:
             watch.new_frame()
             with watch.stage("other"):
                 results.append(tracker.step(frame))
-        gflop = {verb: flop(watch.calls[verb]) / 1e9 for verb in VERBS}
+    gflop = {
+        verb: flop(watch.calls[verb], setting.device, bf16=tracker.bf16) / 1e9 for verb in VERBS
+    }
     stages = watch.median_ms() | read_and_write(results)
     return Anatomy(setting.preset, setting.size, setting.objects, ms, stages, gflop, calls)
 
