@@ -90,7 +90,7 @@ def test_files_are_opened_in_one_place_and_text_is_printed_in_one():
             "av.open(",
             {
                 *("media/opening.py", "export/video_file.py", "formats/mask_video.py"),
-                *("live/stream_output.py", "onnx_export/runtime.py"),
+                *("live/stream_encoder.py", "onnx_export/runtime.py"),
             },
         ),
         # The runtime is copied out of the package, to where the package is not.

@@ -7,3 +7,12 @@ picture in a thread of its own: ``live_recorder``, ``stream_output``, ``window``
 and the ``page_server`` with its ``door``. ``out_of_body`` blanks what is no operation, ``latency``
 counts.
 """
+
+from contextlib import suppress
+
+from sam2s.errors import InputError
+from sam2s.opencv import import_opencv
+
+with suppress(InputError):
+    # Before PyAV: both wheels bring X11's libraries, and OpenCV's window hangs over PyAV's copies.
+    import_opencv()

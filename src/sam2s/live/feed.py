@@ -19,6 +19,13 @@ from sam2s.types import Frame
 
 RETRY = 1.0
 """Seconds between two attempts to reach a source that went away."""
+SILENCE = 10.0
+"""Seconds without a frame after which a camera or stream counts as gone: a cable that was pulled
+out says nothing."""
+PAUSES = 5
+"""... or so many times its longest pause so far, where that is more."""
+FIRST_PAUSE = 12.0
+"""Seconds between frames, as long as there was none to measure."""
 OpenFeed = Callable[[], LatestFrames]
 """Opens the source, anew each time."""
 
@@ -46,6 +53,8 @@ class LiveFeed:
         self._dropped = self._next = 0
         self._closed = Event()
         self._begun: float | None = None
+        self._arrived: float | None = None  # the last frame since the source was opened
+        self._pause: float | None = None  # the longest between two of those
         self._size: tuple[int, int] | None = None
 
     @property
@@ -59,8 +68,10 @@ class LiveFeed:
         while True:
             offset, error = self._next, None
             try:
+                self._arm(self._source)
                 for frame in self._source:
                     yield self._placed(frame, offset)
+                    self._arm(self._source)
             except _OtherSize:
                 raise
             except (DamagedSource, InputError) as broken:
@@ -68,7 +79,8 @@ class LiveFeed:
             self._source.close()
             if self._closed.is_set():
                 return
-            if self._again <= 0 or not self._reopened(error):
+            ends = self._again <= 0 or self._source.count is not None
+            if ends or not self._reopened(error):
                 if error is not None and not self._closed.is_set():
                     raise error
                 return
@@ -79,6 +91,11 @@ class LiveFeed:
         self._closed.set()
         self._source.close()
 
+    def _arm(self, source: LatestFrames) -> None:
+        """How long the next frame may take; pipes and files may take as long as they like."""
+        pause = FIRST_PAUSE if self._pause is None else self._pause
+        source.patience = max(SILENCE, PAUSES * pause) if self._again > 0 else None
+
     def _placed(self, frame: Frame, offset: int) -> Frame:
         arrived = perf_counter() if frame.arrived is None else frame.arrived
         if self._begun is None:
@@ -88,6 +105,9 @@ class LiveFeed:
                 f"{self.name}: came back with pictures of {frame.size[1]} x {frame.size[0]} pixels"
                 " instead of the size that is tracked; start again"
             )
+        if self._arrived is not None:
+            self._pause = max(self._pause or 0.0, arrived - self._arrived)
+        self._arrived = arrived
         self._next = offset + frame.index + 1
         return replace(
             frame, index=offset + frame.index, time=arrived - self._begun, arrived=arrived
@@ -99,12 +119,17 @@ class LiveFeed:
         self._say(f"{self.name}: no more frames{why}; trying again for {self._again:g} s")
         until = time.monotonic() + self._again
         while time.monotonic() < until and not self._closed.wait(RETRY):
+            source: LatestFrames | None = None
             try:
                 source = self._open()
+                self._arm(source)
                 source.size  # noqa: B018 (a source that opens and gives nothing is not back)
             except (DamagedSource, InputError):
+                if source is not None:
+                    source.close()
                 continue
             self._dropped, self._source = self.dropped, source
+            self._arrived = self._pause = None
             self.reconnected += 1
             self._say(f"{self.name}: is back")
             return True
@@ -112,27 +137,24 @@ class LiveFeed:
 
 
 def opener(source: str, raw: RawFormat | None, pace: float) -> tuple[OpenFeed, bool]:
-    """How to open ``source``, and whether it is worth trying again when it ends: cameras and
-    streams are, files (played at ``pace`` times their own speed) and pipes are not."""
+    """How to open ``source``, and whether it is worth trying again when it breaks off: cameras and
+    streams are, files and pipes are not. What has a length, also behind an address, is played at
+    ``pace`` times its own speed, and its end is the end."""
     if raw is not None:
         name = "stdin" if source == "-" else Path(source.removeprefix("pipe:")).name
         return lambda: _named(raw_frames(source, raw), name), False
-    if names_a_file(source) and not Path(source).is_char_device():
-        return lambda: _paced(open_frames(source), pace), False
-
-    def live() -> LatestFrames:
-        # None of FFmpeg's options for low delay: "nobuffer" throws away what it probed with, and a
-        # stream whose key frames are rare then shows nothing.
-        opened = open_frames(source, latest=True)
-        assert isinstance(opened, LatestFrames)
-        return opened
-
-    return live, not (source == "-" or source.startswith("pipe:"))
+    # None of FFmpeg's options for low delay: "nobuffer" throws away what it probed with, and a
+    # stream whose key frames are rare then shows nothing.
+    file = names_a_file(source) and not Path(source).is_char_device()
+    pipe = source == "-" or source.startswith("pipe:")
+    return lambda: _paced(open_frames(source), pace), not (file or pipe)
 
 
 def _paced(source: FrameSource, pace: float) -> LatestFrames:
     if source.live:
-        return LatestFrames(source)
+        latest = LatestFrames(source)
+        latest.count = source.count
+        return latest
 
     def frames() -> Iterator[Frame]:
         begun: float | None = None
@@ -146,6 +168,7 @@ def _paced(source: FrameSource, pace: float) -> LatestFrames:
 
     latest = _named(frames(), source.name)
     latest.fps = None if source.fps is None else source.fps * pace
+    latest.count = source.count
     return latest
 
 

@@ -41,7 +41,7 @@ class LiveSummary:
 class LiveLoop:
     """Tracks a feed. ``limit``: frames after which it ends by itself; ``watch``: blanks pictures
     out of the body, which are then neither tracked, shown nor recorded; ``say``: told what a user's
-    action does wrong."""
+    action does wrong, and which sink fails."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LiveLoop:
     def run(self, sinks: Sequence[Sink]) -> LiveSummary:
         """Until the source ends, a user stops it, or the limit is reached; sinks are closed, after
         an error or an interrupt as well. `summary` says what was done in any case."""
-        self._threads = [SinkThread(sink) for sink in sinks]
+        self._threads = [SinkThread(sink, self._say) for sink in sinks]
         self._counts: dict[str, SinkCounts] = {}
         try:
             for frame in self._feed.frames():

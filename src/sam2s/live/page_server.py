@@ -52,6 +52,7 @@ class PageServer:
         self._changed = Condition()
         self._newest: tuple[int, float, bytes] | None = None
         self._state: dict[str, Any] = {"objects": {}}
+        self._shown: float | None = None
         self._closed = False
         page = self
 
@@ -87,6 +88,7 @@ class PageServer:
         with self._changed:
             if jpeg.tell():
                 self._newest = picture.frame.index, picture.arrived, jpeg.getvalue()
+            self._shown = picture.arrived
             self._state = {
                 "objects": shown,
                 "blanked": picture.blanked,
@@ -107,7 +109,8 @@ class PageServer:
         """What the page shows beside the picture."""
         assert self.latency is not None
         with self._changed:
-            return {**self._state, "latency": asdict(self.latency.summary())}
+            age = None if self._shown is None else round(perf_counter() - self._shown, 1)
+            return {**self._state, "age": age, "latency": asdict(self.latency.summary())}
 
     def newest_index(self) -> int:
         """Number of the last picture that was compressed, -1 before the first."""

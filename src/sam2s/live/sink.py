@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Condition, Lock, Thread
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sam2s.errors import InputError, Sam2sError
+from sam2s.errors import Sam2sError
 from sam2s.export.overlay import draw_overlay
 from sam2s.live.latency import LatencyCounter
 from sam2s.types import Frame, FrameResult
@@ -72,11 +72,11 @@ class SinkCounts:
 
 
 class SinkThread:
-    """Hands a sink the newest picture whenever it is free. One that fails is closed, and the others
-    go on."""
+    """Hands a sink the newest picture whenever it is free. One that fails is closed, ``say`` is
+    told, and the others go on."""
 
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
+    def __init__(self, sink: Sink, say: Callable[[str], object]) -> None:
+        self.sink, self._say = sink, say
         self._changed = Condition()
         self._newest: LivePicture | None = None
         self._closed = False
@@ -88,7 +88,7 @@ class SinkThread:
     def offer(self, picture: LivePicture) -> None:
         """Never waits: a picture that was not taken yet gives way to this one."""
         with self._changed:
-            self._dropped += self._newest is not None
+            self._dropped += self._newest is not None and self._error is None
             self._newest = picture
             self._changed.notify()
 
@@ -107,12 +107,20 @@ class SinkThread:
             while (picture := self._take()) is not None:
                 self.sink.show(picture)
                 self._shown += 1
-        except (Sam2sError, OSError) as error:
-            self._error = f"{self.sink.name}: {' '.join(str(error).split())}"
+        except Exception as error:  # of an encoder, a toolkit: not the business of the others
+            self._broke(error)
         try:
             self.sink.close()
-        except (InputError, OSError) as error:
-            self._error = self._error or f"{self.sink.name}: {' '.join(str(error).split())}"
+        except Exception as error:
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        if self._error is not None:
+            return
+        kind = "" if isinstance(error, Sam2sError | OSError) else f"{type(error).__name__}: "
+        self._error = f"{self.sink.name}: {kind}{' '.join(str(error).split())}"
+        if not self._closed:
+            self._say(f"{self._error}; the run goes on without it")
 
     def _take(self) -> LivePicture | None:
         with self._changed:

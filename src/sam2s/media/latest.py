@@ -28,8 +28,9 @@ class LatestFrames:
     gives the newest frame that was not given yet, and waits where there is none; it may be left and
     taken up again. A frame's ``index`` counts what the source brought, dropped frames included, so
     gaps show where frames are missing; ``arrived`` tells when it came. ``dropped``: frames that
-    gave way to a newer one. What ends the source (``DamagedSource`` too) is raised after the last
-    frame.
+    gave way to a newer one. ``patience``: seconds that the next frame may take before that is an
+    InputError, None for as long as it takes. What ends the source (``DamagedSource`` too) is raised
+    after the last frame.
 
     ``close`` lets the thread go after the frame that it waits for. Where none comes any more, the
     thread and the device stay until the program ends.
@@ -53,6 +54,7 @@ class LatestFrames:
             source.notes,
         )
         self.dropped = 0
+        self.patience: float | None = None
         self._source = source
         self._changed = Condition()
         self._newest: Callable[[], Frame] | None = None
@@ -112,7 +114,10 @@ class LatestFrames:
                 raise InputError(f"{self.name}: the source was closed; open it again")
             if self._reader.ident is None:
                 self._reader.start()
-            self._changed.wait_for(lambda: self._newest or self._ended or self._closed)
+            if not self._changed.wait_for(
+                lambda: self._newest or self._ended or self._closed, self.patience
+            ):
+                raise InputError(f"{self.name}: no frame came for {self.patience:.0f} s")
             newest = self._newest
             if take:
                 self._newest = None

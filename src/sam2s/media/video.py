@@ -34,6 +34,8 @@ COLOUR_MATRICES = (1, 4, 5, 6, 7, 9)
 """FFmpeg's numbers of the colour matrices that its scaler knows (BT.709 is 1, BT.2020 is 9)."""
 SEEKABLE_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 """Formats with an index of their key frames. In others, such as MPEG-TS, a seek is a guess."""
+PACED_FORMATS = frozenset({"rtsp", "rtp", "sdp"})
+"""Formats whose server sets the pace, also where it tells how long the video is."""
 DEFAULT_STEP = 0.04
 """Seconds from one frame to the next where neither the container nor its frames tell."""
 
@@ -76,9 +78,8 @@ class VideoFrames:
         self._open_containers: list[InputContainer] = []
         container, video = self._open()
         self._unread: tuple[InputContainer, VideoStream] | None = (container, video)
-        self._live = address.kind in ("device", "pipe") or (
-            address.kind == "url" and container.duration is None
-        )
+        paced = container.duration is None or container.format.name in PACED_FORMATS
+        self._live = address.kind in ("device", "pipe") or (address.kind == "url" and paced)
         self.fps = mean_rate(video)
         self.count = stated_count(container, video, self.fps)
         self.count_exact = False

@@ -102,6 +102,21 @@ def test_a_sink_that_fails_is_closed_and_told_of():
     assert summary.sinks["other"].shown + summary.sinks["other"].dropped == summary.frames == 6
 
 
+def test_a_sink_that_fails_in_its_own_way_is_told_of_at_once():
+    class Odd(Album):
+        def show(self, picture: LivePicture) -> None:
+            raise ZeroDivisionError("by zero")
+
+    said: list[str] = []
+    odd, other = Odd("odd"), Album("other")
+    summary = loop(FakeTracker(), frames(6, 0.05), say=said.append).run([odd, other])
+    assert summary.sinks["odd"].error == "odd: ZeroDivisionError: by zero"
+    assert said == ["odd: ZeroDivisionError: by zero; the run goes on without it"]
+    assert summary.sinks["odd"].dropped == 0
+    assert odd.closed == 1
+    assert len(other.pictures) >= 1
+
+
 def test_it_ends_when_asked_to():
     inbox = ActionInbox()
     assert loop(FakeTracker(), frames(100, 0.01), limit=3).run([]).frames == 3

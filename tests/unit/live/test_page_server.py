@@ -109,9 +109,11 @@ def test_actions_go_in(page: PageServer):
 
 
 def test_the_state_says_who_is_there(page: PageServer):
+    assert json.loads(ask(page, "/state")[2])["age"] is None
     page.show(shot(3))
     status, _, text = ask(page, "/state")
     state = json.loads(text)
+    assert 0 <= state["age"] < 5, "seconds: an old picture is no live one"
     assert status == 200
     assert state["objects"] == {"1": {"name": "<b>", "class": None, "presence": 0.9}}
     assert state["size"] == [32, 24]

@@ -6,8 +6,15 @@ const picture = byId("picture");
 let chosen = 1;
 let known = {};
 let ended = false;
+const OLD = 3;  // seconds after which a picture is no longer live
 
 function say(text) { byId("message").textContent = text; }
+
+function tellAge(age) {
+  const old = age == null || age > OLD;
+  byId("old").textContent = !old ? "" : age == null ? "No picture yet" : `No new picture for ${Math.round(age)} s`;
+  picture.classList.toggle("old", old);
+}
 
 async function act(action) {
   try {
@@ -67,13 +74,18 @@ async function poll() {
     const answer = await fetch("/state");
     const state = await answer.json();
     if (!answer.ok) { say(state.error); return; }
+    tellAge(state.age);
     const before = JSON.stringify(known);
     known = state.objects;
     if (JSON.stringify(known) !== before) draw();
     byId("time").textContent = state.time == null ? "–" : `${state.time.toFixed(1)} s${state.blanked ? ", out of the body" : ""}`;
     const spent = state.latency;
     byId("latency").textContent = spent.count ? `${spent.p50.toFixed(0)} ms (95 %: ${spent.p95.toFixed(0)})` : "–";
-  } catch { if (!ended) say("The program does not answer; has it ended?"); }
+  } catch {
+    if (ended) return;
+    say("The program does not answer; has it ended?");
+    picture.classList.add("old");
+  }
 }
 
 picture.addEventListener("click", (event) => click(event, event.shiftKey ? 0 : 1));
