@@ -7,6 +7,7 @@ import re
 import secrets
 import shlex
 import shutil
+import sys
 import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from sam2s.masklets.masklet_writer import MaskletWriter
 from sam2s.masklets.vocabulary import is_known, kind_of
 from sam2s.tracking.session.ranges import Stretch
 
+LOSS = "write even what the format cannot hold whole"
+"""The page's words for ``allow_loss``."""
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The date of every file in an archive: when something was annotated is nobody's business."""
 
@@ -68,7 +71,7 @@ class Exports:
         options = ExportOptions(polygons=request.polygons)
         FORMATS[request.format].check(request.format, options)
         plan = plan_export(
-            request.format, result, options, allow_loss=request.allow_loss, hint="allow the loss"
+            request.format, result, options, allow_loss=request.allow_loss, hint=f"tick “{LOSS}”"
         )
         with self._lock:
             out = self._work.project.new_export_folder(f"{_safe(name)}-{request.format}")
@@ -111,7 +114,8 @@ class Exports:
         """The command that trains on a training set, to be run as it stands."""
         model = self._work.models.choice.model
         runs = made.folder.with_name(f"{made.folder.name}-model")
-        words = ["sam2s", "train", "finetune", "--data", made.folder, "--model", model]
+        program = ["sam2s"] if shutil.which("sam2s") else [sys.executable, "-m", "sam2s"]
+        words = [*program, "train", "finetune", "--data", made.folder, "--model", model]
         return shlex.join(str(word) for word in [*words, "--out", runs])
 
     def archive(self, export_id: str, into: Path) -> str:

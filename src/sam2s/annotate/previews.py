@@ -8,7 +8,6 @@ from threading import Lock
 from sam2s.annotate.model_room import ModelRoom
 from sam2s.errors import InputError
 from sam2s.masklets.masks import encode_rle
-from sam2s.tracking.session.actions import Clear, Give, Remove
 from sam2s.tracking.session.history import History
 from sam2s.tracking.session.mask_store import FoundMask, MaskStore, found_masks, shown_mask
 from sam2s.tracking.tracker import Tracker
@@ -51,7 +50,7 @@ class Previewer:
         to. Raises ``InputError`` where the object has no prompt on the frame.
         """
         given = history.notes.object(object_id).given.get(index)
-        numbers = given_numbers(history, object_id, index)
+        numbers = history.prompts_of(object_id, index)
         if given is None or not numbers:
             raise InputError(f"object {object_id} on frame {index}: nothing was prompted there")
         if given.mask is not None and given.points is None:
@@ -65,20 +64,6 @@ class Previewer:
                 prior = tracker.preview(picture, {object_id: corrected})
             result = tracker.preview(picture, {object_id: given.prompts}, prior)
         return numbers[-1], found_masks(result)[object_id]
-
-
-def given_numbers(history: History, object_id: int, frame: int) -> tuple[int, ...]:
-    """Numbers of the actions that prompted the object on the frame, since it was last cleared."""
-    numbers: list[int] = []
-    for entry in history.done:
-        match entry.action:
-            case Give(i, f, _) if (i, f) == (object_id, frame):
-                numbers.append(entry.number)
-            case Clear(i, f) if (i, f) == (object_id, frame):
-                numbers.clear()
-            case Remove(i) if i == object_id:
-                numbers.clear()
-    return tuple(numbers)
 
 
 def _mask_before(

@@ -332,7 +332,7 @@ def exporting(me: Annotator) -> None:
     me.page.click("[data-open=finetune]")
     me.page.click("#finetune-form button[type=submit]")
     command = me.until(lambda: me.page.inner_text("#finetune-command"), "the command")
-    assert command.startswith("sam2s train finetune --data ")
+    assert " train finetune --data " in command
     me.picture("11-finetune")
     me.press("Escape")
 

@@ -48,6 +48,38 @@ export function button(text, title, work, attributes = {}) {
 }
 
 /**
+ * Show these children. What is the same stays as it is, so that a button that is being pressed, or
+ * has the focus, is not another one a moment later. Elements that stand for something say for what
+ * in `data-key`.
+ * @param {Element} place
+ * @param {...Element} children
+ */
+export function renew(place, ...children) {
+  const there = [...place.children];
+  children.forEach((child, k) => (there[k] ? change(there[k], child) : place.append(child)));
+  there.slice(children.length).forEach((one) => one.remove());
+}
+
+/**
+ * @param {Element} there
+ * @param {Element} child
+ */
+function change(there, child) {
+  if (there.isEqualNode(child)) return;
+  const inside = there.children.length > 0 && child.children.length > 0;
+  const alike = there.tagName === child.tagName && there.getAttribute("data-key") === child.getAttribute("data-key");
+  if (!inside || !alike || there.tagName === "BUTTON") {
+    const focused = there === document.activeElement;
+    there.replaceWith(child);
+    if (focused && child instanceof HTMLElement) child.focus({ preventScroll: true });
+    return;
+  }
+  for (const { name } of [...there.attributes]) if (!child.hasAttribute(name)) there.removeAttribute(name);
+  for (const { name, value } of child.attributes) there.setAttribute(name, value);
+  renew(there, ...child.children);
+}
+
+/**
  * The element of an id, of the kind it is.
  * @template {HTMLElement} T
  * @param {string} id

@@ -60,6 +60,8 @@ async function indexed(error) {
   if (error) tell(error, "error");
   const video = await get(`videos/${state.video?.id}`);
   set({ video });
+  forgetMasks(); // they did not know their times
+  refreshMasks();
   refreshLanes();
 }
 

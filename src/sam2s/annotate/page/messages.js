@@ -8,6 +8,7 @@ import { el } from "./dom.js";
  */
 export function tell(text, kind = "note") {
   const place = /** @type {HTMLElement} */ (document.getElementById("messages"));
+  for (const one of [...place.children]) if (one.firstChild?.nodeValue === text) one.remove(); // once is enough
   const line = el("p", { class: `message ${kind}` }, text);
   const close = el("button", { type: "button", title: "Close" }, "×");
   close.addEventListener("click", () => line.remove());

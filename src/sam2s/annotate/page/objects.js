@@ -1,7 +1,7 @@
 /** The list of objects: choosing, naming, hiding, what each is on the frame that is shown. */
 
 import { removeObject, rename } from "./actions.js";
-import { button, byId, el, rgb } from "./dom.js";
+import { button, byId, el, renew, rgb } from "./dom.js";
 import { colourOf, inside, nextId, selectedObject, set, state, touched, watch } from "./state.js";
 
 const list = byId("objects", HTMLUListElement);
@@ -40,7 +40,7 @@ function show() {
   if (state.selected !== null && !objects.some((one) => one.id === state.selected)) {
     rows.push(newRow(state.selected));
   }
-  list.replaceChildren(...rows);
+  renew(list, ...rows);
   byId("no-objects", HTMLElement).hidden = rows.length > 0;
   byId("object-actions", HTMLElement).hidden = selectedObject() === null;
   const name = byId("object-name", HTMLInputElement);
@@ -70,7 +70,7 @@ function row(object, place) {
     class: "small",
     "aria-pressed": String(hidden),
   });
-  return el("li", {}, main, eye);
+  return el("li", { "data-key": object.id }, main, eye);
 }
 
 /** @param {number} id */
@@ -79,7 +79,7 @@ function newRow(id) {
   swatch.style.backgroundColor = rgb(colourOf(id));
   const main = el("div", { class: "object new", "aria-live": "polite" }, swatch);
   main.append(el("span", { class: "name" }, "New object: click on it in the picture"));
-  return el("li", {}, main);
+  return el("li", { "data-key": "new" }, main);
 }
 
 /** @param {number} id */

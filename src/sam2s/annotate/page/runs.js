@@ -2,7 +2,7 @@
 
 import { act, refresh } from "./actions.js";
 import { get, inOrder, ofVideo, post } from "./api.js";
-import { button, byId, clock, el } from "./dom.js";
+import { button, byId, clock, el, renew } from "./dom.js";
 import { fail, tell } from "./messages.js";
 import { goTo } from "./player.js";
 import { nameOf, set, state, touched, watch } from "./state.js";
@@ -98,7 +98,7 @@ function card(run) {
   if (UNDER_WAY.includes(run.state)) lines.push(...progress(run));
   else lines.push(verdict(run));
   if (run.message) lines.push(el("div", { class: "error" }, run.message));
-  return el("li", { class: "run" }, ...lines);
+  return el("li", { class: "run", "data-key": run.version }, ...lines);
 }
 
 /** @param {Run} run */
@@ -146,7 +146,7 @@ function verdict(run) {
 
 function show() {
   const all = runs();
-  byId("runs", HTMLUListElement).replaceChildren(...all.slice(0, SHOWN).map(card));
+  renew(byId("runs", HTMLUListElement), ...all.slice(0, SHOWN).map(card));
   byId("no-runs", HTMLElement).hidden = all.length > 0;
   byId("more-runs", HTMLElement).hidden = all.length <= SHOWN;
   byId("more-runs", HTMLElement).textContent = `and ${all.length - SHOWN} earlier`;
@@ -156,7 +156,7 @@ function show() {
 async function showMemory() {
   const run = runs().find((one) => state.selected !== null && one.objects.includes(state.selected));
   const place = byId("memory", HTMLElement);
-  if (!run || run.run === "import") return place.replaceChildren();
+  if (!run || run.run === "import") return renew(place);
   if (!state.memories.has(run.version)) {
     state.memories.set(run.version, {});
     get(ofVideo(`runs/${run.version}/memories`)).then((found) => {
@@ -172,7 +172,7 @@ async function showMemory() {
     tile.append(picture, el("span", {}, String(frame)));
     return tile;
   });
-  place.replaceChildren(...tiles);
+  renew(place, ...tiles);
 }
 
 export function startRuns() {

@@ -88,6 +88,7 @@ function lane(pen, object, y) {
  */
 function strip(pen, lane, object, y) {
   const columns = Math.max(1, Math.floor(width()));
+  const wide = ratio() % 1 ? 1.5 : 1; // else the ground shows between columns
   for (let column = 0; column < columns; column += 1) {
     const first = Math.floor(part.first + (column / columns) * part.length);
     const end = Math.max(first + 1, Math.floor(part.first + ((column + 1) / columns) * part.length));
@@ -95,17 +96,18 @@ function strip(pen, lane, object, y) {
     const x = NAMES + column;
     if (seen.state === 1) {
       pen.fillStyle = rgb(object.colour);
-      pen.fillRect(x, y + 4, 1, 12);
+      pen.fillRect(x, y + 4, wide, 12);
     } else if (seen.state === 2) {
       pen.fillStyle = "#5b6673";
-      pen.fillRect(x, y + 14, 1, 2);
+      pen.fillRect(x, y + 14, wide, 2);
     } else if (seen.state === UNCERTAIN) {
       pen.fillStyle = "#f2f4f7";
-      pen.fillRect(x, y + 4 + (column % 4 < 2 ? 0 : 6), 1, 6); // checks: told apart without colour
+      pen.fillRect(x, y + 4 + (column % 4 < 2 ? 0 : 6), wide, 6); // checks: told apart without colour
     }
     if (seen.state) {
       pen.fillStyle = "#aeb8c4";
-      pen.fillRect(x, y + 27 - Math.round((seen.score / 255) * 9), 1, Math.max(1, Math.round((seen.score / 255) * 9)));
+      const high = Math.round((seen.score / 255) * 9);
+      pen.fillRect(x, y + 27 - high, wide, Math.max(1, high));
     }
     if (seen.alarms) alarm(pen, x, y, seen.alarms);
   }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sam2s.errors import InputError
-from sam2s.tracking.session.actions import Action
+from sam2s.tracking.session.actions import Action, Clear, Give, Remove
 from sam2s.tracking.session.notes import SessionNotes, after
 
 
@@ -51,6 +51,20 @@ class History:
     def in_force(self) -> frozenset[int]:
         """Numbers of the actions in force: the versions whose masks may be shown."""
         return frozenset(entry.number for entry in self.done)
+
+    def prompts_of(self, object_id: int, frame: int) -> tuple[int, ...]:
+        """Numbers of the actions that prompted the object on the frame, since it was last
+        cleared."""
+        numbers: list[int] = []
+        for entry in self.done:
+            match entry.action:
+                case Give(i, f, _) if (i, f) == (object_id, frame):
+                    numbers.append(entry.number)
+                case Clear(i, f) if (i, f) == (object_id, frame):
+                    numbers.clear()
+                case Remove(i) if i == object_id:
+                    numbers.clear()
+        return tuple(numbers)
 
     def do(self, action: Action) -> History:
         """The history with one more action; what was undone can no longer be redone.

@@ -1,8 +1,9 @@
 """Carrying out a plan: a tracker walks over the frames and gives the masks that are wanted.
 
-Locked masks are the truth and prompt the tracker wherever it meets them; on frames where an object
-is marked absent it sits out, and its memory waits. An object that enters in the middle remembers
-what earlier masks show of it: its prompted frames, the last few frames, and some further back.
+Locked masks are the truth and prompt the tracker wherever it meets them. So does what an annotator
+saw of the prompts on a frame: tracking goes on from that very mask. On frames where an object is
+marked absent it sits out, and its memory waits. An object that enters in the middle remembers what
+earlier masks show of it: its prompted frames, the last few frames, and some further back.
 """
 
 from __future__ import annotations
@@ -46,6 +47,15 @@ class Known:
         found = shown_mask(self.history, self.store, object_id, frame)
         mask = None if found is None else found.mask
         return mask if mask is not None and mask.any() else None
+
+    def previewed(self, object_id: int, frame: int) -> np.ndarray | None:
+        """(H, W) bool: what the annotator saw of the latest prompts on a frame; None where nobody
+        looked, or where it was empty."""
+        version = max(self.history.prompts_of(object_id, frame), default=None)
+        if version is None or version not in self.store.versions(object_id, frame):
+            return None
+        mask = self.store.read(version, object_id, frame).mask
+        return mask if mask.any() else None
 
 
 FramesFrom = Callable[[int], Iterator[Frame]]
@@ -108,8 +118,9 @@ def _visit(
     )
     corrected = {
         i: mask
-        for i in prompts
-        if (mask := _mask_that_clicks_correct(notes.objects[i], frame.index)) is not None
+        for i, given in prompts.items()
+        if not isinstance(given[0], Mask)
+        and (mask := _mask_that_clicks_correct(notes.objects[i], frame.index)) is not None
     }
     prior = tracker.preview(frame, corrected) if corrected else None
     result = tracker.step(frame, prompts, prior)
@@ -127,7 +138,8 @@ def _prompts(object_id: int, frame: int, entering: bool, known: Known) -> tuple[
     if mask is not None and frame in mine.locked:
         return (Mask(mask),)
     if frame in mine.given:
-        return mine.given[frame].prompts
+        seen = known.previewed(object_id, frame)
+        return mine.given[frame].prompts if seen is None else (Mask(seen),)
     if mask is not None:
         return (Mask(mask),)
     if entering:

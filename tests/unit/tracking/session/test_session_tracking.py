@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 from sam2s.errors import InputError
+from sam2s.masklets.masks import encode_rle
 from sam2s.memory.all_rules import RULES
-from sam2s.tracking.session.actions import Discard, Give, Lock, MarkAbsent, Propagate, Remove
+from sam2s.tracking.session.actions import Clear, Discard, Give, Lock, MarkAbsent, Propagate, Remove
 from sam2s.tracking.session.history import History
-from sam2s.tracking.session.mask_store import MasksInMemory, found_masks, shown_mask, shown_version
+from sam2s.tracking.session.mask_store import (
+    FoundMask,
+    MasksInMemory,
+    found_masks,
+    shown_mask,
+    shown_version,
+)
 from sam2s.tracking.session.plan import ObjectSpan, Pass, from_frame, whole_range
 from sam2s.tracking.session.propagate import Known, propagate
 from sam2s.tracking.session.ranges import Stretch
@@ -145,6 +152,25 @@ def test_from_a_locked_frame_tracking_starts_beside_it(model):
     assert [one.spans[1].wanted for one in passes] == [Stretch(0, 4), Stretch(6, 11)]
     found = tracked(model, locked, passes, store)
     assert 5 not in found[1]
+
+
+def test_tracking_goes_on_from_the_mask_that_the_clicks_showed(model):
+    """In the middle of what was tracked before: the memory says otherwise, the annotator saw it."""
+    first = History.of([click(1, 0), Propagate((1,), WHOLE)])
+    store = MasksInMemory()
+    for frame, mask in tracked(model, first, from_frame(first.notes, [1], 0, WHOLE))[1].items():
+        store.write(2, frame, {1: FoundMask(encode_rle(mask), 1.0, 1.0)})
+    clicked = first.do(click(1, 6, x=8))
+    seen = np.zeros_like(store.read(2, 1, 6).mask)
+    seen[20:30, 4:14] = True
+    passes = from_frame(clicked.notes, [1], 6, WHOLE)
+    unseen = tracked(model, clicked, passes, store)[1]
+    store.write(3, 6, {1: FoundMask(encode_rle(seen), 0.9, 0.9)})
+    found = tracked(model, clicked, passes, store)[1]
+    assert (found[6] == seen).all()
+    assert (found[7] != unseen[7]).any(), "and it is remembered"
+    taken_back = clicked.do(Clear(1, 6)).do(click(1, 6, x=8))
+    assert (tracked(model, taken_back, passes, store)[1][6] == unseen[6]).all()
 
 
 def test_a_locked_mask_is_the_truth_on_the_way(model):
