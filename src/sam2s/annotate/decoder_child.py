@@ -186,6 +186,7 @@ def serve(asker: Connection) -> None:
     """Answer until the other side is gone; ``open`` opens a source."""
     _apart()
     decoder: Decoder | MaskFile | None = None
+    path = ""
     while True:
         try:
             head, body = receive(asker)
@@ -193,7 +194,8 @@ def serve(asker: Connection) -> None:
             return
         try:
             if head["do"] == "open":
-                decoder = Decoder(head["path"], body)
+                path = head["path"]
+                decoder = Decoder(path, body)
                 send(asker, decoder.about())
             elif head["do"] == "open masks":
                 decoder = MaskFile(head["format"], head["path"])
@@ -201,15 +203,21 @@ def serve(asker: Connection) -> None:
             else:
                 send(asker, *answer(decoder, head, body, asker))
         except DamagedSource as error:
-            send(asker, {"error": str(error), "damaged": error.index, "time": error.time})
+            said = {"damaged": error.index, "time": error.time}
+            send(asker, {"error": _without(path, error), **said})
         except Sam2sError as error:
-            send(asker, {"error": str(error)})
+            send(asker, {"error": _without(path, error)})
         except MemoryError:
             send(asker, {"error": "the file needs more memory than may be had for it"})
         except RecursionError:
             send(asker, {"error": "the file is nested too deeply"})
         except Exception as error:  # of whatever library read the file
             send(asker, {"error": f"the file cannot be read ({error!r})"[:500]})
+
+
+def _without(path: str, error: Exception) -> str:
+    """The error's line. Where a folder of pictures lies is nothing that a page has to know."""
+    return str(error).replace(f"{path}{os.sep}", "") if path else str(error)
 
 
 def _apart() -> None:

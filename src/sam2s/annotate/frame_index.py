@@ -17,6 +17,7 @@ def pack(index: FrameIndex) -> bytes:
         "stamps": [place.stamp for place in index.places],
         "keys": "".join("01"[place.key] for place in index.places),
         "times": list(index.times),
+        "damage": index.damage,
     }
     return zlib.compress(json.dumps(content).encode())
 
@@ -30,4 +31,4 @@ def unpack(data: bytes) -> FrameIndex:
         places = tuple(Place(s, k == "1") for s, k in zip(stamps, keys, strict=True))
     except (zlib.error, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where}: damaged ({error}); remove the project's index") from error
-    return FrameIndex(places, tuple(times))
+    return FrameIndex(places, tuple(times), content.get("damage"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
@@ -24,7 +24,7 @@ from sam2s.tracking.session.propagate import Known
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
     """What is known of a video. ``count``: its frames, exact once ``indexed``; ``fps`` None where
-    it has no clock."""
+    it has no clock; ``damage``: why frames behind the last one cannot be read."""
 
     height: int
     width: int
@@ -32,6 +32,7 @@ class VideoFacts:
     count: int
     indexed: bool
     notes: tuple[str, ...] = ()
+    damage: str | None = None
 
 
 class VideoRoom:
@@ -55,7 +56,8 @@ class VideoRoom:
         self.times: tuple[float | None, ...] = ()
         self.index_error: str | None = None
         if self._index is not None:
-            self.times = unpack(self._index).times
+            known = unpack(self._index)
+            self.times, self.facts = known.times, replace(self.facts, damage=known.damage)
         self.masks = StoredMasks(engine, video, (self.facts.height, self.facts.width))
         self.runs = RunTable(engine, video)
         self.log = SessionLog(engine, video, self._tell)
@@ -114,12 +116,10 @@ class VideoRoom:
 
     def _use(self, index: bytes) -> None:
         """Frames far into the video are a seek from now on."""
-        self._index, self.times = index, unpack(index).times
+        known = unpack(index)
+        self._index, self.times = index, known.times
         self.reader.adopt(index)
-        facts = self.facts
-        self.facts = VideoFacts(
-            facts.height, facts.width, facts.fps, len(self.times), True, facts.notes
-        )
+        self.facts = replace(self.facts, count=len(known.times), indexed=True, damage=known.damage)
 
     def _tell(self, session: Session) -> None:
         self._bus.tell("session", video=self.id, revision=session.revision)

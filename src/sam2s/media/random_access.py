@@ -33,10 +33,12 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
     """Of every frame its place (none for folders and arrays) and its time in seconds, None where
-    the source has no clock. Stays true while the file does not change."""
+    the source has no clock. ``damage``: why it ends before the video does, None for whole ones.
+    Stays true while the file does not change."""
 
     places: tuple[Place, ...]
     times: tuple[float | None, ...]
+    damage: str | None = None
 
 
 class RandomAccess:
@@ -140,14 +142,15 @@ class RandomAccess:
             fps, count = self.source.fps, self.source.count or 0
             return FrameIndex((), tuple(None if fps is None else i / fps for i in range(count)))
         places, times = [], []
+        damage = None
         try:
             for stamp, key, time in self.source.places():
                 places.append(Place(stamp, key))
                 times.append(time)
                 on_frame(len(places))
-        except DamagedSource:  # said again when a frame behind it is asked for
-            pass
-        return FrameIndex(tuple(places), tuple(times))
+        except DamagedSource as error:  # said again when a frame behind it is asked for
+            damage = str(error)
+        return FrameIndex(tuple(places), tuple(times), damage)
 
     def _key_before(self, index: int) -> int | None:
         """The last frame up to ``index`` to start decoding from; None to read from the beginning.

@@ -6,129 +6,20 @@ Skipped only where there is no Chromium. The pictures are in ``out/annotate-stor
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from annotate_server import Running, demo_clip, start_server
+from annotate_browser import NEEDS, Annotator
+from annotate_server import demo_clip, start_server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-    # Playwright's own loop and sockets are closed by its driver, later than pytest looks.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-PICTURES = Path(__file__).parents[3] / "out" / "annotate-story"
-SIZE = {"width": 1280, "height": 720}
-PATIENCE = 60.0
+pytestmark = NEEDS
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("story") / "project"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Annotator:
-    """Someone before the page, who looks at the server's answers as well."""
-
-    def __init__(self, browser: Any, server: Running, **context: Any) -> None:
-        self.context = browser.new_context(viewport=SIZE, **context)
-        self.page = self.context.new_page()
-        self.server = server
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(server.address)
-        self.page.wait_for_selector("body[data-ready]")
-
-    def skip_tour(self) -> None:
-        self.page.wait_for_selector("#tour[open]")
-        self.page.click("#tour .close")
-
-    def get(self, path: str) -> Any:
-        answer = self.page.request.get(f"{self.server.origin}/api/{path}")
-        assert answer.ok, answer.text()
-        return answer.json()
-
-    @property
-    def video(self) -> str:
-        return self.get("project")["videos"][0]["id"]
-
-    @property
-    def session(self) -> Any:
-        return self.get(f"videos/{self.video}/session")
-
-    def masks(self, frame: int) -> Any:
-        return self.get(f"videos/{self.video}/frames/{frame}/masks")["masks"]
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """A pixel of the video (640 x 480, the whole of it shown) on the screen."""
-        box = self.page.locator("#stage").bounding_box()
-        scale = min(box["width"] / 640, box["height"] / 480)
-        left = box["x"] + (box["width"] - 640 * scale) / 2
-        return left + x * scale, box["y"] + (box["height"] - 480 * scale) / 2 + y * scale
-
-    def click(self, x: float, y: float, button: str = "left") -> None:
-        self.page.mouse.click(*self.at(x, y), button=button)
-
-    def drag(self, *points: tuple[float, float]) -> None:
-        self.page.mouse.move(*self.at(*points[0]))
-        self.page.mouse.down()
-        for point in points[1:]:
-            self.page.mouse.move(*self.at(*point), steps=4)
-        self.page.mouse.up()
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def go_to(self, where: str) -> None:
-        self.press("g")
-        self.page.fill("#go-to-text", where)
-        self.press("Enter")
-        self.page.wait_for_selector("#go-to", state="hidden")
-        self.until(lambda: f"frame {where} of" in self.page.inner_text("#position"), where)
-
-    def until(self, holds: Callable[[], Any], what: str) -> Any:
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            found = holds()
-            if found:
-                return found
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"never: {what}")
-
-    def saved(self) -> bool:
-        return self.page.inner_text("#saved") == "Saved"
-
-    def tracked(self) -> Any:
-        """Wait for the newest run to end; the run."""
-        over = ("done", "cancelled", "broken", "interrupted")
-
-        def newest() -> Any:
-            runs = self.session["runs"]
-            return runs[-1] if runs and runs[-1]["state"] in over else None
-
-        return self.until(newest, "the run ends")
-
-    def picture(self, name: str) -> None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def test_the_whole_story(browser: Any, project: Path):
@@ -234,7 +125,7 @@ def tracking(me: Annotator) -> None:
     me.press("t")
     me.until(lambda: me.session["runs"], "a run")
     me.until(lambda: me.session["runs"][-1]["visited"] > 2, "masks come in")
-    me.press("p")
+    me.press_slowly("#runs button:has-text('Pause')")
     me.until(lambda: me.session["runs"][-1]["state"] == "paused", "paused")
     me.picture("05-paused")
     held = me.session["runs"][-1]["visited"]
@@ -281,7 +172,10 @@ def correcting(me: Annotator) -> None:
 
 
 def checking(me: Annotator) -> None:
-    me.press("1")
+    me.page.focus("#objects li:nth-child(1) .object")
+    me.press("Enter")
+    chosen = "#objects li:nth-child(1) .object[aria-pressed=true]:focus"
+    me.until(lambda: me.page.locator(chosen).count() == 1, "chosen by keyboard, the focus stays")
     me.go_to("20")
     me.press("[")
     me.go_to("24")
@@ -296,6 +190,7 @@ def checking(me: Annotator) -> None:
     me.press("Home", "u", "j")
     me.press("?")
     me.page.wait_for_selector("#help[open]")
+    assert me.page.evaluate("document.querySelector('#help').scrollTop") == 0
     me.picture("09-keys")
     me.press("Escape")
     second = Annotator.__new__(Annotator)

@@ -52,6 +52,7 @@ function target() {
  * @param {Record<string, unknown>} prompt
  */
 export async function prompt(prompt) {
+  if (state.broken) return tell("This frame cannot be read, so nothing can be marked on it.");
   const [object, frame] = [target(), state.frame];
   try {
     const answer = await inOrder(() => change("actions", { action: { ...prompt, object, frame } }));

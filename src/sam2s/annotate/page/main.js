@@ -1,7 +1,7 @@
 /** Puts the parts together and opens the first video. */
 
 import { chosenFrames, refreshLanes, startFrom, toggleMark, toggleOutOfBody, undoOrRedo } from "./actions.js";
-import { get } from "./api.js";
+import { get, Refused } from "./api.js";
 import { startDialogs } from "./dialogs.js";
 import { byId, el } from "./dom.js";
 import { startEvents } from "./events.js";
@@ -9,7 +9,7 @@ import { forgetAll } from "./frames.js";
 import { SHORTCUTS, startKeys } from "./keys.js";
 import { fail, tell } from "./messages.js";
 import { startObjects } from "./objects.js";
-import { goTo, pause, startPlayer, step, togglePlay } from "./player.js";
+import { goTo, lastFrame, pause, startPlayer, step, togglePlay } from "./player.js";
 import { startRuns } from "./runs.js";
 import { startStage } from "./stage.js";
 import { set, state, watch } from "./state.js";
@@ -17,19 +17,30 @@ import { nextAlarm, nextUncertain, startTimeline } from "./timeline.js";
 import { startTools } from "./tools.js";
 import { startTour } from "./tour.js";
 
+/** @param {string} text  why the video cannot be worked on */
+function showTrouble(text) {
+  const place = byId("trouble", HTMLElement);
+  place.textContent = text;
+  place.hidden = !text;
+}
+
 /** @param {string} id */
 async function openVideo(id) {
   pause();
   forgetAll();
   set({
-    video: null, session: null, lanes: new Map(), masks: null, selected: null, hidden: new Set(), range: null,
+    video: null, session: null, lanes: new Map(), masks: null, broken: null, selected: null, hidden: new Set(), range: null,
     progress: new Map(), memories: new Map(), indexing: null, frame: 0,
   });
   const entry = state.project?.videos.find((one) => one.id === id);
-  byId("trouble", HTMLElement).textContent = entry?.trouble ?? "";
-  byId("trouble", HTMLElement).hidden = !entry?.trouble;
+  showTrouble(entry?.trouble ?? "");
   if (!entry || entry.trouble) return;
-  const [video, session] = await Promise.all([get(`videos/${id}`), get(`videos/${id}/session`)]);
+  const opened = await Promise.all([get(`videos/${id}`), get(`videos/${id}/session`)]).catch((error) => {
+    if (!(error instanceof Refused)) throw error;
+    showTrouble(error.message);
+  });
+  if (!opened) return;
+  const [video, session] = opened;
   startFrom(session);
   const first = session.objects[0] ?? null;
   set({ video, session, selected: first?.id ?? null });
@@ -64,6 +75,14 @@ function showIndexing() {
 
 /** @param {import("./keys.js").Shortcut} one */
 const keysOf = (one) => (one.shown ? [one.shown] : one.keys);
+
+function showBroken() {
+  const { broken, video, frame } = state;
+  const end = video?.damage && frame === lastFrame() ? `The video can be used up to here. ${video.damage}` : null;
+  const place = byId("broken", HTMLElement);
+  place.textContent = broken ? `This frame cannot be shown. ${broken}` : end;
+  place.hidden = !place.textContent;
+}
 
 function fillHelp() {
   const groups = new Map(SHORTCUTS.map((one) => [one.group, /** @type {typeof SHORTCUTS} */ ([])]));
@@ -117,6 +136,7 @@ async function start() {
   fillHelp();
   watch(["saved", "session", "project"], showTop);
   watch(["indexing", "video"], showIndexing);
+  watch(["broken", "video", "frame"], showBroken);
   const project = await get("project");
   set({ project });
   document.title = `${project.name} · SAM2S`;

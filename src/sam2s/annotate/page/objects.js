@@ -41,7 +41,7 @@ function show() {
     rows.push(newRow(state.selected));
   }
   renew(list, ...rows);
-  byId("no-objects", HTMLElement).hidden = rows.length > 0;
+  byId("no-objects", HTMLElement).hidden = rows.length > 0 || !state.video || state.broken !== null;
   byId("object-actions", HTMLElement).hidden = selectedObject() === null;
   const name = byId("object-name", HTMLInputElement);
   if (document.activeElement !== name) name.value = selectedObject()?.name ?? "";
@@ -89,7 +89,7 @@ export function toggleHidden(id) {
 }
 
 export function startObjects() {
-  watch(["session", "selected", "hidden", "lanes", "frame"], show);
+  watch(["session", "selected", "hidden", "lanes", "frame", "video", "broken"], show);
   watch(["project"], () => {
     const classes = state.project?.classes ?? { instrument: [], tissue: [] };
     const options = [...classes.instrument, ...classes.tissue].map((name) => el("option", { value: name }));

@@ -1,6 +1,6 @@
 /** Which frame is shown: going to one, stepping, playing. */
 
-import { ofVideo, post } from "./api.js";
+import { ofVideo, post, Refused } from "./api.js";
 import { fetchAhead, masksOf, picture, readyPicture } from "./frames.js";
 import { set, state, watch } from "./state.js";
 import { fail } from "./messages.js";
@@ -26,8 +26,8 @@ export async function goTo(frame) {
   try {
     while (state.frame !== wanted || state.masks?.frame !== wanted) {
       const target = wanted;
-      const [, masks] = await Promise.all([picture(target), masksOf(target)]);
-      set({ frame: target, masks });
+      const [broken, masks] = await Promise.all([picture(target).then(() => null, whyBroken), masksOf(target)]);
+      set({ frame: target, masks, broken });
       if (target === wanted) break;
     }
   } catch (error) {
@@ -36,6 +36,15 @@ export async function goTo(frame) {
   } finally {
     fetching = false;
   }
+}
+
+/**
+ * Of a frame that cannot be read: one may go on to others.
+ * @param {unknown} error
+ */
+function whyBroken(error) {
+  if (error instanceof Refused && error.status === 400) return error.message;
+  throw error;
 }
 
 /** Fetch the masks of the frame that is shown again. */

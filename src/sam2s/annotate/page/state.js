@@ -10,6 +10,7 @@ export const state = {
   lanes: new Map(),
   frame: 0,
   masks: null,
+  broken: null,
   selected: null,
   hidden: new Set(),
   tool: "click",

@@ -29,7 +29,11 @@ function frameAt(x) {
 
 function draw() {
   const pen = canvas.getContext("2d");
-  if (!pen || !state.video) return;
+  if (!pen) return;
+  if (!state.video) {
+    canvas.width = 1; // nothing of another video
+    return;
+  }
   if (!part.length) part.length = frames();
   const objects = state.session?.objects ?? [];
   const height = HEAD + Math.max(1, objects.length) * LANE;

@@ -18,7 +18,8 @@
  * @typedef {{revision: number, undo: string | null, redo: string | null, objects: AnnotatedObject[],
  *   out_of_body: Range[], runs: Run[]}} Session
  * @typedef {{id: string, name: string, width: number, height: number, fps: number | null,
- *   frames: number, indexed: boolean, index_error: string | null, notes: string[]}} Video
+ *   frames: number, indexed: boolean, index_error: string | null, damage: string | null,
+ *   notes: string[]}} Video
  * @typedef {{name: string, keeps: string, reads: boolean, overlap: boolean, polygons: boolean}} Format
  * @typedef {{name: string, folder: string, videos: {id: string, name: string, trouble: string | null}[],
  *   model: {name: string, state: string, loaded: boolean},
@@ -34,6 +35,7 @@
  * @property {Map<number, Lane>} lanes  by object
  * @property {number} frame  the one that is shown
  * @property {FrameMasks | null} masks  of the frame that is shown
+ * @property {string | null} broken  why the frame that is shown cannot be read
  * @property {number | null} selected  object that prompts are for; one that does not exist yet is new
  * @property {Set<number>} hidden  objects that are not drawn
  * @property {Tool} tool

@@ -51,6 +51,7 @@ def video_facts(request: Request, video: VideoId) -> dict[str, Any]:
         "frames": facts.count,
         "indexed": facts.indexed,
         "index_error": room.index_error,
+        "damage": facts.damage,
         "notes": list(facts.notes),
     }
 
