@@ -98,7 +98,7 @@ class Annotator:
             found = holds()
             if found:
                 return found
-            self.page.wait_for_timeout(100)
+            self.page.wait_for_timeout(30)
         raise AssertionError(f"never: {what}")
 
     def saved(self) -> bool:

@@ -245,7 +245,17 @@ def after_a_restart(me: Annotator) -> None:
     me.page.wait_for_timeout(300)
     me.picture("12-restarted")
     larger(me)
+    without_a_server(me)
     assert not me.errors
+
+
+def without_a_server(me: Annotator) -> None:
+    """What was not answered is not called saved."""
+    me.server.process.kill()
+    me.server.process.wait()
+    me.press("l")
+    me.until(lambda: me.page.inner_text("#saved") == "Not saved", "not saved")
+    assert "does not answer" in me.page.inner_text("#messages")
 
 
 def larger(me: Annotator) -> None:

@@ -77,7 +77,8 @@ export function inOrder(work) {
   last = mine.catch(() => undefined);
   mine.then(
     () => finished("saved"),
-    (error) => finished(error instanceof Refused && error.status === 507 ? "failed" : "saved"),
+    // Refused with a reason: there is nothing to save. Without an answer, nobody knows.
+    (error) => finished(error instanceof Refused && 400 <= error.status && error.status < 500 ? "saved" : "failed"),
   );
   return mine;
 }
