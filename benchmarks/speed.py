@@ -59,7 +59,8 @@ class Clock:
 @dataclass
 class Entry:
     """One code in one setting. ``rounds``: frames/s of each round by its median frame; ``whole``:
-    frames/s of each round as a whole; ``error``: why there are none."""
+    frames/s of each round as a whole; ``processor_ms``: what all cores together worked for a frame,
+    by round, which other programs disturb least; ``error``: why there are none."""
 
     who: str
     preset: str
@@ -67,6 +68,7 @@ class Entry:
     objects: int
     rounds: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
+    processor_ms: list[float] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -95,15 +97,13 @@ def contest(
         with _failures(entry):
             clock.check()
             play = build(setting, model)
-            _round(play, setting, options.warm, clock)
+            _round(play, setting, options.warm, clock)  # memories fill
             playing.append((entry, play))
     for _ in range(options.rounds):
         for entry, play in playing:
             if entry.error is None:
                 with _failures(entry):
-                    seconds, total = _round(play, setting, options.frames, clock)
-                    entry.rounds.append(1 / median(seconds))
-                    entry.whole.append(len(seconds) / total)
+                    _round(play, setting, options.frames, clock, entry)
 
 
 @contextmanager
@@ -118,11 +118,13 @@ def _failures(entry: Entry) -> Iterator[None]:
         print(f"{entry.who}: {entry.error}", file=sys.stderr, flush=True)
 
 
-def _round(play: Play, setting: Setting, frames: int, clock: Clock) -> tuple[list[float], float]:
-    """Seconds of each frame, from masks to masks, and of all with what the device had left to
-    do."""
+def _round(
+    play: Play, setting: Setting, frames: int, clock: Clock, entry: Entry | None = None
+) -> None:
+    """Play frames, from masks to masks, and tell ``entry`` how long that took."""
     seconds = []
-    begun = last = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
+    last = begun
     for masks in play(frames):
         now = time.perf_counter()
         seconds.append(now - last)
@@ -131,28 +133,27 @@ def _round(play: Play, setting: Setting, frames: int, clock: Clock) -> tuple[lis
         clock.check()
     if setting.device.type == "cuda":
         torch.cuda.synchronize()
-    return seconds, time.perf_counter() - begun
+    if entry is not None:
+        entry.rounds.append(1 / median(seconds))
+        entry.whole.append(frames / (time.perf_counter() - begun))
+        entry.processor_ms.append(1e3 * (time.process_time() - worked) / frames)
 
 
-def table(entries: list[Entry]) -> Table:
-    """Settings down, codes across; the last column is ours, as a stream, over Meta's eager, where
-    that took part."""
+def table(entries: list[Entry], cell: Callable[[Entry], str] = str) -> Table:
+    """Settings down, codes across."""
     who = list(dict.fromkeys(entry.who for entry in entries))
-    by_setting: dict[tuple[str, int, int], dict[str, Entry]] = {}
+    by_setting: dict[tuple[str, int, int], dict[str, str]] = {}
     for e in entries:
-        by_setting.setdefault((e.preset, e.size, e.objects), {})[e.who] = e
-    rows = []
-    for (name, size, objects), found in by_setting.items():
-        cells = [str(found[w]) if w in found else "-" for w in who]
-        cells += [_ratio(found)] * ("meta" in who)
-        rows.append((f"{name}, {size} px, {objects}", *cells))
-    head = ["model, input, objects", *who, *["ours-step / meta"] * ("meta" in who)]
-    return Table(tuple(head), tuple(rows))
+        by_setting.setdefault((e.preset, e.size, e.objects), {})[e.who] = cell(e)
+    rows = [
+        (f"{name}, {size} px, {objects}", *(found.get(w, "-") for w in who))
+        for (name, size, objects), found in by_setting.items()
+    ]
+    return Table(("model, input, objects", *who), tuple(rows))
 
 
-def _ratio(found: dict[str, Entry]) -> str:
-    pair = [found[w].fps if w in found else None for w in ("ours-step", "meta")]
-    return "-" if None in pair else f"{pair[0] / pair[1]:.2f}"
+def _processor(entry: Entry) -> str:
+    return f"{median(entry.processor_ms):.0f}" if entry.processor_ms else "-"
 
 
 def write(path: Path | None, entries: list[Entry]) -> None:
@@ -245,6 +246,9 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{machine['gpu'] or machine['processor']}, {machine['threads']} threads, torch"
           f" {torch.__version__}; frames/s, median of {options.rounds} rounds\n")  # fmt: skip
     print(table(entries).markdown())
+    if options.device.type == "cpu":
+        print("processor milliseconds a frame, of all cores together\n")
+        print(table(entries, _processor).markdown())
     return int(any(entry.error for entry in entries))
 
 

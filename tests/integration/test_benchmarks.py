@@ -25,7 +25,9 @@ def test_speed_fills_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert speed.main([*small.split(), "--json", str(found)]) == 0
     rows = json.loads(found.read_text())["rows"]
     assert [row["who"] for row in rows] == ["ours-step", "ours-ahead", "transformers"]
-    assert all(row["fps"] > 0 and len(row["rounds"]) == 2 for row in rows)
+    assert all(
+        row["fps"] > 0 and len(row["rounds"]) == len(row["processor_ms"]) == 2 for row in rows
+    )
     assert "| nano, 64 px, 2 |" in capsys.readouterr().out
 
 
