@@ -75,11 +75,13 @@ class StreamEncoder:
     def _opened(self, width: int, height: int) -> tuple[OutputContainer, VideoStream]:
         if self._format != "rtsp":
             return self._opened_with({}, width, height)
-        options = {"rtsp_transport": "tcp", "timeout": str(REFUSAL)}
+        udp = {"rtsp_transport": "udp", "timeout": str(REFUSAL)}
+        if self._target.endswith("?udp"):  # FFmpeg's own word, which our option would overrule
+            return self._opened_with(udp, width, height)
         try:
-            return self._opened_with(options, width, height)
+            return self._opened_with({**udp, "rtsp_transport": "tcp"}, width, height)
         except (HTTPServerError, HTTPOtherClientError):  # some servers take nothing but UDP
-            return self._opened_with({**options, "rtsp_transport": "udp"}, width, height)
+            return self._opened_with(udp, width, height)
 
     def _opened_with(
         self, options: dict[str, str], width: int, height: int
@@ -91,7 +93,11 @@ class StreamEncoder:
         stream = cast(VideoStream, container.add_stream(encoder, rate=rate, options=settings))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
-        container.start_encoding()  # asks the server, which otherwise the first packet would
+        try:
+            container.start_encoding()  # asks the server, which otherwise the first packet would
+        except FFmpegError:
+            container.close()  # a server that is asked again must have seen the end of this
+            raise
         return container, stream
 
 

@@ -134,15 +134,17 @@ class UdpOnly(StreamRequestHandler):
         self.wfile.write(f"RTSP/1.0 {status}\r\nCSeq: {headers['cseq']}\r\n{more}\r\n".encode())
 
 
-def test_an_rtsp_server_that_takes_udp_alone_gets_that():
+@pytest.mark.parametrize(("query", "tcp"), [("", [True, False]), ("?udp", [False])])
+def test_an_rtsp_server_that_takes_udp_alone_gets_that(query: str, tcp: list[bool]):
+    UdpOnly.transports.clear()
     with ThreadingTCPServer(("127.0.0.1", 0), UdpOnly) as server:
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        target = f"rtsp://127.0.0.1:{server.server_address[1]}/live"
+        target = f"rtsp://127.0.0.1:{server.server_address[1]}/live{query}"
         summary = run(StreamOutput(target, 25.0))
         server.shutdown()
     assert summary.sinks[target].error is None
     assert summary.sinks[target].shown > 0
-    assert ["TCP" in asked for asked in UdpOnly.transports] == [True, False]
+    assert ["TCP" in asked for asked in UdpOnly.transports] == tcp
 
 
 def test_a_server_that_says_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch):
