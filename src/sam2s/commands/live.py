@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from io import TextIOWrapper
 from typing import Any
 
 from sam2s.commands.live_options import Live
@@ -49,6 +50,8 @@ def run(options: Live) -> int:
         tracker = Tracker(model, memory, precision=options.precision, exclusive=options.exclusive)
         sinks = _sinks(options, feed, inbox, tracker)
         if options.stdin:
+            if isinstance(sys.stdin, TextIOWrapper):
+                sys.stdin.reconfigure(errors="replace")  # bytes that are no text are no action
             follow_lines(sys.stdin, inbox, _tell)
         _tell(f"{feed.name}: tracking on {describe(tracker.device, bf16=tracker.bf16)}")
         watch = BodyWatch() if options.blank_out_of_body else None

@@ -77,13 +77,24 @@ def follow_lines(stream: TextIO, inbox: ActionInbox, say: Callable[[str], object
         number = 0
         while line := stream.readline(LONGEST_LINE):
             number += 1
-            if not line.strip():
+            long = len(line) == LONGEST_LINE and not line.endswith("\n")
+            if long:  # a piece of it may look like an action, and is none
+                _skip_line(stream)
+            if not (long or line.strip()):
                 continue
             where = f"line {number}"
             try:
+                if long:
+                    raise InputError(f"{where}: is longer than {LONGEST_LINE} characters")
                 row: Any = parse_json(line, dict[str, Any], where)
                 inbox.put(row, where)
             except InputError as error:
                 say(json.dumps({"error": " ".join(str(error).split())}))
 
     Thread(target=follow, daemon=True, name="actions").start()
+
+
+def _skip_line(stream: TextIO) -> None:
+    """Read on to the end of the line."""
+    while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith("\n"):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,7 +13,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from sam2s.errors import InputError
+from sam2s.errors import Doubt, InputError
 from sam2s.media.pictures import MAX_PIXELS
 from sam2s.types import Frame
 
@@ -69,8 +70,8 @@ class RawFormat:
 
 def raw_frames(source: str, raw: RawFormat) -> Iterator[Frame]:
     """The frames of ``-`` (the standard input), ``pipe:NAME`` or a path, as they arrive; a frame
-    that the end cuts off is dropped. Raises InputError where the pipe cannot be opened, or ends
-    before its first frame."""
+    that the end cuts off is dropped, with a ``Doubt`` about the size. Raises InputError where the
+    pipe cannot be opened, or ends before its first frame."""
     name = source.removeprefix("pipe:")
     try:
         file: BinaryIO = sys.stdin.buffer if source == "-" else open(name, "rb")  # noqa: SIM115
@@ -90,4 +91,11 @@ def _read(file: BinaryIO, raw: RawFormat, name: str) -> Iterator[Frame]:
         raise InputError(
             f"{name}: ended before its first frame of {raw.width} x {raw.height} {raw.pixels}"
             f" ({len(data)} of {raw.size} bytes came)"
+        )
+    if data:
+        warnings.warn(
+            f"{name}: ended {len(data)} bytes into a frame of {raw.width} x {raw.height}"
+            f" {raw.pixels} ({raw.size} bytes); if the pictures are torn, --raw is wrong",
+            Doubt,
+            stacklevel=2,
         )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sam2s.errors import InputError
+from sam2s.live import inbox as inbox_module
 from sam2s.live.inbox import MOST, ActionInbox, follow_lines
 from sam2s.tracking.session.actions import Give, Name, Remove
 from sam2s.types import Box, Points
@@ -81,11 +82,15 @@ def test_too_many_wait():
 
 def test_lines_are_followed_and_bad_ones_told_of():
     inbox, said = ActionInbox(), []
-    lines = [json.dumps(CLICK), "", "{", "[1]", json.dumps({"action": "stop"})]
+    # Cut where a line is too long, the rest of this one would be a click.
+    long = " " * inbox_module.LONGEST_LINE + json.dumps(CLICK)
+    lines = [json.dumps(CLICK), "", "{", "[1]", "[" * 10**5, long, json.dumps({"action": "stop"})]
     follow_lines(io.StringIO("\n".join(lines)), inbox, said.append)
     until = time.monotonic() + 5
     while not inbox.stopped and time.monotonic() < until:
         time.sleep(0.01)
     assert inbox.stopped
     assert len(inbox.take()) == 1
-    assert [json.loads(line)["error"][:6] for line in said] == ["line 3", "line 4"]
+    errors = [json.loads(line)["error"] for line in said]
+    assert [error[:6] for error in errors] == ["line 3", "line 4", "line 5", "line 6"]
+    assert errors[3].endswith("is longer than 1048576 characters")
