@@ -143,7 +143,7 @@ def test_ctrl_c_keeps_what_was_found_and_the_same_command_goes_on(
     said, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "sam2s: interrupted (SIGINT)\n")
     assert "out/bad: failed: bad.mp4: " in said
-    assert said.endswith("1 of 3 jobs are not done; give the same command to go on\n")
+    assert said.endswith("1 of 3 jobs left; give the same command to go on\n")
     assert frames(folder / "out/a") == 12
     assert 0 < frames(folder / "out/long") < 150
     assert not list(table.with_name("jobs.csv.batch").glob("*.claim"))

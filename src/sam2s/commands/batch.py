@@ -114,7 +114,7 @@ def _say_summary(jobs: Sequence[BatchJob], records: Mapping[str, JobRecord]) -> 
         say(f"{failed} of {len(jobs)} jobs failed; give the same command to try them again")
     missing = len(jobs) - len(records)
     if missing:
-        say(f"{missing} of {len(jobs)} jobs are not done; give the same command to go on")
+        say(f"{missing} of {len(jobs)} jobs left; give the same command to go on")
 
 
 def _rate(record: JobRecord) -> str:
