@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sam2s.export.tracks import read_tracks
+from sam2s.media import latest
 
 
 def lines(path: Path) -> list[dict]:
@@ -48,6 +52,45 @@ def test_a_pipe_of_raw_frames_and_json_lines_out(sam2s, model_folder: Path, tmp_
     assert said.code == 0, said.err
     assert all("3" in json.loads(line)["objects"] for line in said.out.splitlines())
     assert len(said.out.splitlines()) >= 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_ends_it_in_good_order(
+    sam2s,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+):
+    """While it waits for a frame that does not come."""
+    monkeypatch.setattr(latest, "PATIENCE", 0.3)
+    pipe, masks = tmp_path / "frames", tmp_path / "masks.jsonl"
+    os.mkfifo(pipe)
+
+    def one_frame_and_ctrl_c() -> None:
+        with pipe.open("wb", buffering=0) as file:
+            file.write(bytes(48 * 64 * 3))
+            until = time.monotonic() + 60
+            while not (masks.exists() and masks.stat().st_size) and time.monotonic() < until:
+                time.sleep(0.02)
+            os.kill(os.getpid(), number)
+            ended.wait(60)
+
+    ended = threading.Event()
+    writer = threading.Thread(target=one_frame_and_ctrl_c)
+    writer.start()
+    said = sam2s(
+        f"live pipe:{pipe} --raw 64x48 --box 3:4,4,30,30 --model {model_folder} --device cpu"
+        f" --jsonl {masks} --record {tmp_path}/kept --report {tmp_path}/report.json"
+    )
+    ended.set()
+    writer.join()
+    assert (said.code, said.err.splitlines()[-1]) == (code, f"sam2s: interrupted ({number.name})")
+    assert "1 frames" in said.err
+    assert json.loads((tmp_path / "report.json").read_text())["frames"] == 1
+    tracks = read_tracks(tmp_path / "kept/tracks.json")
+    assert (tracks.complete, len(tracks.frames)) == (True, 1)
 
 
 def test_what_cannot_be_done_is_one_line(sam2s, video: Path, model_folder: Path, tmp_path: Path):

@@ -53,7 +53,7 @@ def plots_of(measured: Measured) -> dict[str, bytes]:
             drawn["Speed of the tips"] = _speeds(measured, tools)
             drawn["Where the tips were"] = _map(measured, tools)
         if any((~np.isnan(one.course.shaft_width)).sum() > 1 for one in tools):
-            drawn["Distance from the camera, by the width of the shaft"] = _depths(tools)
+            drawn["Distance from the camera, by the width of the shaft"] = _depths(measured, tools)
     return drawn
 
 
@@ -90,7 +90,7 @@ def _speeds(measured: Measured, tools: Sequence[Followed]) -> bytes:
         axes.set_ylim(bottom=0)
         axes.set_title(_name(one), loc="left", fontsize=9)
     panels[-1].set(xlabel="time, s", xlim=_times(measured))
-    figure.supylabel("diagonals of the picture a second", fontsize=8)
+    figure.supylabel("diagonals/s", fontsize=8)  # as in the table; one panel has room for no more
     return _svg(figure)
 
 
@@ -110,7 +110,7 @@ def _map(measured: Measured, tools: Sequence[Followed]) -> bytes:
     return _svg(figure)
 
 
-def _depths(tools: Sequence[Followed]) -> bytes:
+def _depths(measured: Measured, tools: Sequence[Followed]) -> bytes:
     figure, axes = _figure(2.6)
     for one in tools:
         width = one.course.shaft_width
@@ -122,7 +122,7 @@ def _depths(tools: Sequence[Followed]) -> bytes:
     axes.set_yscale("log", base=2)
     axes.set_ylim(0.35, 2.9)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-    axes.set(xlabel="time, s", ylabel="of its usual distance")
+    axes.set(xlabel="time, s", ylabel="of its usual distance", xlim=_times(measured))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     return _svg(figure)
 

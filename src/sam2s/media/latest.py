@@ -17,6 +17,8 @@ from sam2s.types import Frame
 if TYPE_CHECKING:
     from sam2s.media.frames import FrameSource
 
+LONGEST_WAIT = 0.2
+"""Seconds."""
 PATIENCE = 2.0
 """Seconds that ``close`` waits for the reading thread."""
 
@@ -84,8 +86,12 @@ class LatestFrames:
         return f"{index:05d}"
 
     def close(self) -> None:
-        """Stop reading and wait up to `PATIENCE` seconds for the thread to finish its frame."""
+        """Stop reading and wait up to `PATIENCE` seconds for the thread to finish its frame.
+        Further
+        calls do nothing."""
         with self._changed:
+            if self._closed:
+                return
             self._closed = True
             self._changed.notify_all()
         if self._reader.ident is None:
@@ -114,16 +120,23 @@ class LatestFrames:
                 raise InputError(f"{self.name}: the source was closed; open it again")
             if self._reader.ident is None:
                 self._reader.start()
-            if not self._changed.wait_for(
-                lambda: self._newest or self._ended or self._closed, self.patience
-            ):
-                raise InputError(f"{self.name}: no frame came for {self.patience:.0f} s")
+            self._wait_for_news()
             newest = self._newest
             if take:
                 self._newest = None
             if newest is None and self._error is not None:
                 raise self._error
             return newest
+
+    def _wait_for_news(self) -> None:
+        """In short waits: Ctrl+C that comes in the moment in which one begins is seen at its
+        end."""
+        begun = perf_counter()
+        while not self._changed.wait_for(
+            lambda: self._newest or self._ended or self._closed, LONGEST_WAIT
+        ):
+            if self.patience is not None and perf_counter() - begun > self.patience:
+                raise InputError(f"{self.name}: no frame came for {self.patience:.0f} s")
 
     def _read(self) -> None:
         """The thread: one frame after the other, until the source ends or is closed."""

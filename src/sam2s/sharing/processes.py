@@ -15,6 +15,7 @@ from typing import Any
 from sam2s.interruption import ctrl_c_counts, ctrl_c_waits, stoppable
 from sam2s.sharing.ray_actors import reason_of
 
+LONGEST_WAIT = 0.5
 PATIENCE = 30.0
 """Seconds that a process has to end its work in good order when it is asked to stop."""
 
@@ -45,7 +46,8 @@ class ProcessPool:
                 member, name = self._idle.pop(), waiting.pop(0)
                 member.line.send(name)
                 busy[member.line] = member, name
-            for line in wait(list(busy)):
+            # In short waits: a signal in the moment in which one begins is seen at its end.
+            for line in wait(list(busy), LONGEST_WAIT):
                 assert isinstance(line, Connection)
                 member, name = busy.pop(line)
                 try:

@@ -131,11 +131,11 @@ def test_silence_is_a_break_and_a_slow_source_is_not(monkeypatch: pytest.MonkeyP
         over.wait(20)
 
     said: list[str] = []
-    opened = iter([latest(silent()), latest(frames(4, 0.35))])  # the slow one is waited for
+    opened = iter([latest(silent()), latest(frames(2, 0.35))])  # the slow one is waited for
     feed = LiveFeed(lambda: next(opened), 5.0, said.append)
     begun = time.monotonic()
     for frame in feed.frames():
-        if frame.index == 6:
+        if frame.index == 4:
             feed.close()
     over.set()
     assert time.monotonic() - begun < 10
