@@ -69,11 +69,12 @@ def report(out: Path) -> None:
 
 
 def _table(costs: Mapping[str, list[Cost]]) -> str:
-    heads = [f"{n} clicks" for n in MARKS] + [f"to {100 * level:.0f}" for level in LEVELS]
+    heads = [f"{n} clicks" for n in MARKS]
+    heads += ["at the end", *(f"to {100 * level:.0f}" for level in LEVELS)]
     lines = [f"| annotator | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for method, mine in costs.items():
         cells = [_mean_at(mine, n) for n in MARKS]
-        cells += [_reached(mine, level) for level in LEVELS]
+        cells += [_end(mine), *(_reached(mine, level) for level in LEVELS)]
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -83,6 +84,17 @@ def _mean_at(mine: list[Cost], clicks: int) -> str:
     if all(c.curve[-1].clicks < clicks * c.objects for c in mine):
         return "–"
     return f"{100 * np.mean([c.at(clicks * c.objects) for c in mine]):.1f}"
+
+
+def _end(mine: list[Cost]) -> str:
+    """Mean J&F at the end of the curves, and what it took, as means an object."""
+    ends = [(c.curve[-1], c.objects) for c in mine]
+    jf = 100 * np.mean([end.jf for end, _ in ends])
+    clicks, frames, painted = np.mean(
+        [(end.clicks / n, end.frames / n, end.painted / n) for end, n in ends], axis=0
+    )
+    brush = f", {painted:.0f} painted" if painted else ""
+    return f"{jf:.1f}: {clicks:.0f} on {frames:.0f}{brush}"
 
 
 def _reached(mine: list[Cost], level: float) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import islice
 
 import numpy as np
 
 NO_TWIN = 0
 """In place of another object's number."""
+AT_ONCE = 4096
+"""Rows that are Python objects at a time: those of an hour would be 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ class Marks:
     @staticmethod
     def of(rows: Iterable[tuple[float | None, ...]]) -> Marks:
         """Rows with the fields of `Mark` in their order, already sorted."""
-        flat = [NO_TWIN if value is None else value for row in rows for value in row]
-        table = np.array(flat, np.float64).reshape(-1, len(fields(Mark)))
+        rest, parts = iter(rows), [np.empty((0, len(fields(Mark))))]
+        while some := list(islice(rest, AT_ONCE)):
+            parts.append(np.array([(*row[:-1], row[-1] or NO_TWIN) for row in some], np.float64))
+        table = np.concatenate(parts)
         ids, frames, versions, presences, scores, areas, xs, ys, twins = table.T
         return Marks(
             ids.astype(np.int64),

@@ -115,6 +115,7 @@ def keyboard_only(me: Annotator) -> None:
     assert given["0"]["clicks"] == [[328.0, 248.0, 1]]
     me.press("Shift+Delete", "Escape")
     me.until(lambda: len(me.session["objects"]) == 2, "removed")
+    me.until(lambda: me.page.locator("#objects li").count() == 2, "and the page has drawn that")
 
 
 def tracking(me: Annotator) -> None:

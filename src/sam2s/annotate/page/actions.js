@@ -11,6 +11,8 @@ import { nextId, selectedObject, set, state, touched } from "./state.js";
 
 /** The revision that this page's own changes have led to, before the session itself is here. */
 let seen = 0;
+/** The revision that the masks on show are of: a prompt's own is there before the session. */
+let shown = 0;
 
 /**
  * Change the session, and know its revision at once: the next change may be waiting already.
@@ -58,7 +60,9 @@ export async function prompt(prompt) {
     const answer = await inOrder(() => change("actions", { action: { ...prompt, object, frame } }));
     if (answer.behind) tell("This session is open elsewhere too; both changes were kept.");
     // A prompt changes nothing but the mask that its preview gives.
-    const listed = refresh(answer.revision, answer.behind);
+    const mine = !answer.behind && shown === answer.revision - 1;
+    if (mine) shown = answer.revision;
+    const listed = refresh(answer.revision, !mine);
     await preview(object, frame);
     await listed;
   } catch (error) {
@@ -174,12 +178,14 @@ export const rename = (id, name) => act({ action: "name", object: id, name });
  * @param {boolean} [all]
  */
 export async function refresh(revision = 0, all = true) {
-  if (revision && state.session && state.session.revision >= revision) return;
+  const known = all ? shown : (state.session?.revision ?? 0);
+  if (revision && known >= revision) return;
   const session = await get(ofVideo("session"));
   if (session.revision < (state.session?.revision ?? 0)) return; // a later answer was quicker
   seen = Math.max(seen, session.revision);
   set({ session });
   if (!all) return;
+  shown = session.revision;
   forgetMasks();
   await refreshMasks();
   refreshLanes();
@@ -190,7 +196,7 @@ export async function refresh(revision = 0, all = true) {
  * @param {import("./types.js").Session} session
  */
 export function startFrom(session) {
-  seen = session.revision;
+  seen = shown = session.revision;
 }
 
 let lanesWaiting = 0;

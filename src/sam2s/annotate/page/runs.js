@@ -29,6 +29,8 @@ function asked() {
  */
 export async function track(direction) {
   const form = asked();
+  await inOrder(async () => undefined); // what was done just before counts
+  await refresh(0, false).catch(fail);
   const ids = (state.session?.objects ?? []).map((one) => one.id);
   const objects = form.all ? ids : ids.filter((id) => id === state.selected);
   if (objects.length === 0) {
