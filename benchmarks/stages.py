@@ -75,9 +75,7 @@ def dissect(setting: Setting, frames: int, options: dict[str, Any]) -> Anatomy:
     ms = 1e3 * (time.perf_counter() - begun) / frames
     calls = count_calls(lambda: _play(tracker, film, frames), frames, setting.device)
     # Graphs are replayed without a call of ours that could be timed.
-    known = Tracker.__init__.__kwdefaults__
-    plain = {**options, "graphs": False} if "graphs" in known else options
-    tracker = _tracker(setting, plain)
+    tracker = _tracker(setting, {**options, "graphs": False})
     tracker.model.requires_grad_(False)  # counting arithmetic asks for it
     watch = Stopwatch(setting.device)
     _play(tracker, film, WARM)
