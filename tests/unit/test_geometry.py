@@ -18,6 +18,9 @@ from sam2s.geometry import (
     logits_to_source,
     mask_to_model,
     points_to_model,
+    resize_on_device,
+    resize_to_model,
+    resizes_on,
 )
 
 
@@ -96,3 +99,28 @@ def test_pictures_and_masks_are_resized_before_they_reach_the_device(
     given = mask_to_model(picture(90, 60)[..., 0] > 128, 32, "meta")
     assert resized[1:] == [("cpu", torch.float32)]
     assert (given.device.type, given.shape) == ("meta", (32, 32))
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.sampled_from([16, 32, 48]), st.integers(0, 99))
+@settings(deadline=None, max_examples=150)
+def test_resizing_on_a_device_gives_the_very_grey_values(
+    height: int, width: int, size: int, seed: int
+):
+    pictures = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    found = resize_on_device(torch.from_numpy(pictures), size)
+    for picture, planes in zip(pictures, found, strict=True):
+        assert torch.equal(planes, resize_to_model(picture, size)[0].float())
+
+
+@pytest.mark.parametrize("source", [(480, 640), (576, 720), (720, 1280), (1080, 1920), (512, 300)])
+def test_resizing_real_sizes_on_a_device_too(source: tuple[int, int]):
+    picture = np.random.default_rng(0).integers(0, 256, (*source, 3), dtype=np.uint8)
+    picture[: source[0] // 2] //= 255 // 2  # saturated and dark parts
+    found = resize_on_device(torch.from_numpy(picture)[None], 512)
+    assert torch.equal(found, resize_to_model(picture, 512).float())
+    assert resizes_on(torch.device("cuda"), source, 512)
+    assert not resizes_on(torch.device("cpu"), source, 512)
+
+
+def test_what_float32_cannot_add_exactly_is_resized_on_the_host():
+    assert not resizes_on(torch.device("cuda"), (2160, 3840), 512)

@@ -78,6 +78,24 @@ def prefetched(
                 job.cancel()
 
 
+def in_windows(items: Iterable[Item], count: int) -> Generator[tuple[Item, ...], None, None]:
+    """``count`` items at a time, the last ones fewer. An error of ``items`` is raised after all
+    that came before it."""
+    window: list[Item] = []
+    try:
+        for item in items:
+            window.append(item)
+            if len(window) == count:
+                yield tuple(window)
+                window = []
+    except Exception:
+        if window:
+            yield tuple(window)
+        raise
+    if window:
+        yield tuple(window)
+
+
 def interruptibly(
     work: Callable[..., Result], *arguments: Any, patience: float | None = None
 ) -> Result:

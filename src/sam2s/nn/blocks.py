@@ -14,6 +14,10 @@ LAYER_SCALE = 0.1
 hardly leave."""
 
 
+FEW_CHANNELS = 128
+"""Below, a layer norm over the channels of a map is quicker in plain steps on CUDA."""
+
+
 class MLP(nn.Module):
     """Linear layers with an activation between them: ``dims`` = (input, hidden..., output)."""
 
@@ -42,9 +46,19 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
+        if x.device.type == "cuda" and x.shape[1] < FEW_CHANNELS:
+            return self._of_few(x)
         last = x.permute(0, 2, 3, 1)  # torch normalises the last dimension
         normed = F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps)
         return normed.permute(0, 3, 1, 2)
+
+    def _of_few(self, x: Tensor) -> Tensor:
+        # CUDA's kernel gives every pixel a block of its own, however few channels there are.
+        x = x.float()
+        centred = x - x.mean(dim=1, keepdim=True)
+        scale = (centred.square().mean(dim=1, keepdim=True) + self.eps).rsqrt()
+        weight, bias = (p.view(1, -1, 1, 1) for p in (self.weight, self.bias))
+        return centred * scale * weight + bias
 
 
 class DropPath(nn.Module):

@@ -21,7 +21,7 @@ from torch import Tensor
 from sam2s.arrays import to_array
 from sam2s.devices import Precision, download, memory_errors, wants_bf16
 from sam2s.errors import InputError
-from sam2s.media.background import prefetched
+from sam2s.media.background import in_windows, prefetched
 from sam2s.memory.all_rules import pick_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import HypothesisTree
@@ -213,16 +213,19 @@ class Tracker:
 
     def ahead(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames for ``step``, each read and encoded while the one before it is tracked,
-        which keeps a second core or the device busy. The masks are the same, bit for bit.
+        which keeps a second core or the device busy. The masks are the same: on a CPU bit for bit,
+        on a GPU, which encodes a few frames together, up to rounding.
 
         For frames that can wait, all of one size: of a live source it would give each frame when
         the next one has come.
         """
-        encoded = prefetched(frames, self._encode_apart, ahead=1, threads=1)
+        windows = in_windows(frames, self._encoder.window)
+        encoded = prefetched(windows, self._encode_apart, ahead=1, threads=1)
         with closing(encoded):
-            for frame, features in encoded:
-                self._encoder.expect(frame.image, features)
-                yield frame
+            for window, features in encoded:
+                for frame, own in zip(window, features, strict=True):
+                    self._encoder.expect(frame.image, own)
+                    yield frame
 
     def _arrive(self, frame: Frame | np.ndarray) -> tuple[Frame, TrackState]:
         """The frame with its number, and the state that knows the source's size; errors leave
@@ -279,9 +282,9 @@ class Tracker:
         )
         return ids, self.core.observe(rows)
 
-    def _encode_apart(self, frame: Frame) -> Encoded:
-        with self._computing(frame, {}):
-            return self._encoder.encode_apart(frame.image)
+    def _encode_apart(self, frames: Sequence[Frame]) -> list[Encoded]:
+        with self._computing(frames[0], {}):
+            return self._encoder.encode_apart([frame.image for frame in frames])
 
     def _shown(self, frame: Frame, seen: Observation) -> list[Tensor]:
         return shown(seen, frame.size, self.model.semantic_head, exclusive=self.exclusive)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from sam2s.masklets.masks import read_binary_mask
 from sam2s.masklets.png_bits import encode_bits
-from sam2s.media.background import Background, prefetched
+from sam2s.media.background import Background, in_windows, prefetched
 
 
 def test_jobs_keep_their_order_and_are_done_on_leaving() -> None:
@@ -103,3 +103,16 @@ def test_bits_round_trip(tmp_path_factory: pytest.TempPathFactory, mask: np.ndar
     path = tmp_path_factory.mktemp("bits") / "mask.png"
     path.write_bytes(encode_bits(mask))
     np.testing.assert_array_equal(read_binary_mask(path), mask)
+
+
+def test_windows_keep_what_came_before_an_error():
+    def items():
+        yield from range(5)
+        raise ValueError("broke")
+
+    windows, seen = in_windows(items(), 2), []
+    with pytest.raises(ValueError, match="broke"):
+        seen.extend(windows)
+    assert seen == [(0, 1), (2, 3), (4,)]
+    assert list(in_windows(range(4), 2)) == [(0, 1), (2, 3)]
+    assert list(in_windows([], 2)) == []
