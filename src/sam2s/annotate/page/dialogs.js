@@ -14,7 +14,11 @@ const prepare = { export: prepareExport, import: prepareImport };
 export function openDialog(id) {
   closeDialogs();
   prepare[id]?.();
-  byId(id, HTMLDialogElement).showModal();
+  const dialog = byId(id, HTMLDialogElement);
+  dialog.showModal();
+  if (!dialog.hasAttribute("tabindex")) return;
+  dialog.focus(); // its beginning, not the button at its end
+  dialog.scrollTop = 0;
 }
 
 export function closeDialogs() {

@@ -18,7 +18,7 @@ import numpy as np
 from sam2s.errors import InputError
 from sam2s.memory.bank import Bank
 from sam2s.tracking.session.history import History
-from sam2s.tracking.session.mask_store import MaskStore, shown_mask
+from sam2s.tracking.session.mask_store import FoundMask, MaskStore, shown_mask
 from sam2s.tracking.session.notes import ObjectNotes
 from sam2s.tracking.session.plan import ObjectSpan, Pass
 from sam2s.tracking.state import TrackState
@@ -48,14 +48,14 @@ class Known:
         mask = None if found is None else found.mask
         return mask if mask is not None and mask.any() else None
 
-    def previewed(self, object_id: int, frame: int) -> np.ndarray | None:
-        """(H, W) bool: what the annotator saw of the latest prompts on a frame; None where nobody
-        looked, or where it was empty."""
+    def previewed(self, object_id: int, frame: int) -> FoundMask | None:
+        """What the annotator saw of the latest prompts on a frame; None where nobody looked, or
+        where it was empty."""
         version = max(self.history.prompts_of(object_id, frame), default=None)
         if version is None or version not in self.store.versions(object_id, frame):
             return None
-        mask = self.store.read(version, object_id, frame).mask
-        return mask if mask.any() else None
+        found = self.store.read(version, object_id, frame)
+        return found if found.mask.any() else None
 
 
 FramesFrom = Callable[[int], Iterator[Frame]]
@@ -125,9 +125,27 @@ def _visit(
     prior = tracker.preview(frame, corrected) if corrected else None
     result = tracker.step(frame, prompts, prior)
     banks.update(tracker.state.banks)
+    result = _as_previewed(result, prompts, frame.index, known)
     wanted = {i for i, part in parts.items() if frame.index in part.wanted}
     locked = {i for i in parts if frame.index in notes.objects[i].locked}
     return _with_absent(only(result, wanted - absent - locked), wanted & absent - locked, frame)
+
+
+def _as_previewed(result: FrameResult, ids: Iterable[int], frame: int, known: Known) -> FrameResult:
+    """The result with what was said of previewed masks: taken for a prompt, none gets surer."""
+    notes = known.history.notes.objects
+    seen = {
+        i: found
+        for i in ids
+        if frame in notes[i].given
+        and frame not in notes[i].locked
+        and (found := known.previewed(i, frame)) is not None
+    }
+    return replace(
+        result,
+        presence={**result.presence, **{i: found.presence for i, found in seen.items()}},
+        scores={**result.scores, **{i: found.score for i, found in seen.items()}},
+    )
 
 
 def _prompts(object_id: int, frame: int, entering: bool, known: Known) -> tuple[Prompt, ...]:
@@ -139,7 +157,7 @@ def _prompts(object_id: int, frame: int, entering: bool, known: Known) -> tuple[
         return (Mask(mask),)
     if frame in mine.given:
         seen = known.previewed(object_id, frame)
-        return mine.given[frame].prompts if seen is None else (Mask(seen),)
+        return mine.given[frame].prompts if seen is None else (Mask(seen.mask),)
     if mask is not None:
         return (Mask(mask),)
     if entering:

@@ -165,9 +165,12 @@ def test_tracking_goes_on_from_the_mask_that_the_clicks_showed(model):
     seen[20:30, 4:14] = True
     passes = from_frame(clicked.notes, [1], 6, WHOLE)
     unseen = tracked(model, clicked, passes, store)[1]
-    store.write(3, 6, {1: FoundMask(encode_rle(seen), 0.9, 0.9)})
+    store.write(3, 6, {1: FoundMask(encode_rle(seen), 0.8, 0.7)})
     found = tracked(model, clicked, passes, store)[1]
     assert (found[6] == seen).all()
+    walk = propagate(passes[0], Known(clicked, store), Tracker(model, "recent"), forwards)
+    _, result = next(walk)
+    assert (result.presence[1], result.scores[1]) == (0.8, 0.7), "no surer than it was"
     assert (found[7] != unseen[7]).any(), "and it is remembered"
     taken_back = clicked.do(Clear(1, 6)).do(click(1, 6, x=8))
     assert (tracked(model, taken_back, passes, store)[1][6] == unseen[6]).all()
