@@ -1,5 +1,5 @@
 """How the packaged ``nano`` was made: seven parts, each from the weights of the one before, on one
-or two CPU cores.
+or two CPU cores; the eighth, on a GPU, is in `sam2s.recipes.nano_broad`.
 
     sam2s train nano --out runs/nano --resume
 
@@ -91,8 +91,8 @@ DAVIS_HELD_OUT = tuple(
 """Training videos of DAVIS that choose the weights (``scripts/nano_table.py --validation``)."""
 
 
-def nano() -> tuple[TrainConfig, ...]:
-    """All parts, in order; each goes on from what the one before left."""
+def parts_on_a_cpu() -> tuple[TrainConfig, ...]:
+    """These parts, in order; each goes on from what the one before left."""
     return scratch(), further(), longer(), growths(), closer(), tissue(), doubles()
 
 

@@ -47,6 +47,7 @@ def test_nano_never_trains_on_the_held_out_procedure_or_on_validation_seeds() ->
         ("closer", "nano_closer"),
         ("tissue", "nano_tissue"),
         ("doubles", "nano_doubles"),
+        ("broad", "nano_broad"),
     ],
 )
 def test_a_past_part_stays_as_it_was_run(part: str, log: str) -> None:
