@@ -53,7 +53,8 @@ class WindowAttention(nn.Module):
         heads = [t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)]
         attended = attend(*heads).transpose(1, 2).reshape(q.shape)
         if self.window:
-            attended = from_windows(attended, batch, height, width)
+            # In one piece, or the product below would be batched, and rounded as addresses fall.
+            attended = from_windows(attended, batch, height, width).contiguous()
         merged: Tensor = self.proj(attended)
         return merged
 
