@@ -26,7 +26,7 @@ What each part is for:
    a click has a place and not only a colour. The mean of its weights and those of part 5 is kept,
    which forgets less of the instruments.
 
-What comes next is in `sam2s.recipes.nano_next`.
+What was tried beside these and is not in the weights is in `sam2s.recipes.nano_next`.
 """
 
 from __future__ import annotations
