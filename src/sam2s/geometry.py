@@ -31,7 +31,7 @@ def resize_to_model(image: np.ndarray, size: int) -> Tensor:
     On the CPU whatever the device: no GPU resamples uint8, where rounding is to the nearest grey
     value as in PIL, and a small picture is quicker to upload than a large one.
     """
-    pixels = torch.from_numpy(_tensor_ready(image)).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(tensor_ready(image)).permute(2, 0, 1)[None]
     if pixels.shape[-2:] == (size, size):
         return pixels
     return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)
@@ -133,7 +133,7 @@ def points_to_model(xy: np.ndarray, source: tuple[int, int], size: int) -> np.nd
 def mask_to_model(mask: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
     """(H, W) bool at source size -> (size, size) float32 in {0, 1}: antialiased resize, then a cut
     at one half."""
-    plane = torch.from_numpy(_tensor_ready(mask)).float()[None, None]
+    plane = torch.from_numpy(tensor_ready(mask)).float()[None, None]
     if plane.shape[-2:] != (size, size):
         # On the CPU, as pictures: a mask that a user gives is then the same on every device.
         plane = F.interpolate(
@@ -150,7 +150,7 @@ def logits_to_source(logits: Tensor, source: tuple[int, int]) -> Tensor:
     ]
 
 
-def _tensor_ready(array: np.ndarray) -> np.ndarray:
+def tensor_ready(array: np.ndarray) -> np.ndarray:
     """The array itself, or a copy where torch would refuse its strides or warn that it cannot be
     written to."""
     return np.require(array, requirements=["C", "W"])

@@ -87,8 +87,7 @@ class LatestFrames:
 
     def close(self) -> None:
         """Stop reading and wait up to `PATIENCE` seconds for the thread to finish its frame.
-        Further
-        calls do nothing."""
+        Further calls do nothing."""
         with self._changed:
             if self._closed:
                 return

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from sam2s.devices import upload
-from sam2s.geometry import normalise, resize_on_device, resize_to_model, resizes_on
+from sam2s.geometry import (
+    normalise,
+    resize_on_device,
+    resize_to_model,
+    resizes_on,
+    tensor_ready,
+)
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.cuda_graphs import CudaRecorder, Replayed
 from sam2s.types import Features, take_rows
@@ -106,7 +112,7 @@ class PictureEncoder:
         """What goes to the device: (1, H, W, 3), or (1, 3, S, S) where the picture is resized
         before; both uint8, in their own order, since others are compared ten times as slowly."""
         if resizes_on(self._device, image.shape[:2], self._size):
-            return torch.from_numpy(np.require(image, requirements=["C", "W"]))[None]
+            return torch.from_numpy(tensor_ready(image))[None]
         return resize_to_model(image, self._size).contiguous()
 
     def _plainly(self, given: Tensor) -> Features:

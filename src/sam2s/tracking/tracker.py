@@ -52,7 +52,7 @@ class Tracker:
     computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
     not overlap, and a pixel goes to the more certain one (SAM 2's ``non_overlap_masks``); what is
     remembered stays the same. ``graphs``: on a CUDA device, launch what every frame repeats as one
-    graph (``sam2s.tracking.cuda_graphs``), the same kernels three to five times as fast.
+    graph (``sam2s.tracking.cuda_graphs``), the same kernels, launched at once.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
