@@ -39,7 +39,6 @@ CROWDED = replace(
     repaint=RepaintConfig(share=0.2),
     double=DoubleConfig(share=0.4, leaving=0.6, gone=0.4),
 )
-REPAINTED = replace(COLOURS, repaint=RepaintConfig(share=0.4), double=DoubleConfig(share=0.25))
 
 # Stills: bumps of their own tissue; then a camera that goes to two times the scale and half a
 # picture away, and turns.

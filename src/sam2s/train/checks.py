@@ -15,6 +15,7 @@ import torch
 from sam2s.clips.clips import NOT_ANNOTATED, VideoIndex
 from sam2s.errors import InputError
 from sam2s.train.config import Stage, TrainConfig
+from sam2s.train.optim import KINDS
 from sam2s.train.video_pool import VideoPool, annotated_frames
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def check_config(config: TrainConfig) -> None:
         raise InputError(
             f"run.precision: got {config.run.precision!r}, expected bf16 or fp32, or auto"
         )
+    if config.optim.kind not in KINDS:
+        raise InputError(f"optim.kind: got {config.optim.kind!r}, expected {' or '.join(KINDS)}")
 
 
 def _check_stage(place: str, stage: Stage, least_steps: int) -> None:

@@ -1,4 +1,4 @@
-"""AdamW with parameter groups, the learning-rate schedule, and the moving average of the
+"""AdamW or Muon with parameter groups, the learning-rate schedule, and the moving average of the
 weights."""
 
 from __future__ import annotations
@@ -12,15 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from sam2s.errors import InputError
+from sam2s.train.muon import Muon
 from sam2s.train.sharding import spread, whole
 
 TRUNK_BLOCK = re.compile(r"(?:^|\.)trunk\.blocks\.(\d+)\.")
+NARROW = 32
+"""Matrices with a shorter side than this take AdamW's step: outputs and small kernels, which are
+not what Muon is for."""
+PACKED = 3
+"""Matrices in the packed projection of queries, keys and values."""
+KINDS = ("adamw", "muon")
 
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW and what surrounds it.
+    """The optimiser and what surrounds it.
 
+    ``kind``: ``adamw``, or ``muon`` for the hidden matrices and AdamW for the rest (`Muon`), which
+    learns more from a step and takes a little longer for it.
     ``layer_decay``: a trunk block's learning rate is multiplied by it once for every block above
     (1: all alike; SAM 2 fine-tunes with 0.9). ``encoder_lr``: factor on the image encoder's
     learning rate (SAM 2 fine-tunes with 0.6). ``clip``: largest gradient norm. ``ema``: decay of
@@ -28,6 +37,7 @@ class OptimConfig:
     ``ema_warmup``: early on the decay is (1 + step) / (ema_warmup + step).
     """
 
+    kind: str = "adamw"
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.999)
     layer_decay: float = 1.0
@@ -39,13 +49,13 @@ class OptimConfig:
 
 def build_optimizer(
     model: nn.Module, config: OptimConfig, auxiliary: nn.Module | None = None
-) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; every group's ``lr_scale`` multiplies the schedule (see
-    `set_lr`).
+) -> torch.optim.Optimizer:
+    """The optimiser of the trainable parameters; every group's ``lr_scale`` multiplies the schedule
+    (see `set_lr`).
 
-    ``auxiliary``: a module that is trained along and not kept.
+    ``auxiliary``: a module that is trained along and not kept; it takes AdamW's steps.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, float, int], list[nn.Parameter]] = {}
     blocks = [
         int(found[1]) for name, _ in model.named_parameters() if (found := TRUNK_BLOCK.search(name))
     ]
@@ -55,13 +65,27 @@ def build_optimizer(
             decay = config.weight_decay if _decays(name, parameter) else 0.0
             scale = _lr_scale(name, depth, config.layer_decay)
             scale *= config.encoder_lr if name.startswith("image_encoder.") else 1.0
-            groups.setdefault((decay, scale), []).append(parameter)
+            parts = _matrices(name, parameter) if config.kind == "muon" else 0
+            groups.setdefault((decay, scale, parts), []).append(parameter)
     if auxiliary is not None:
-        groups.setdefault((0.0, 1.0), []).extend(auxiliary.parameters())
+        groups.setdefault((0.0, 1.0, 0), []).extend(auxiliary.parameters())
     listed = [
-        {"params": params, "weight_decay": d, "lr_scale": s} for (d, s), params in groups.items()
+        {"params": params, "weight_decay": decay, "lr_scale": scale, "parts": parts}
+        for (decay, scale, parts), params in groups.items()
     ]
+    if config.kind == "muon":
+        return Muon(listed, lr=0.0, betas=config.betas)
     return torch.optim.AdamW(listed, lr=0.0, betas=config.betas, fused=True)
+
+
+def _matrices(name: str, parameter: Tensor) -> int:
+    """How many hidden matrices a weight holds, one above the other; 0 where it is none: what is not
+    decayed, the first layer, kernels of single channels, and what is narrow."""
+    hidden = _decays(name, parameter) and "patch_embed" not in name
+    depthwise = parameter.ndim == 4 and parameter.shape[1] == 1
+    if not hidden or depthwise or min(len(parameter), parameter[0].numel()) < NARROW:
+        return 0
+    return PACKED if name.endswith("qkv.weight") else 1
 
 
 def _decays(name: str, parameter: Tensor) -> bool:
