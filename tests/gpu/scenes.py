@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,9 @@ def train() -> dict[str, Any]:
         here = ClipLearner(deepcopy(start), config.memory, deepcopy(head)).train()
         there = place(deepcopy(here))
         with Device():
-            optimizer = build_optimizer(there.model, config.optim, there.dense_head)
+            # Both of its kinds of step.
+            optim = replace(config.optim, kind="muon")
+            optimizer = build_optimizer(there.model, optim, there.dense_head)
             average = MovingAverage(there.model, 0.99, 10)
         for step, (stage, batch) in enumerate(zip(config.stages, batches, strict=True)):
             if precision == "bf16" and stage.name not in ("click", "dense"):

@@ -58,15 +58,17 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(groups), {**self._adamw.defaults, "parts": 0})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step from the gradients as they are; a parameter without one stays."""
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step from the gradients as they are, or as ``closure`` makes them, whose loss comes
+        back; a parameter without a gradient stays."""
         # Loading a state replaces both, so they are shared anew.
         self._adamw.state = self.state
         self._adamw.param_groups = [group for group in self.param_groups if not group["parts"]]
-        self._adamw.step()
+        loss: float | None = self._adamw.step(closure)
         for group in self.param_groups:
             if group["parts"]:
                 self._step_matrices(group)
+        return loss
 
     def _step_matrices(self, group: dict[str, Any]) -> None:
         parameters = [p for p in group["params"] if p.grad is not None]

@@ -117,10 +117,10 @@ def config_for(root: Path, start: Path) -> TrainConfig:
 
 
 def sharded(config: TrainConfig) -> TrainConfig:
-    """The same for weights that are spread over the processes, with averaged weights and a
-    checkpoint after every step."""
+    """The same for weights that are spread over the processes, by Muon, which has to gather them,
+    with averaged weights and a checkpoint after every step."""
     run = replace(config.run, checkpoint_minutes=0.0)
-    return replace(config, optim=OptimConfig(clip=1.0, ema=0.5), run=run)
+    return replace(config, optim=OptimConfig(kind="muon", clip=1.0, ema=0.5), run=run)
 
 
 def in_one_process(config: TrainConfig) -> TrainConfig:
@@ -237,7 +237,7 @@ def test_weights_spread_over_processes_train_resume_and_are_saved_whole(
         (a - b).detach().abs().max()
         for a, b in zip(saved.parameters(), expected.parameters(), strict=True)
     ]
-    # Adam moves a weight by the learning rate a step, whichever way rounding tips the smallest
-    # gradients.
+    # AdamW moves a weight by the learning rate a step, whichever way rounding tips the smallest
+    # gradients, and so does Muon a direction.
     assert max(shifts) < 8.1e-3
     assert float(torch.stack(shifts).median()) < 1e-3
