@@ -120,6 +120,8 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, windows[0], windows[0]))
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.pos_embed_window, std=0.02)
+        # The position code that was last needed without gradients, behind what it is made from.
+        self._placed: tuple[tuple[object, ...], Tensor] | None = None
 
         self.stage_ends = tuple(end - 1 for end in accumulate(blocks))
         last = max(sum(blocks) - 1, 1)
@@ -153,7 +155,16 @@ class Hiera(nn.Module):
         return stages
 
     def _position(self, height: int, width: int) -> Tensor:
-        """(1, height, width, C)."""
+        """(1, height, width, C). Without gradients it is computed once for these weights."""
+        if torch.is_grad_enabled():
+            return self._resized(height, width)
+        weights = (self.pos_embed, self.pos_embed_window)
+        known = (height, width, *((w.device, w.data_ptr(), w._version) for w in weights))
+        if self._placed is None or self._placed[0] != known:
+            self._placed = known, self._resized(height, width)
+        return self._placed[1]
+
+    def _resized(self, height: int, width: int) -> Tensor:
         coarse = F.interpolate(self.pos_embed, (height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
         fine = self.pos_embed_window.tile(1, 1, height // side, width // side)

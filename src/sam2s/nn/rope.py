@@ -35,7 +35,7 @@ def axial_rope(dim: int, height: int, width: int, device: torch.device) -> Rope:
 
 def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
     """Rotate the first ``count`` tokens of (N, heads, L, dim) by their cell; the others pass
-    unchanged.
+    unchanged. Without gradients this may happen in ``tokens`` itself.
 
     ``count`` is a whole number of grids: memory keys repeat the same cells for every remembered
     frame.
@@ -45,7 +45,12 @@ def rotate(tokens: Tensor, rope: Rope, count: int) -> Tensor:
     # (N, heads, grids * cells, dim) -> (N, heads, grids, cells, dim / 2, 2)
     pairs = spatial.float().unflatten(-1, (-1, 2)).unflatten(2, (-1, len(cos)))
     turned = _turn(pairs, cos, sin).flatten(-2).flatten(2, 3).type_as(tokens)
-    return turned if rest.shape[2] == 0 else torch.cat([turned, rest], dim=2)
+    if rest.shape[2] == 0:
+        return turned
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return torch.cat([turned, rest], dim=2)
+    spatial.copy_(turned)
+    return tokens
 
 
 def _turn(pairs: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

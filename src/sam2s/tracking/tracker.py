@@ -26,9 +26,11 @@ from sam2s.memory.all_rules import pick_rule
 from sam2s.memory.bank import Bank
 from sam2s.memory.hypothesis_tree import HypothesisTree
 from sam2s.memory.policy import Policy
+from sam2s.model.by_onednn import by_onednn
 from sam2s.model.rounded import rounded_to_bf16
 from sam2s.model.sam2s import SAM2S, check_model
 from sam2s.model.verbs import Verbs
+from sam2s.nn.onednn import has_quicker_products
 from sam2s.tracking.core import Core
 from sam2s.tracking.cuda_graphs import CudaRecorder, Graphed
 from sam2s.tracking.frame_result import frame_result, shown
@@ -71,7 +73,7 @@ class Tracker:
         self.model = check_model(loaded).eval()
         self.device = next(self.model.parameters()).device
         self.bf16 = wants_bf16(precision, self.device)
-        network = rounded_to_bf16(self.model) if self.bf16 else self.model
+        network = _fitted(self.model, self.device, bf16=self.bf16)
         replayed = graphs and self.device.type == "cuda"
         verbs = Graphed(network, CudaRecorder(self.device)) if replayed else network
         self._encoder = PictureEncoder(network, self.device, graphs=replayed)
@@ -334,6 +336,14 @@ def _after(
     seen: Observation, state: TrackState, ids: Sequence[int], banks: Sequence[Bank[Any]]
 ) -> TrackState:
     return TrackState(seen.rows.times[0], state.size, dict(zip(ids, banks, strict=True)))
+
+
+def _fitted(model: SAM2S, device: torch.device, *, bf16: bool) -> SAM2S:
+    """The network as it runs fastest there: the same numbers up to rounding."""
+    if bf16:
+        return rounded_to_bf16(model)
+    quicker = device.type == "cpu" and has_quicker_products()
+    return by_onednn(model) if quicker else model
 
 
 def make_core(model: Verbs, policy: Policy[Any]) -> Core | TreeCore:
