@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from sam2s import devices
 from sam2s.devices import (
     describe,
     download,
+    halved_threads,
     kind_of,
     memory_errors,
     pick_device,
@@ -130,3 +133,30 @@ def test_a_tensor_too_large_for_this_machine_is_recognised():
     """What torch really says of it here."""
     with pytest.raises(OutOfMemory), memory_errors("", ""):
         torch.empty(2**60, dtype=torch.uint8)
+
+
+def test_two_stages_have_half_of_the_threads_each():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(5)
+        with halved_threads():
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(torch.get_num_threads).result() == 2
+            assert torch.get_num_threads() == 2
+            with halved_threads(), halved_threads():
+                assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 5
+    finally:
+        torch.set_num_threads(before)
+
+
+def fail_with_fewer_threads() -> None:
+    with halved_threads():
+        raise KeyError
+
+
+def test_threads_come_back_after_an_error():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError):
+        fail_with_fewer_threads()
+    assert torch.get_num_threads() == before

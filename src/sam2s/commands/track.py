@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ from sam2s.commands.jobs import END, Job, new_job, updated_job
 from sam2s.commands.options import Track
 from sam2s.commands.prompts import Typed, parse_actions, parse_stretch
 from sam2s.commands.terminal import say
-from sam2s.devices import describe
+from sam2s.devices import describe, halved_threads
 from sam2s.errors import DamagedSource, InputError, OutOfMemory
 from sam2s.export.writer import Output, ResultWriter
 from sam2s.media.frames import FrameSource, open_frames
@@ -90,7 +91,11 @@ def track(options: Track, load_one: LoadModel = load) -> Outcome:
         output = Output(
             options.out, options.format, options.overlay, keep_earlier=not options.replace
         )
-        return track_source(access, tracker, job, output, about(options, tracker(False), job))
+        # A file's next frame is read and encoded while one is tracked; a stream's is not there yet.
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        cores = halved_threads() if on_cpu and source.path is not None else nullcontext()
+        with cores:
+            return track_source(access, tracker, job, output, about(options, tracker(False), job))
 
 
 def _job(options: Track, access: RandomAccess) -> Job:
