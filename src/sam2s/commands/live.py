@@ -47,7 +47,13 @@ def run(options: Live) -> int:
         inbox.on_stop = feed.close
         model = load_model(options.model, device=options.device, image_size=options.image_size)
         memory = None if options.memory == "auto" else options.memory
-        tracker = Tracker(model, memory, precision=options.precision, exclusive=options.exclusive)
+        tracker = Tracker(
+            model,
+            memory,
+            precision=options.precision,
+            exclusive=options.exclusive,
+            compiled=options.compile,
+        )
         sinks = _sinks(options, feed, inbox, tracker)
         if options.stdin:
             if isinstance(sys.stdin, TextIOWrapper):

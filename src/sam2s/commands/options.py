@@ -84,6 +84,9 @@ class Track:
     """auto (the first GPU, else the CPU), cpu, cuda, cuda:1, mps, ..."""
     precision: Precision = "auto"
     """auto: bf16 on a GPU that computes it, fp32 elsewhere."""
+    compile: bool = False
+    """Compile the image encoder first, which takes a minute or so and needs a C++ compiler, on a
+    GPU Triton: for long videos and days (docs/speed.md)."""
 
 
 @dataclass(frozen=True, slots=True)

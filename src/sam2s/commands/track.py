@@ -85,7 +85,12 @@ def track(options: Track, load_one: LoadModel = load) -> Outcome:
 
         def tracker(reverse: bool) -> Tracker:
             return Tracker(
-                model, memory, precision=options.precision, reverse=reverse, exclusive=exclusive
+                model,
+                memory,
+                precision=options.precision,
+                reverse=reverse,
+                exclusive=exclusive,
+                compiled=options.compile,
             )
 
         output = Output(

@@ -42,10 +42,10 @@ def _processor() -> str:
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(..., K) x (N, K) -> (..., N), as `torch.nn.functional.linear`, by oneDNN where that is
-    quicker; no gradient goes through it."""
+    """(..., K) x (N, K) -> (..., N), as `torch.nn.functional.linear`, by oneDNN but for few rows and
+    other precisions than float32; no gradient goes through it."""
     rows = x.numel() // max(1, x.shape[-1])
-    if rows < FEW or x.dtype != torch.float32 or not has_quicker_products():
+    if rows < FEW or x.dtype != torch.float32:
         return F.linear(x, weight, bias)
     # What torch's own compiler calls for such products. It packs the weight on the way, in 1 to 3 %
     # of the time of the product; of strided matrices it makes a hundredth of its speed.

@@ -20,6 +20,7 @@ from sam2s.geometry import (
     resizes_on,
     tensor_ready,
 )
+from sam2s.model.compiled import compiled_encode
 from sam2s.model.sam2s import SAM2S
 from sam2s.tracking.cuda_graphs import CudaRecorder, Replayed
 from sam2s.types import Features, take_rows
@@ -52,13 +53,17 @@ class Encoded:
 
 
 class PictureEncoder:
-    """Encodes pictures of one tracker at its model's size. ``graphs``: as CUDA graphs.
+    """Encodes pictures of one tracker at its model's size. ``graphs``: as CUDA graphs;
+    ``compiled``: through torch's compiler.
 
     ``window``: how many pictures are best encoded apart at a time.
     """
 
-    def __init__(self, model: SAM2S, device: torch.device, *, graphs: bool) -> None:
-        self._model, self._size, self._device = model, model.image_size, device
+    def __init__(
+        self, model: SAM2S, device: torch.device, *, graphs: bool, compiled: bool = False
+    ) -> None:
+        self._size, self._device = model.image_size, device
+        self._network = compiled_encode(model) if compiled else model.encode
         self._encode: Callable[[Tensor], Features] = self._plainly
         self._encode_apart: Callable[[Tensor], Features] = self._plainly
         self._stream = None
@@ -118,7 +123,7 @@ class PictureEncoder:
     def _plainly(self, given: Tensor) -> Features:
         if given.shape[-1] == CHANNELS:
             given = resize_on_device(given, self._size)
-        return self._model.encode(normalise(given, self._device))
+        return self._network(normalise(given, self._device))
 
     def _aside(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)

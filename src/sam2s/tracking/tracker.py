@@ -54,7 +54,8 @@ class Tracker:
     computes it, fp32 elsewhere. ``reverse``: frames arrive last to first. ``exclusive``: objects do
     not overlap, and a pixel goes to the more certain one (SAM 2's ``non_overlap_masks``); what is
     remembered stays the same. ``graphs``: on a CUDA device, launch what every frame repeats as one
-    graph (``sam2s.tracking.cuda_graphs``), the same kernels, launched at once.
+    graph (``sam2s.tracking.cuda_graphs``), the same kernels, launched at once. ``compiled``: the
+    image encoder through torch's compiler, which takes a minute or so at the first frame.
 
     ``state`` may be read and set at any time: setting an earlier one is undo.
     """
@@ -68,6 +69,7 @@ class Tracker:
         reverse: bool = False,
         exclusive: bool = False,
         graphs: bool = True,
+        compiled: bool = False,
     ) -> None:
         loaded = load_model(model) if isinstance(model, str | PathLike) else model
         self.model = check_model(loaded).eval()
@@ -76,16 +78,24 @@ class Tracker:
         network = _fitted(self.model, self.device, bf16=self.bf16)
         replayed = graphs and self.device.type == "cuda"
         verbs = Graphed(network, CudaRecorder(self.device)) if replayed else network
-        self._encoder = PictureEncoder(network, self.device, graphs=replayed)
+        # torch's compiler chooses products itself.
+        encoding = self.model if compiled and not self.bf16 else network
+        self._encoder = PictureEncoder(encoding, self.device, graphs=replayed, compiled=compiled)
         self.core = make_core(verbs, pick_rule(memory, self.model.config.memory))
         self.reverse = reverse
         self.exclusive = exclusive
-        self._graphs = graphs
+        self._graphs, self._compiled = graphs, compiled
         self.state = TrackState()
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Graphs and streams belong to this process; a copy makes its own.
-        settings = (self.bf16, self.reverse, self.exclusive, self._graphs)
+        # Graphs, streams and compiled code belong to this process; a copy makes its own.
+        settings = {
+            "precision": "bf16" if self.bf16 else "fp32",
+            "reverse": self.reverse,
+            "exclusive": self.exclusive,
+            "graphs": self._graphs,
+            "compiled": self._compiled,
+        }
         return _restored, (self.model, self.policy, settings, self.state)
 
     @property
@@ -318,16 +328,9 @@ class Tracker:
 
 
 def _restored(
-    model: SAM2S,
-    policy: Policy[Any],
-    settings: tuple[bool, bool, bool, bool],
-    state: TrackState,
+    model: SAM2S, policy: Policy[Any], settings: Mapping[str, Any], state: TrackState
 ) -> Tracker:
-    bf16, reverse, exclusive, graphs = settings
-    precision: Precision = "bf16" if bf16 else "fp32"
-    tracker = Tracker(
-        model, policy, precision=precision, reverse=reverse, exclusive=exclusive, graphs=graphs
-    )
+    tracker = Tracker(model, policy, **settings)
     tracker.state = state
     return tracker
 
