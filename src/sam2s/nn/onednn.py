@@ -42,8 +42,8 @@ def _processor() -> str:
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(..., K) x (N, K) -> (..., N), as `torch.nn.functional.linear`, by oneDNN but for few rows and
-    other precisions than float32; no gradient goes through it."""
+    """(..., K) x (N, K) -> (..., N), as `torch.nn.functional.linear`, by oneDNN but for few rows
+    and other precisions than float32; no gradient goes through it."""
     rows = x.numel() // max(1, x.shape[-1])
     if rows < FEW or x.dtype != torch.float32:
         return F.linear(x, weight, bias)
