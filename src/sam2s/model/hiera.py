@@ -156,9 +156,9 @@ class Hiera(nn.Module):
 
     def _position(self, height: int, width: int) -> Tensor:
         """(1, height, width, C). Without gradients it is computed once for these weights."""
-        if torch.is_grad_enabled():
-            return self._resized(height, width)
         weights = (self.pos_embed, self.pos_embed_window)
+        if torch.is_grad_enabled() or any(w.is_inference() for w in weights):
+            return self._resized(height, width)  # of the latter nobody knows whether they change
         known = (height, width, *((w.device, w.data_ptr(), w._version) for w in weights))
         if self._placed is None or self._placed[0] != known:
             self._placed = known, self._resized(height, width)
