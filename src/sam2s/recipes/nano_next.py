@@ -2,8 +2,8 @@
 
     sam2s train nano_next --model nano --out runs/next --resume
 
-**pairs** and **clips**: the data of part ``broad`` in small steps that a CPU carries, by Muon, which
-learns more from a step than AdamW does (``docs/log.md``).
+**pairs** and **clips**: the data of part ``broad`` in small steps that a CPU carries, by Muon,
+which learns more from a step than AdamW does (``docs/log.md``).
 """
 
 from __future__ import annotations
