@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sam2s.nn.attend import attend
 from sam2s.nn.blocks import MLP, DropPath, from_windows, to_windows
+from sam2s.nn.position import resize_bicubic
 
 POOL = 2
 """Each stage halves the grid of the one before."""
@@ -120,8 +121,6 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, windows[0], windows[0]))
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.pos_embed_window, std=0.02)
-        # The position code that was last needed without gradients, behind what it is made from.
-        self._placed: tuple[tuple[object, ...], Tensor] | None = None
 
         self.stage_ends = tuple(end - 1 for end in accumulate(blocks))
         last = max(sum(blocks) - 1, 1)
@@ -155,17 +154,8 @@ class Hiera(nn.Module):
         return stages
 
     def _position(self, height: int, width: int) -> Tensor:
-        """(1, height, width, C). Without gradients it is computed once for these weights."""
-        weights = (self.pos_embed, self.pos_embed_window)
-        if torch.is_grad_enabled() or any(w.is_inference() for w in weights):
-            return self._resized(height, width)  # of the latter nobody knows whether they change
-        known = (height, width, *((w.device, w.data_ptr(), w._version) for w in weights))
-        if self._placed is None or self._placed[0] != known:
-            self._placed = known, self._resized(height, width)
-        return self._placed[1]
-
-    def _resized(self, height: int, width: int) -> Tensor:
-        coarse = F.interpolate(self.pos_embed, (height, width), mode="bicubic")
+        """(1, height, width, C)."""
+        coarse = resize_bicubic(self.pos_embed, height, width)
         side = self.pos_embed_window.shape[-1]
         fine = self.pos_embed_window.tile(1, 1, height // side, width // side)
         return (coarse + fine).permute(0, 2, 3, 1)

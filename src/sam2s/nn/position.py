@@ -11,6 +11,7 @@ import math
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 TEMPERATURE = 10000.0
@@ -73,3 +74,23 @@ def _interleaved_sines(positions: Tensor, dim: int) -> Tensor:
     pair = torch.arange(dim // 2, dtype=torch.float32, device=positions.device)
     angles = positions[:, None] / TEMPERATURE ** (2 * pair / dim)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def resize_bicubic(code: Tensor, height: int, width: int) -> Tensor:
+    """(1, C, h, w) float32 -> (1, C, height, width), as `torch.nn.functional.interpolate` does it
+    bicubically: as two small products, which are several times as quick."""
+    rows = _bicubic(code.shape[2], height, code.device)
+    columns = _bicubic(code.shape[3], width, code.device)
+    with torch.autocast(code.device.type, enabled=False):
+        return rows @ code @ columns.mT
+
+
+@lru_cache(maxsize=16)
+def _bicubic(source: int, target: int, device: torch.device) -> Tensor:
+    """(target, source): the weights by which a line of ``source`` cells becomes one of
+    ``target``."""
+    # A cached tensor must stay usable for training.
+    with torch.inference_mode(False), torch.no_grad():
+        units = torch.eye(source, device=device).view(1, source, source, 1)
+        lines = F.interpolate(units, (target, 1), mode="bicubic")
+        return lines[0, :, :, 0].T.contiguous()

@@ -9,7 +9,6 @@ from sam2s.model.hiera import Hiera
 from sam2s.model.mask_decoder import Candidates, stability
 from sam2s.model.prompt_encoder import PromptEncoder
 from sam2s.types import PromptBatch
-from small import small_model
 
 
 def hiera(**changed: object) -> Hiera:
@@ -127,21 +126,3 @@ def test_without_a_mask_the_dense_code_is_one_vector():
     )
     assert none.shape == (1, 16, 1, 1)
     assert some.shape == (2, 16, 4, 4)
-
-
-def test_the_position_code_follows_the_weights_and_the_size():
-    model = small_model()
-    trunk, image = model.image_encoder.trunk, torch.randn(1, 3, 64, 64)
-    with torch.no_grad():
-        before = trunk(image)[0]
-        assert torch.equal(trunk(image)[0], before)
-        assert trunk(torch.randn(1, 3, 96, 96))[0].shape[-1] == 24
-        trunk.pos_embed += 1
-        moved = trunk(image)[0]
-    assert not torch.equal(moved, before)
-    assert torch.allclose(trunk(image)[0], moved, atol=1e-5)  # with gradients
-    (gradient,) = torch.autograd.grad(trunk(image)[0].sum(), [trunk.pos_embed])
-    assert gradient.abs().max() > 0
-    with torch.inference_mode():
-        trunk.pos_embed -= 1
-        assert torch.allclose(trunk(image)[0], before, atol=1e-5)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from sam2s.nn.position import cell_centres, fourier, sine_grid, sine_time
+from sam2s.nn.position import cell_centres, fourier, resize_bicubic, sine_grid, sine_time
 
 CPU = torch.device("cpu")
 
@@ -58,3 +59,16 @@ def test_cached_codes_can_be_trained_through():
     (code * weight).sum().backward()
     assert weight.grad is not None
     assert sine_grid(12, 5, 7, CPU) is code
+
+
+@pytest.mark.parametrize("size", [(7, 7), (16, 16), (3, 20), (1, 5)])
+def test_bicubic_resizing_is_torchs_with_its_gradient(size: tuple[int, int]) -> None:
+    code = torch.randn(1, 3, 7, 5, requires_grad=True)
+    wanted = F.interpolate(code, size, mode="bicubic")
+    with torch.autocast("cpu", torch.bfloat16):
+        found = resize_bicubic(code, *size)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    upstream = torch.randn_like(wanted)
+    expected, got = (torch.autograd.grad(x, [code], upstream)[0] for x in (wanted, found))
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
