@@ -115,7 +115,8 @@ def _shaft_width(points: np.ndarray, entry: np.ndarray, tip: np.ndarray) -> floa
     """Across the shaft, in pixels: the median area of equal slices across the way from entry to
     tip over their thickness, turned by the angle at which the shaft's own middle line runs to it.
 
-    Slices of one pixel would hold one or two rows of a slanting shaft's pixels, by chance.
+    Slices of one pixel would hold one or two rows of a slanting shaft's pixels, by chance. A pixel
+    between two slices counts in each by what lies in it.
     """
     way = tip - entry
     reach = float(np.hypot(*way))
@@ -124,11 +125,12 @@ def _shaft_width(points: np.ndarray, entry: np.ndarray, tip: np.ndarray) -> floa
         return np.nan
     along = (points - entry) @ (way / reach)
     across = (points - entry) @ (np.array([-way[1], way[0]]) / reach)
-    slot = np.floor((along - SHAFT[0] * reach) / thickness)
-    inside = (slot >= 0) & (slot < SLICES)
+    bounds = SHAFT[0] * reach + thickness * np.arange(SLICES + 1)
+    before = np.array([np.clip(bound - along + 0.5, 0.0, 1.0).sum() for bound in bounds])
+    areas = np.diff(before)
+    areas = areas[areas >= 1]  # what covers the shaft takes slices out
+    inside = (along >= bounds[0]) & (along < bounds[-1])
     along, across = along[inside], across[inside]
-    areas = np.bincount(slot[inside].astype(int), minlength=SLICES)
-    areas = areas[areas > 0]  # what covers the shaft takes slices out
     if len(areas) < 2:
         return np.nan
     spread = along - along.mean()

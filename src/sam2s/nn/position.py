@@ -78,7 +78,10 @@ def _interleaved_sines(positions: Tensor, dim: int) -> Tensor:
 
 def resize_bicubic(code: Tensor, height: int, width: int) -> Tensor:
     """(1, C, h, w) float32 -> (1, C, height, width), as `torch.nn.functional.interpolate` does it
-    bicubically: as two small products, which are several times as quick."""
+    bicubically: as two small products, which are several times as quick. Where code is compiled it
+    is torch's own, since the compiler sees no caches."""
+    if torch.compiler.is_compiling():
+        return F.interpolate(code, (height, width), mode="bicubic")
     rows = _bicubic(code.shape[2], height, code.device)
     columns = _bicubic(code.shape[3], width, code.device)
     with torch.autocast(code.device.type, enabled=False):

@@ -62,8 +62,8 @@ class PictureEncoder:
     def __init__(
         self, model: SAM2S, device: torch.device, *, graphs: bool, compiled: bool = False
     ) -> None:
-        self._size, self._device = model.image_size, device
-        self._network = compiled_encode(model) if compiled else model.encode
+        self._model, self._size, self._device = model, model.image_size, device
+        self._compiled = compiled_encode(model) if compiled else None
         self._encode: Callable[[Tensor], Features] = self._plainly
         self._encode_apart: Callable[[Tensor], Features] = self._plainly
         self._stream = None
@@ -123,7 +123,8 @@ class PictureEncoder:
     def _plainly(self, given: Tensor) -> Features:
         if given.shape[-1] == CHANNELS:
             given = resize_on_device(given, self._size)
-        return self._network(normalise(given, self._device))
+        encode = self._compiled or self._model.encode
+        return encode(normalise(given, self._device))
 
     def _aside(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)

@@ -12,14 +12,18 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from torch import Tensor
 
 from annotate_pictures import HEIGHT, WIDTH, act, png_of, refused
 from sam2s.annotate.project import Project
 from sam2s.annotate.server.application import make_application
 from sam2s.annotate.workspace import Workspace
 from sam2s.masklets.masks import encode_rle
+from sam2s.model.sam2s import SAM2S
+from sam2s.types import Features
 from tiny import moving_square
 
 SECRET = b"Jane Doe, 12.3.1950"
@@ -48,20 +52,23 @@ def test_click_preview_undo_redo(page: TestClient, base: str):
     assert page.get(f"{base}/frames/0/masks").json()["masks"]["1"] == shown
 
 
-def test_a_frame_that_is_looked_at_is_encoded_before_the_click(page: TestClient, base: str, work):
+def test_a_frame_that_is_looked_at_is_encoded_before_the_click(
+    page: TestClient, base: str, monkeypatch: pytest.MonkeyPatch
+):
     encoded: list[object] = []
-    work.models.tracker()  # wait for the model
-    model = work.models.tracker().model
-    encode = model.encode
-    model.encode = lambda pixels: encoded.append(pixels) or encode(pixels)
-    try:
-        assert page.post(f"{base}/look", json={"frame": 7}).status_code == 204
-        assert len(encoded) == 1
-        assert act(page, base, **{**CLICK, "frame": 7, "object": 9}).status_code == 200
-        assert page.post(f"{base}/preview", json={"object": 9, "frame": 7}).status_code == 200
-        assert len(encoded) == 1, "the preview took the features that were there"
-    finally:
-        model.encode = encode
+    encode = SAM2S.encode
+
+    def counted(model: SAM2S, pixels: Tensor) -> Features:
+        encoded.append(pixels)
+        return encode(model, pixels)
+
+    # Of every network: a tracker may run on a copy.
+    monkeypatch.setattr(SAM2S, "encode", counted)
+    assert page.post(f"{base}/look", json={"frame": 7}).status_code == 204
+    assert len(encoded) == 1
+    assert act(page, base, **{**CLICK, "frame": 7, "object": 9}).status_code == 200
+    assert page.post(f"{base}/preview", json={"object": 9, "frame": 7}).status_code == 200
+    assert len(encoded) == 1, "the preview took the features that were there"
     refused(page.post(f"{base}/look", json={"frame": 99}), 400, "no such frame")
 
 

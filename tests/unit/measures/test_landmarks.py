@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from instruments import SIZE, shaft
 
@@ -18,6 +18,7 @@ from sam2s.measures.landmarks import find_landmarks
     y=st.floats(45, 75),
     width=st.floats(6, 16),
 )
+@example(side="left", place=0.544921875, x=66.0, y=66.0, width=10.5)
 def test_the_tip_is_the_far_end_from_the_border(
     side: str, place: float, x: float, y: float, width: float
 ):
