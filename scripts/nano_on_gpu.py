@@ -311,7 +311,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--scenes", type=Path, default=Path(tempfile.gettempdir()) / "scenes")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--part", default="nano:broad")
+    parser.add_argument("--part", default="nano_next:wide")
     parser.add_argument("--minutes", type=float, default=5.5)
     parser.add_argument("--steps", type=int, help="of every stage, instead of the minutes")
     parser.add_argument("--frames", type=int, default=320, help="of one step")

@@ -232,7 +232,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
-    parser.add_argument("--part", default="nano_next:clips")
+    parser.add_argument("--part", default="nano_next:wide")
     parser.add_argument("--stage", default="whole clips")
     parser.add_argument("--clips", type=int, default=40, help="of a step")
     parser.add_argument("--frames", type=int, default=8, help="of a clip")

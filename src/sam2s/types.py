@@ -145,6 +145,12 @@ def without_repeats(tensor: Tensor) -> Tensor:
     return tensor[:1] if tensor.ndim and tensor.stride(0) == 0 else tensor
 
 
+def with_rows(tensor: Tensor, rows: int) -> Tensor:
+    """One row seen ``rows`` times, without copying; what has that many stays, and is not asked
+    whether it is one (an export does not know)."""
+    return tensor if len(tensor) == rows else tensor.expand(rows, *tensor.shape[1:])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """Image features of N frames (or of one frame repeated for N objects).

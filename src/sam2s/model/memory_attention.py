@@ -14,7 +14,7 @@ from sam2s.nn.attention import Attention
 from sam2s.nn.blocks import MLP
 from sam2s.nn.position import sine_grid, sine_time
 from sam2s.nn.rope import Rope, axial_rope
-from sam2s.types import MemoryBatch, without_repeats
+from sam2s.types import MemoryBatch, with_rows, without_repeats
 
 IMAGE_CODE_WEIGHT = 0.1
 """Share of the sine position code that is added to the image features (SAM 2)."""
@@ -52,7 +52,7 @@ class MemoryAttentionLayer(nn.Module):
         x = x + self.dropout(
             self.self_attn(normed, normed, normed, rope=rope, rope_keys=len(rope[0]))
         )
-        asked = self.norm2(x).expand(rows, -1, -1)
+        asked = with_rows(self.norm2(x), rows)
         x = x + self.dropout(
             self.cross_attn(asked, keys, values, rope=rope, rope_keys=rope_keys, mask=mask)
         )
@@ -125,7 +125,7 @@ class MemoryAttention(nn.Module):
         x = image.flatten(2).transpose(1, 2) + IMAGE_CODE_WEIGHT * code
         if token is not None:
             x = torch.cat([x, token[: len(x), None].to(x.dtype)], dim=1)
-        x = x.expand(rows, -1, -1)
+        x = with_rows(x, rows)
         values, codes = self._tokens(memory)
         keys = values + codes
         rope = axial_rope(dim, height, width, image.device)

@@ -1,5 +1,4 @@
-"""The whole of the packaged ``nano``: the seven parts that a CPU trained (`sam2s.recipes.nano`),
-and an eighth in batches that a GPU carries (``scripts/nano_on_gpu.py``).
+"""The eighth part of ``nano``, in batches that a GPU carries (``scripts/nano_on_gpu.py``).
 
 **broad**: a third of the clips are of synthetic instruments, half of those with look-alikes, a
 third stills, a third real videos; parts of objects in another tone. Objects leave while their
@@ -13,18 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from sam2s.clips.diverse_clips import DiverseSampler
-from sam2s.recipes.nano import doubles, parts_on_a_cpu
+from sam2s.recipes.nano import doubles
 from sam2s.recipes.nano_stages import CORRECTING, CROWD_LOSS, CROWDED, FULL, LEAVING, consecutive
 from sam2s.synthetic.procedures import TRAINING
 from sam2s.train.config import Clips, Schedule, Stage, SyntheticSet, Teaching, TrainConfig
 
 WEIGHTS = {"real": 9.0, "davis": 6.0, "pumavos": 8.0, "bedroom": 8.0, "polypgen": 0.15}
 """Of a video of each folder in part ``broad``, beside 1 for a synthetic one."""
-
-
-def nano() -> tuple[TrainConfig, ...]:
-    """All parts, in order; each goes on from what the one before left."""
-    return *parts_on_a_cpu(), broad()
 
 
 def broad() -> TrainConfig:

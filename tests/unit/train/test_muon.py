@@ -147,6 +147,6 @@ def test_a_matrix_that_does_not_take_part_stays() -> None:
 
 
 def test_another_name_is_refused() -> None:
-    (part,) = recipe("nano_next:pairs")
+    (part,) = recipe("nano_next:wide")
     with pytest.raises(InputError, match=r"optim.kind: got 'sgd', expected adamw or muon"):
         check_config(replace(part, optim=replace(part.optim, kind="sgd")))
