@@ -148,7 +148,7 @@ def without_repeats(tensor: Tensor) -> Tensor:
 def with_rows(tensor: Tensor, rows: int) -> Tensor:
     """One row seen ``rows`` times, without copying; what has that many stays, and is not asked
     whether it is one (an export does not know)."""
-    return tensor if len(tensor) == rows else tensor.expand(rows, *tensor.shape[1:])
+    return tensor if tensor.shape[0] == rows else tensor.expand(rows, *tensor.shape[1:])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

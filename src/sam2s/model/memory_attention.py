@@ -46,7 +46,7 @@ class MemoryAttentionLayer(nn.Module):
         """Tokens (N, L, dim), memory keys and values (N, K, memory_dim). The leading grid of the
         tokens and the first ``rope_keys`` keys have a place in the picture; TSL's token behind the
         grid has none."""
-        rows = len(x)
+        rows = x.shape[0]  # len() would tie an export to the number of its example
         x = without_repeats(x)  # what is the same in all rows is computed for one
         normed = self.norm1(x)
         x = x + self.dropout(
@@ -124,7 +124,7 @@ class MemoryAttention(nn.Module):
             image = without_repeats(image)  # the objects of one frame see the same
         x = image.flatten(2).transpose(1, 2) + IMAGE_CODE_WEIGHT * code
         if token is not None:
-            x = torch.cat([x, token[: len(x), None].to(x.dtype)], dim=1)
+            x = torch.cat([x, token[: x.shape[0], None].to(x.dtype)], dim=1)
         x = with_rows(x, rows)
         values, codes = self._tokens(memory)
         keys = values + codes

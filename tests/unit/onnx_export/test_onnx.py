@@ -15,7 +15,7 @@ import torch
 from footage import Clip
 from sam2s.errors import InputError
 from sam2s.onnx_export.graph_files import export_onnx
-from sam2s.onnx_export.graphs import FEATURES, MEMORY, graphs_of
+from sam2s.onnx_export.graphs import FEATURES, MEMORY, axes_of, graphs_of
 from sam2s.types import MemoryBatch, PromptBatch
 from tiny import build_tiny
 
@@ -87,3 +87,20 @@ def test_a_graph_is_the_verbs_of_the_network():
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path):
     with pytest.raises(InputError, match="already"):
         export_onnx(build_tiny(), tmp_path)
+
+
+def test_an_export_is_not_tied_to_the_rows_of_its_example():
+    """The one graph whose rows remember, recorded alone: the others take minutes."""
+    graph = next(graph for graph in graphs_of(build_tiny()) if graph.name == "track")
+    axes = axes_of(graph)
+    with torch.no_grad():
+        graph.module(*graph.example.values())  # fills caches
+        recorded = torch.export.export(
+            graph.module,
+            tuple(graph.example.values()),
+            dynamic_shapes=(*axes[:3], axes[3:]),
+            strict=False,
+        )
+    (rows,) = recorded.range_constraints.values()
+    assert rows.lower == 1
+    assert rows.upper > 10**6
