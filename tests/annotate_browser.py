@@ -26,7 +26,13 @@ PATIENCE = 60.0
 class Annotator:
     """Someone before the page, who looks at the server's answers as well."""
 
-    def __init__(self, browser: Any, server: Running, **context: Any) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        server: Running,
+        prepare: Callable[[Any], None] = lambda page: None,
+        **context: Any,
+    ) -> None:
         self.context = browser.new_context(viewport=SIZE, **context)
         self.page = self.context.new_page()
         self.server = server
@@ -34,6 +40,7 @@ class Annotator:
         self.asked: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        prepare(self.page)
         self.page.goto(server.address)
         self.page.wait_for_selector("body[data-ready]")
 

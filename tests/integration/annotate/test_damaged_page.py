@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,38 @@ def test_damage_is_said_where_it_is(browser: Any, tmp_path: Path):
         me.until(lambda: "headless" in me.page.inner_text("#trouble"), "what cannot be opened")
         me.picture("16-headless")
         assert not me.errors
+    finally:
+        me.context.close()
+        server.stop()
+
+
+def test_an_index_that_is_ready_while_the_page_opens_is_not_missed(browser: Any, tmp_path: Path):
+    """The video as it was before the index, which the page gets after it was told of the index."""
+    server = start_server(
+        [cut_short(tmp_path, "cut"), "--project", tmp_path / "project", "--device", "cpu"]
+    )
+    held: list[str] = []
+
+    def late(route: Any) -> None:
+        answer = route.fetch()
+        if held:
+            return route.fulfill(response=answer)
+        held.append(route.request.url)
+        before = {**answer.json(), "indexed": False, "frames": 1, "damage": None}
+        end = time.monotonic() + 20
+        while not answer.json()["indexed"] and time.monotonic() < end:
+            time.sleep(0.1)
+            answer = route.fetch()
+        time.sleep(0.5)  # the page hears of it
+        return route.fulfill(response=answer, json=before)
+
+    me = Annotator(browser, server, lambda page: page.route(re.compile("/api/videos/[^/]+$"), late))
+    try:
+        assert held
+        me.skip_tour()
+        frames = me.get(f"videos/{me.video}")["frames"]
+        assert frames > 1
+        me.until(lambda: f"of {frames}" in me.page.inner_text("#position"), "its length")
     finally:
         me.context.close()
         server.stop()

@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { forgetMasks } from "./frames.js";
 import { tell, fail } from "./messages.js";
 import { refreshMasks } from "./player.js";
-import { set, state, touched } from "./state.js";
+import { set, state, touched, watch } from "./state.js";
 
 const OVER = ["done", "cancelled", "broken", "interrupted"];
 
@@ -13,6 +13,7 @@ const OVER = ["done", "cancelled", "broken", "interrupted"];
 function hear(event) {
   if (event.kind === "model") return void get("project").then((project) => set({ project }), fail);
   if (event.kind === "behind") return void refresh().catch(fail);
+  if (event.kind === "indexed") asked.delete(event.video);
   if (event.video !== state.video?.id) return;
   switch (event.kind) {
     case "session":
@@ -58,11 +59,30 @@ function follow(event) {
 async function indexed(error) {
   set({ indexing: null });
   if (error) tell(error, "error");
-  const video = await get(`videos/${state.video?.id}`);
+  await askAgain();
+}
+
+async function askAgain() {
+  const asking = state.video?.id;
+  const video = await get(`videos/${asking}`);
+  if (state.video?.id !== asking) return;
   set({ video });
+  if (!video.indexed) return;
   forgetMasks(); // they did not know their times
   refreshMasks();
   refreshLanes();
+}
+
+/** Videos that were asked about since the last thing was said of their index. */
+const asked = new Set();
+let listening = false;
+
+/** What was said of the shown video before anyone listened, or while it was on its way here. */
+function catchUp() {
+  const video = state.video;
+  if (!listening || !video || video.indexed || video.index_error || asked.has(video.id)) return;
+  asked.add(video.id);
+  askAgain().catch(fail);
 }
 
 let waiting = 0;
@@ -80,8 +100,12 @@ export function startEvents() {
   const stream = new EventSource("/api/events");
   let lost = false;
   stream.addEventListener("message", (message) => hear(JSON.parse(message.data)));
+  watch(["video"], catchUp);
   stream.addEventListener("open", () => {
     if (lost) refresh().catch(fail);
+    listening = true;
+    asked.clear();
+    catchUp();
     // What was said before anyone listened.
     if (!state.project?.model.loaded) get("project").then((project) => set({ project }), fail);
     lost = false;
