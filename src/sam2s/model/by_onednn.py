@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
-import torch
 from torch import nn
 
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.sam2s import SAM2S, copy_with_same_weights
 from sam2s.nn.onednn import OneDnnLinear
 
 
 def by_onednn(model: SAM2S) -> SAM2S:
     """``model`` for inference in float32 on a CPU, with its very parameters and buffers: what
     changes in one changes in the other."""
-    kept = [*model.parameters(), *model.buffers()]
-    with torch.inference_mode(False):
-        copy = deepcopy(model, {id(tensor): tensor for tensor in kept})
+    copy = copy_with_same_weights(model)
     for module in list(copy.modules()):
         for name, layer in module.named_children():
             if isinstance(layer, nn.Linear):

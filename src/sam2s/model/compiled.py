@@ -25,12 +25,10 @@ def compiled_encode(model: SAM2S) -> Callable[[Tensor], Features]:
         try:
             features: Features = encode(image)
         except torch._dynamo.exc.TorchDynamoException as error:
-            why = next(
-                (line for line in str(error).splitlines() if line.strip()), "no reason given"
-            )
+            why = (str(error).strip().splitlines() or ["no reason given"])[0]
             raise InputError(
-                f"compiling the model: torch could not ({why.strip()}); install what is missing, or"
-                " leave --compile out"
+                f"compiling the model: torch could not ({why}); install what is missing, or leave"
+                " --compile out"
             ) from error
         return features
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 from torch import nn
 
-from sam2s.model.sam2s import SAM2S
+from sam2s.model.sam2s import SAM2S, copy_with_same_weights
 
 ROUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 """Layers whose weights autocast rounds to bfloat16 whenever they are called."""
@@ -21,10 +19,8 @@ def rounded_to_bf16(model: SAM2S) -> SAM2S:
     All other parameters and buffers, and the semantic head, which computes in float32, are those of
     ``model`` itself.
     """
-    kept = [*model.parameters(), *model.buffers()]
-    shared = {id(tensor): tensor for tensor in kept}
+    copy = copy_with_same_weights(model)
     with torch.inference_mode(False):
-        copy = deepcopy(model, shared)
         exact = set() if copy.semantic_head is None else set(copy.semantic_head.modules())
         for module in copy.modules():
             if isinstance(module, ROUNDED) and module not in exact:

@@ -10,6 +10,7 @@ Every verb is differentiable.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -244,6 +245,13 @@ def check_model(model: object) -> SAM2S:
             " Tracker(model, precision='bf16') for speed on a GPU"
         )
     return model
+
+
+def copy_with_same_weights(model: SAM2S) -> SAM2S:
+    """A network of its own whose parameters and buffers are those of ``model`` itself."""
+    kept = [*model.parameters(), *model.buffers()]
+    with torch.inference_mode(False):
+        return deepcopy(model, {id(tensor): tensor for tensor in kept})
 
 
 def build_model(config: ModelConfig) -> SAM2S:

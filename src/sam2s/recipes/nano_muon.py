@@ -39,7 +39,7 @@ def pairs() -> TrainConfig:
         clips=Clips(batch=8, accumulate=2, sampler=consecutive(2, 2, 24, 0.001, 0.4), **SEEN),
         teaching=TAUGHT,
     )
-    return by_muon("pairs", stage, seed=16)
+    return _by_muon("pairs", stage, seed=16)
 
 
 def clips() -> TrainConfig:
@@ -57,10 +57,10 @@ def clips() -> TrainConfig:
         ),
         teaching=TAUGHT,
     )
-    return by_muon("clips", stage, seed=17)
+    return _by_muon("clips", stage, seed=17)
 
 
-def by_muon(name: str, stage: Stage, seed: int) -> TrainConfig:
+def _by_muon(name: str, stage: Stage, seed: int) -> TrainConfig:
     """A part of one ``stage`` on the data of part ``broad``."""
     before = broad()
     return replace(
