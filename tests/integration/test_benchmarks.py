@@ -92,6 +92,18 @@ def test_arithmetic_is_counted_in_single_operations():
     assert product == 2 * 4 * 5 * 6
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no oneDNN"
+)
+def test_arithmetic_by_onednn_is_counted():
+    from counters import flop
+
+    from sam2s.nn.onednn import product
+
+    x, weight = torch.ones(2, 40, 5), torch.ones(6, 5)
+    assert flop(lambda: product(x, weight), torch.device("cpu")) == 2 * 2 * 40 * 5 * 6
+
+
 def test_memory_that_grows_is_told(monkeypatch: pytest.MonkeyPatch, capsys):
     import stages
 

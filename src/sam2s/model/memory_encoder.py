@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from sam2s.nn.blocks import ConvNeXtBlock, LayerNorm2d
+from sam2s.types import without_repeats
 
 SHRINKS = 4
 """Stride-2 convolutions that take a mask from input size to stride 16."""
@@ -24,7 +25,9 @@ class MemoryEncoder(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Features (N, dim, h, w), not conditioned on memory, and mask (N, 16h, 16w) -> map (N,
         out_dim, h, w)."""
-        mixed = self.blocks(self.image_proj(image) + self.mask_net(mask[:, None]))
+        # The objects of one frame see the same.
+        seen = self.image_proj(without_repeats(image))
+        mixed = self.blocks(seen + self.mask_net(mask[:, None]))
         remembered: Tensor = self.out_proj(mixed)
         return remembered
 

@@ -22,15 +22,26 @@ def attend(
     10 rows with the backward pass: 11.3 ms per row fused, 6 plain); and except where `onednn` is
     quicker.
     """
-    if (
-        q.device.type == "cpu"
-        and torch.is_grad_enabled()
-        and (q.requires_grad or k.requires_grad or v.requires_grad)
-    ):
+    if _needs_gradients(q, k, v):
         return _plain(q, k, v, mask, dropout)
     if mask is None and not dropout and onednn.attends_quicker(q, k, v):
         return onednn.attention(q, k, v)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+
+
+def averages_narrow_values(q: Tensor, k: Tensor, v: Tensor, *, masked: bool) -> bool:
+    """Whether `attend` makes products that are the less work the narrower the values are; a fused
+    kernel wants values as wide as the keys."""
+    return _needs_gradients(q, k, v) or (not masked and onednn.attends_quicker(q, k, v))
+
+
+def _needs_gradients(q: Tensor, k: Tensor, v: Tensor) -> bool:
+    """On a CPU."""
+    return (
+        q.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and (q.requires_grad or k.requires_grad or v.requires_grad)
+    )
 
 
 def _plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from sam2s.nn.attend import attend
+from sam2s.nn.attend import attend, averages_narrow_values
 from sam2s.nn.rope import Rope, rotate
 
 
@@ -51,17 +51,29 @@ class Attention(nn.Module):
         heads, Q, K), True = may be attended to.
         """
         # Each (N, heads, length, inner_dim / heads).
-        q, k, v = (
-            self._split(self.q_proj(query)),
-            self._split(self.k_proj(key)),
-            self._split(self.v_proj(value)),
-        )
+        q, k = self._split(self.q_proj(query)), self._split(self.k_proj(key))
         if rope is not None:
             q = rotate(q, rope, len(rope[0]))
             k = rotate(k, rope, rope_keys)
         dropout = self.dropout if self.training else 0.0
-        out = attend(q, k, v, mask=mask, dropout=dropout)
-        return self.out_proj(out.transpose(1, 2).flatten(2))
+        if self._projects_late(q, k, value, mask, dropout):
+            out = self.v_proj(attend(q, k, value[:, None], mask=mask)[:, 0])
+        else:
+            v = self._split(self.v_proj(value))
+            out = attend(q, k, v, mask=mask, dropout=dropout).transpose(1, 2).flatten(2)
+        return self.out_proj(out)
+
+    def _projects_late(
+        self, q: Tensor, k: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+    ) -> bool:
+        """Whether values are averaged first and projected then: the weights of one head add up to
+        one, so that the order does not matter, and memories are narrower before, and many more."""
+        return (
+            self.heads == 1
+            and not dropout
+            and value.shape[-1] < q.shape[-1]
+            and averages_narrow_values(q, k, value[:, None], masked=mask is not None)
+        )
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sam2s.nn import attention
 from sam2s.nn.attention import Attention
 from sam2s.nn.rope import axial_rope, rotate
 
@@ -22,6 +23,39 @@ def test_one_head_by_hand():
     layer = Attention(8, 1, inner_dim=4, kv_dim=6)
     query, key, value = torch.randn(2, 5, 8), torch.randn(2, 7, 6), torch.randn(2, 7, 6)
     assert torch.allclose(layer(query, key, value), by_hand(layer, query, key, value), atol=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_narrow_values_are_averaged_before_they_are_projected(
+    masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same result and the same gradients, where `attend` makes plain products."""
+    layer = Attention(16, 1, kv_dim=4).double()
+    given = [torch.randn(2, n, width, dtype=torch.float64) for n, width in ((5, 16), (9, 4))]
+    mask = (torch.arange(9) < 6).view(1, 1, 1, 9) if masked else None
+    found = []
+    for late in (False, True):
+        monkeypatch.setattr(attention, "averages_narrow_values", lambda *a, late=late, **k: late)
+        layer.zero_grad()
+        out = layer(given[0], given[1], given[1], mask=mask)
+        out.square().sum().backward()
+        found.append([out, *(p.grad for p in layer.parameters())])
+    for early, after in zip(*found, strict=True):
+        torch.testing.assert_close(early, after, rtol=1e-9, atol=1e-12)
+
+
+def test_dropped_values_are_projected_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are dropped out no longer add up to one."""
+    layer, seen = Attention(16, 1, kv_dim=4, dropout=0.5), []
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **how: object) -> torch.Tensor:
+        seen.append(v.shape[-1])
+        return v[:, :, : q.shape[2]]
+
+    monkeypatch.setattr(attention, "attend", attend)
+    layer(torch.randn(1, 5, 16), torch.randn(1, 9, 4), torch.randn(1, 9, 4))
+    layer.eval()(torch.randn(1, 5, 16), torch.randn(1, 9, 4), torch.randn(1, 9, 4))
+    assert seen == [16, 4]
 
 
 def test_heads_are_independent():
