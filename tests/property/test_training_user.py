@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sam2s.tracking.annotator import BOX_JITTER, BOX_JITTER_LIMIT, box_around
-from sam2s.train.user import Draw, boxes, centres, clicks, depths, draws, nth_pixel
+from sam2s.tracking.annotator import box_around
+from sam2s.train.user import (
+    BOX_JITTER,
+    BOX_JITTER_LIMIT,
+    Draw,
+    boxes,
+    centres,
+    clicks,
+    depths,
+    draws,
+    nth_pixel,
+)
 
 SIDE = 32
 seeds = st.integers(0, 2**31)

@@ -5,7 +5,7 @@ segmentation): the first click lies at the centre of the object, each further on
 the largest error region; a missed region gets a positive click, a false one a negative click.
 *Centre* is the pixel with the largest Euclidean distance to the outside of its region, where
 everything beyond the picture's border counts as outside. Training also draws clicks uniformly and
-jitters boxes, with a random generator that the caller passes.
+jitters boxes (`sam2s.train.user`).
 
 Masks are bool (H, W); clicks and boxes are in pixels of that mask, (x, y), a coordinate naming a
 pixel's index. Deterministic: of several equally good centres the first in reading order is taken.
@@ -21,11 +21,6 @@ from scipy import ndimage
 
 from sam2s.errors import InputError
 from sam2s.types import Box, Points
-
-BOX_JITTER = 0.1
-"""Default for training: a box edge moves by up to this share of the box's side ..."""
-BOX_JITTER_LIMIT = 20.0
-"""... and never by more than this many pixels (both as in SAM 2's training)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +61,13 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
     return Click(*deepest(mask if present else ~mask)[0], positive=present)
 
 
-def random_click(mask: np.ndarray, predicted: np.ndarray | None, rng: np.random.Generator) -> Click:
-    """A click on an error pixel drawn uniformly (SAM 2's training); positive if missed, negative if
-    false.
-
-    A perfect prediction is answered with a negative click on the background (a positive one if
-    there is none).
-    """
-    missed, false = _errors(mask, predicted)
-    wrong = missed | false
-    if not wrong.any():
-        wrong = ~mask if not mask.all() else mask
-    candidates = np.flatnonzero(wrong)
-    y, x = divmod(int(candidates[rng.integers(len(candidates))]), mask.shape[1])
-    return Click(x, y, positive=bool(mask[y, x]))
-
-
-def box_around(
-    mask: np.ndarray, rng: np.random.Generator | None = None, jitter: float = BOX_JITTER
-) -> Box:
-    """The box from the first to the last row and column that the mask touches; with ``rng``, an
-    imprecise one.
-
-    Each edge of an imprecise box moves uniformly by at most ``jitter`` of the box's side and
-    ``BOX_JITTER_LIMIT`` pixels, inside the picture. A side of one pixel is drawn one pixel long,
-    since a box must not be empty. Raises InputError for an empty mask.
-    """
-    height, width = mask.shape
+def box_around(mask: np.ndarray) -> Box:
+    """The box from the first to the last row and column that the mask touches. A side of one pixel
+    is drawn one pixel long, since a box must not be empty. Raises InputError for an empty mask."""
     if not mask.any():
         raise InputError("box: the mask is empty, so there is nothing to draw a box around")
     (top, bottom), (left, right) = _extents(mask)
     edges = np.array([left, top, right, bottom], np.float64)
-    if rng is not None:
-        reach = np.minimum([(right - left) * jitter, (bottom - top) * jitter], BOX_JITTER_LIMIT)
-        edges += rng.uniform(-1.0, 1.0, 4) * np.tile(reach, 2)
-        edges = np.clip(edges, 0, np.tile([width - 1, height - 1], 2))
     edges[2:] = np.maximum(edges[2:], edges[:2] + 1)
     return Box(edges)
 

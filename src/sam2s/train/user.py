@@ -17,10 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sam2s.devices import upload
-from sam2s.tracking.annotator import BOX_JITTER, BOX_JITTER_LIMIT, deepest
+from sam2s.tracking.annotator import deepest
 from sam2s.tracking.row_prompts import FIRST_CORNER, SECOND_CORNER
 from sam2s.types import PromptBatch
 
+BOX_JITTER = 0.1
+"""A box edge moves by up to this share of the box's side ..."""
+BOX_JITTER_LIMIT = 20.0
+"""... and never by more than this many pixels (both as in SAM 2's training)."""
 NUMBERS = 4
 """Random numbers of one row's click or box."""
 TOUCHED = 0.5

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sam2s.errors import InputError
-from sam2s.tracking.annotator import Click, box_around, center_click, random_click, to_points
+from sam2s.tracking.annotator import Click, box_around, center_click, to_points
 
 
 def brute_depth(region: np.ndarray) -> np.ndarray:
@@ -92,26 +92,6 @@ def test_perfect_prediction_is_confirmed() -> None:
     assert center_click(mask, mask) == Click(5, 5, positive=True)
 
 
-def test_random_click_hits_errors_with_their_sign_and_covers_them() -> None:
-    rng = np.random.default_rng(0)
-    mask, predicted = np.zeros((6, 8), bool), np.zeros((6, 8), bool)
-    mask[1, 1:4] = True
-    predicted[1, 3:6] = True
-    clicks = {random_click(mask, predicted, rng) for _ in range(200)}
-    assert clicks == {Click(1, 1, True), Click(2, 1, True), Click(4, 1, False), Click(5, 1, False)}
-
-
-def test_random_click_on_a_perfect_prediction_is_negative_background_where_there_is_any() -> None:
-    rng = np.random.default_rng(0)
-    mask = np.zeros((6, 8), bool)
-    mask[1:5, 1:5] = True
-    for _ in range(20):
-        click = random_click(mask, mask, rng)
-        assert not click.positive
-        assert not mask[click.y, click.x]
-    assert random_click(np.ones((3, 3), bool), np.ones((3, 3), bool), rng).positive
-
-
 def test_box_spans_the_mask() -> None:
     mask = np.zeros((30, 40), bool)
     mask[4:10, 7:21] = True
@@ -121,19 +101,6 @@ def test_box_spans_the_mask() -> None:
     np.testing.assert_array_equal(box_around(mask).xyxy, [39, 29, 40, 30])
     with pytest.raises(InputError, match="empty"):
         box_around(np.zeros((5, 5), bool))
-
-
-def test_jittered_boxes_stay_near_and_inside_and_follow_the_generator() -> None:
-    mask = np.zeros((100, 400), bool)
-    mask[0:40, 20:380] = True
-    boxes = np.array([box_around(mask, np.random.default_rng(seed)).xyxy for seed in range(200)])
-    assert np.abs(boxes - [20, 0, 379, 39]).max(axis=0) == pytest.approx(
-        [20, 3.9, 20, 3.9], rel=0.1
-    )
-    assert (boxes >= 0).all()
-    assert (boxes <= [399, 99, 399, 99]).all()
-    np.testing.assert_array_equal(boxes[3], box_around(mask, np.random.default_rng(3)).xyxy)
-    assert len({tuple(b) for b in boxes.tolist()}) == 200
 
 
 def test_clicks_become_points_in_order() -> None:
