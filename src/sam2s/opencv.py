@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from sam2s.errors import InputError
+from sam2s.extras import missing_extra
 
 
 def import_opencv() -> Any:
@@ -18,9 +19,7 @@ def import_opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise InputError(
-            "this needs OpenCV, which is not installed; run: pip install 'sam2s[synth]'"
-        ) from error
+        raise missing_extra("this", "OpenCV", "synth") from error
     return cv2
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sam2s import extras
 from sam2s.commands.options import Export
 from sam2s.export.tracks import read_tracks
-from sam2s.formats import extras
 from sam2s.formats.coco_reader import read_coco
 from sam2s.formats.registry import FORMATS
 from sam2s.masklets.masks import write_binary_mask

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2s.benchmark.diagnostics import ALL
-from sam2s.errors import InputError
+from sam2s.extras import require_plots
 from sam2s.files import replacing
 
 if TYPE_CHECKING:
@@ -192,16 +192,6 @@ def plot_comparison(rows: Mapping[str, float], path: Path, title: str) -> None:
     _save(figure, path)
 
 
-def require_matplotlib() -> None:
-    """InputError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "plots need matplotlib: pip install 'sam2s[train]', or leave out --report"
-        ) from error
-
-
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure, (axes,) = _figures(width, height, heights=(1,))
     return figure, axes
@@ -211,7 +201,7 @@ def _figures(
     width: float, height: float, heights: Sequence[float]
 ) -> tuple[Figure, Sequence[Axes]]:
     """Axes one above the other, their ``heights`` in proportion."""
-    require_matplotlib()
+    require_plots()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

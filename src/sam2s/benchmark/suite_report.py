@@ -15,7 +15,6 @@ from sam2s.benchmark.plots import (
     plot_comparison,
     plot_course,
     plot_reliability,
-    require_matplotlib,
 )
 from sam2s.benchmark.report import (
     FLOOR_NAMES,
@@ -28,6 +27,7 @@ from sam2s.benchmark.report import (
     scores_table,
 )
 from sam2s.errors import InputError
+from sam2s.extras import require_plots
 from sam2s.files import check_folder, replace_text
 from sam2s.masklets.masklets import MaskletFolder
 
@@ -42,7 +42,7 @@ EXTREMES = "The worst and the best objects: true outline white, mask tinted"
 def prepare_report(folder: Path) -> Path:
     """Make the folder; where the result file belongs. InputError when it cannot be made, or
     matplotlib is missing."""
-    require_matplotlib()
+    require_plots()
     check_folder(folder)
     return folder / RESULTS
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sam2s.commands.options import Annotate
 from sam2s.commands.terminal import say
 from sam2s.errors import InputError
+from sam2s.extras import require
 
 PASSWORD = "SAM2S_PASSWORD"
 """Environment variable: a password on the command line could be read by every process."""
@@ -15,14 +16,7 @@ PASSWORD = "SAM2S_PASSWORD"
 
 def run(options: Annotate) -> int:
     """Open the project, say the address, serve until Ctrl+C."""
-    try:
-        import fastapi  # noqa: F401
-        import sqlalchemy  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"annotate: {error.name} is not installed; pip install 'sam2s[annotate]'"
-        ) from error
+    require("annotate", "annotate", "fastapi", "sqlalchemy", "uvicorn")
     from sam2s.annotate.model_room import ModelChoice
     from sam2s.annotate.project import Project
     from sam2s.annotate.server.http_server import Binding, serve

@@ -13,10 +13,10 @@ from sam2s.errors import InputError
 from sam2s.export.results import open_result
 from sam2s.export.tracks import read_head
 from sam2s.export.writer import TRACKS
+from sam2s.extras import require_plots
 from sam2s.files import check_folder
 from sam2s.formats.result import Result
 from sam2s.measures.camera_motion import CameraMotion, camera_motion
-from sam2s.measures.measure_plots import require_matplotlib
 from sam2s.measures.measure_tables import caveats, write_measures
 from sam2s.measures.path_segments import MeasureSettings
 from sam2s.measures.video_measures import Measured, ObjectMeasures, measure_result
@@ -31,7 +31,7 @@ def run(options: Measure) -> int:
     if options.fps is not None and not 0 < options.fps < 1e6:
         raise InputError(f"--fps {options.fps}: must be above 0")
     if options.report is not None:
-        require_matplotlib()
+        require_plots()
         check_folder(options.report)
     results = _told_apart([open_result(path) for path in options.results], options.results)
     measured = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sam2s.commands.terminal import say
 from sam2s.commands.train_options import Train
-from sam2s.errors import InputError
+from sam2s.extras import missing_extra
 from sam2s.files import check_folder
 
 
@@ -13,9 +13,7 @@ def run(options: Train) -> int:
     try:
         from sam2s.recipes.train_recipe import TrainingRequest, train_recipe
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"training needs {error.name}; install it with pip install 'sam2s[train]'"
-        ) from error
+        raise missing_extra("training", error.name, "train") from error
     check_folder(options.scenes)
     request = TrainingRequest(
         options.recipe,

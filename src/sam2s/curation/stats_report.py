@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sam2s.curation.stats import Comparison, Counts, MaskletStats
 from sam2s.errors import InputError
+from sam2s.extras import require
 from sam2s.files import check_file, replacing
 
 if TYPE_CHECKING:
@@ -111,10 +112,9 @@ def check_plot(path: Path | str | None) -> None:
 
 
 def _figure_class() -> type[Figure]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("the plot needs matplotlib: pip install 'sam2s[train]'") from error
+    require("the plot", "train", "matplotlib")
+    from matplotlib.figure import Figure
+
     return Figure
 
 

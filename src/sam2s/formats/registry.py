@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from sam2s.errors import InputError
+from sam2s.extras import Extra, require
 from sam2s.formats.coco import write_coco
 from sam2s.formats.coco_reader import read_coco
 from sam2s.formats.cvat import write_cvat
@@ -16,7 +17,6 @@ from sam2s.formats.datumaro import read_datumaro, write_datumaro
 from sam2s.formats.dicom import read_dicom_sc, write_dicom_sc
 from sam2s.formats.dicom_seg import write_dicom_seg
 from sam2s.formats.dicom_seg_reader import read_dicom_seg
-from sam2s.formats.extras import Extra, require
 from sam2s.formats.fitting import renumbered, without_overlap
 from sam2s.formats.label_studio import read_label_studio, write_label_studio
 from sam2s.formats.labelme import read_labelme, write_labelme
@@ -35,6 +35,10 @@ from sam2s.formats.tables import write_csv, write_yolo
 
 Write = Callable[[Result, Path, ExportOptions], None]
 Read = Callable[[Path], Result]
+
+
+LIBRARIES: Mapping[Extra, str] = {"nifti": "nibabel", "dicom": "pydicom"}
+"""What reads and writes the formats of an extra."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Format:
         """Raise InputError for options that the format does not have, and where what it needs is
         not installed."""
         if self.extra is not None:
-            require(self.extra, name)
+            require(name, self.extra, LIBRARIES[self.extra])
         for flag, given, known in (
             ("--polygons", options.polygons, self.outlines != "never"),
             ("--pictures", options.pictures is not None, self.pictures),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sam2s.errors import InputError
 from sam2s.export.overlay import colour_of
 from sam2s.measures.pairs import Followed
 from sam2s.measures.video_measures import Measured
@@ -28,16 +27,6 @@ STYLE: Any = {
     "svg.hashsalt": "sam2s",  # the same numbers, the same file
     "font.size": 9,
 }
-
-
-def require_matplotlib() -> None:
-    """InputError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            "the report's plots need matplotlib: pip install 'sam2s[train]', or leave out --report"
-        ) from error
 
 
 def plots_of(measured: Measured) -> dict[str, bytes]:

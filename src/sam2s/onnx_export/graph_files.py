@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import torch
 
 from sam2s.errors import InputError
+from sam2s.extras import require
 from sam2s.files import not_written, write_json
 from sam2s.geometry import IMAGE_MEAN, IMAGE_STD
 from sam2s.model.sam2s import SAM2S
@@ -44,7 +45,7 @@ def export_onnx(model: SAM2S, out: Path) -> Agreement:
     Raises ``InputError`` where a package is missing, the folder is there already, or the two
     differ by more than `TOLERANCE`; nothing is then left behind.
     """
-    _check_packages()
+    require("export to ONNX", "onnx", "onnx", "onnxruntime", "onnxscript")
     from sam2s.onnx_export import runtime
     from sam2s.onnx_export.comparison import largest_difference
 
@@ -71,17 +72,6 @@ def export_onnx(model: SAM2S, out: Path) -> Agreement:
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return agreement
-
-
-def _check_packages() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"export to ONNX needs {error.name}; install it with pip install 'sam2s[onnx]'"
-        ) from error
 
 
 def _numbers(model: SAM2S) -> dict[str, Any]:

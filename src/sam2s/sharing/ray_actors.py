@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sam2s.errors import InputError, Sam2sError
+from sam2s.extras import require
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,7 @@ def connected(ray: Any, address: str) -> Iterator[None]:
 
 def import_ray() -> Any:
     """The module ``ray``; InputError that names the extra where there is none."""
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            "--ray: Ray is not installed; install it with: pip install 'sam2s[ray]'"
-        ) from None
+    require("--ray", "ray", "ray")
+    import ray
+
     return ray

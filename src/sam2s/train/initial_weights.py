@@ -27,6 +27,7 @@ from dataclasses import replace
 import torch
 
 from sam2s.errors import InputError
+from sam2s.extras import missing_extra
 from sam2s.memory.all_rules import named_rule
 from sam2s.model.presets import preset
 from sam2s.model.sam2s import SAM2S, build_model
@@ -112,7 +113,7 @@ def add_adapters(model: SAM2S, config: LoraConfig) -> SAM2S:
     try:
         import peft
     except ModuleNotFoundError as error:
-        raise InputError("LoRA needs peft; install it with pip install 'sam2s[lora]'") from error
+        raise missing_extra("LoRA", "peft", "lora") from error
     _check_targets(model, config.targets)
     adapters = peft.LoraConfig(
         r=config.rank,

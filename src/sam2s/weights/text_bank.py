@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sam2s.errors import InputError, WeightsError
+from sam2s.errors import WeightsError
+from sam2s.extras import missing_extra
 
 
 @torch.no_grad()
@@ -38,10 +39,8 @@ def _load(encoder: str) -> tuple[Any, Any]:
     try:
         from transformers import AutoTokenizer, CLIPTextModelWithProjection
     except ImportError as error:
-        raise InputError(
-            "text bank: needs transformers; run pip install 'sam2s[tsl]', or choose the bank"
-            " orthogonal or learnable"
-        ) from error
+        instead = "choose the bank orthogonal or learnable"
+        raise missing_extra("the bank text", "transformers", "tsl", instead) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder)
         # With the report asked for, a pair comes back, which transformers' annotations do not say.

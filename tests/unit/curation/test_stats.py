@@ -115,7 +115,7 @@ def test_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = stats(folder(tmp_path / "in"))
     write_stats_plot(found, tmp_path / "plot.png")
     assert np.asarray(Image.open(tmp_path / "plot.png")).std() > 10
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(InputError, match="needs matplotlib"):
         write_stats_plot(found, tmp_path / "other.png")
 

@@ -15,8 +15,8 @@ from highdicom import _standard_utils as standard
 from highdicom.seg import segread
 from PIL import Image
 
+from sam2s import extras
 from sam2s.errors import InputError
-from sam2s.formats import extras
 from sam2s.formats.dicom_seg_reader import read_dicom_seg
 from sam2s.formats.nifti import read_nifti
 from sam2s.formats.registry import FORMATS
