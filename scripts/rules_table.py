@@ -17,7 +17,7 @@ from typing import Any
 
 from sam2s.benchmark.diagnostics import ALL, COLUMNS, diagnostics_cells
 from sam2s.benchmark.environment import environment
-from sam2s.benchmark.plots import plot_comparison, plot_course, plot_reliability, require_matplotlib
+from sam2s.benchmark.plots import plot_comparison, plot_course, plot_reliability
 from sam2s.benchmark.report import line, number, read_result
 from sam2s.benchmark.run_benchmark import (
     EvaluatedModel,
@@ -28,6 +28,7 @@ from sam2s.benchmark.run_benchmark import (
     run_benchmark,
 )
 from sam2s.errors import InputError
+from sam2s.extras import require_plots
 from sam2s.files import replace_text, write_json
 from sam2s.memory.all_rules import RULES
 
@@ -36,7 +37,7 @@ Entry = Mapping[str, Any]
 
 def main() -> None:
     given = _arguments()
-    require_matplotlib()
+    require_plots()
     given.out.mkdir(parents=True, exist_ok=True)
     tables: dict[str, Any] = {}
     texts = []
