@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sam2s.errors import InputError
 from sam2s.recipes.finetune import finetune
-from sam2s.recipes.nano_muon import nano
+from sam2s.recipes.nano_gentle import nano
 from sam2s.recipes.nano_next import nano_next
 from sam2s.recipes.sam2s_base_plus import sam2s_base_plus
 from sam2s.train.config import TrainConfig

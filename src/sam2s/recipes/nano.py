@@ -1,6 +1,6 @@
 """How the packaged ``nano`` was made: seven parts, each from the weights of the one before, on one
-or two CPU cores; the eighth, on a GPU, is in `sam2s.recipes.nano_broad`,
-the last two in `sam2s.recipes.nano_muon`.
+or two CPU cores; the eighth, on a GPU, is in `sam2s.recipes.nano_broad`, the four after it in
+`nano_muon` and `nano_gentle`.
 
     sam2s train nano --out runs/nano --resume
 

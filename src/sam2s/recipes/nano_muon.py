@@ -1,20 +1,20 @@
-"""The whole of the packaged ``nano``: the seven parts that a CPU trained (`sam2s.recipes.nano`), an
-eighth in batches that a GPU carries (`sam2s.recipes.nano_broad`), and two more on a CPU, by Muon,
-which learns more from a step than AdamW does (``docs/log.md``).
+"""The ninth and tenth part of ``nano``, by Muon, which learns more from a step than AdamW does
+(``docs/log.md``).
 
 **pairs** and **clips**: the data of part ``broad`` in small steps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sam2s.clips.diverse_clips import DiverseSampler
-from sam2s.recipes.nano import parts_on_a_cpu
-from sam2s.recipes.nano_broad import broad
+from sam2s.recipes.nano_broad import WEIGHTS, broad
 from sam2s.recipes.nano_stages import CORRECTING, CROWD_LOSS, CROWDED, FULL, LEAVING, consecutive
-from sam2s.train.config import Clips, Schedule, Stage, Teaching, TrainConfig
+from sam2s.train.config import Clips, FolderSet, Schedule, Stage, Teaching, TrainConfig
 
 SEEN: dict[str, Any] = {
     "size": FULL,
@@ -26,11 +26,6 @@ SEEN: dict[str, Any] = {
 TAUGHT = Teaching(user=CORRECTING, loss=CROWD_LOSS)
 
 
-def nano() -> tuple[TrainConfig, ...]:
-    """All parts, in order; each goes on from what the one before left."""
-    return *parts_on_a_cpu(), broad(), pairs(), clips()
-
-
 def pairs() -> TrainConfig:
     """Far-apart views."""
     stage = Stage(
@@ -39,7 +34,7 @@ def pairs() -> TrainConfig:
         clips=Clips(batch=8, accumulate=2, sampler=consecutive(2, 2, 24, 0.001, 0.4), **SEEN),
         teaching=TAUGHT,
     )
-    return _by_muon("pairs", stage, seed=16)
+    return by_muon("pairs", stage, seed=16)
 
 
 def clips() -> TrainConfig:
@@ -57,16 +52,24 @@ def clips() -> TrainConfig:
         ),
         teaching=TAUGHT,
     )
-    return _by_muon("clips", stage, seed=17)
+    return by_muon("clips", stage, seed=17)
 
 
-def _by_muon(name: str, stage: Stage, seed: int) -> TrainConfig:
-    """A part of one ``stage`` on the data of part ``broad``."""
+def by_muon(
+    name: str, stage: Stage, seed: int, weights: Mapping[str, float] = WEIGHTS
+) -> TrainConfig:
+    """A part of one ``stage`` on the data of part ``broad``; ``weights``: of a video of each
+    folder, beside 1 for a synthetic one."""
     before = broad()
+
+    def weighed(folder: FolderSet) -> FolderSet:
+        return replace(folder, weight=weights[Path(folder.root).name])
+
     return replace(
         before,
         name=name,
         stages=(stage,),
+        folders=tuple(map(weighed, before.folders)),
         optim=replace(before.optim, kind="muon"),
         run=replace(before.run, keep_gb=2.0),
         seed=seed,

@@ -3,8 +3,8 @@
     python scripts/nano_on_gpu.py OUT --data DATA --part nano_next:wide      # by the clock
     sam2s train nano_next --model nano --out runs/next --resume
 
-**wide**: part ``broad`` once more, by Muon and with all of the encoder's gradient, in the batches
-that a GPU carries.
+**wide**: parts ``pictures`` and ``moving`` once more, in the batches that a GPU carries and on
+longer clips.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sam2s.recipes.nano_broad import broad
+from sam2s.recipes.nano_gentle import moving, pictures
 from sam2s.train.config import TrainConfig
 
 
@@ -21,15 +22,24 @@ def nano_next() -> tuple[TrainConfig, ...]:
 
 
 def wide() -> TrainConfig:
-    """Pairs, then whole clips."""
-    before = broad()
-    return replace(
-        before,
-        name="wide",
-        stages=tuple(
-            replace(stage, teaching=replace(stage.teaching, encoder_gradient=1.0))
-            for stage in before.stages
+    """Pictures, then whole clips."""
+    before = moving()
+    (single,), (whole,) = pictures().stages, before.stages
+    stages = (
+        replace(
+            single,
+            schedule=replace(single.schedule, steps=600, lr_end=5e-4),
+            clips=replace(single.clips, batch=64, accumulate=2),
         ),
-        optim=replace(before.optim, kind="muon"),
-        seed=18,
+        replace(
+            whole,
+            schedule=replace(whole.schedule, steps=220),
+            clips=replace(
+                whole.clips,
+                batch=8,
+                accumulate=5,
+                sampler=replace(whole.clips.sampler, frames=8),
+            ),
+        ),
     )
+    return replace(before, name="wide", stages=stages, run=broad().run, seed=21)

@@ -50,6 +50,8 @@ def test_nano_never_trains_on_the_held_out_procedure_or_on_validation_seeds() ->
         ("broad", "nano_broad"),
         ("pairs", "nano_pairs"),
         ("clips", "nano_clips"),
+        ("pictures", "nano_pictures"),
+        ("moving", "nano_moving"),
     ],
 )
 def test_a_past_part_stays_as_it_was_run(part: str, log: str) -> None:
