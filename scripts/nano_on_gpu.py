@@ -270,9 +270,10 @@ def fitted(part: TrainConfig, given: argparse.Namespace) -> TrainConfig:
 
 
 def _large(stage: Stage, frames: int) -> Stage:
-    """A step as one pass of about ``frames`` frames."""
-    batch = max(1, frames // stage.clips.sampler.frames)
-    return replace(stage, clips=replace(stage.clips, batch=batch, accumulate=1))
+    """A step as one pass, of at most about ``frames`` frames."""
+    clips = stage.clips
+    batch = max(1, min(clips.batch * clips.accumulate, frames // clips.sampler.frames))
+    return replace(stage, clips=replace(clips, batch=batch, accumulate=1))
 
 
 def divided(stage: Stage) -> Stage:
@@ -314,7 +315,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--part", default="nano_next:wide")
     parser.add_argument("--minutes", type=float, default=5.5)
     parser.add_argument("--steps", type=int, help="of every stage, instead of the minutes")
-    parser.add_argument("--frames", type=int, default=320, help="of one step")
+    parser.add_argument("--frames", type=int, default=320, help="of one step, at most")
     parser.add_argument("--workers", type=int, help="loading processes (default: cores less two)")
     parser.add_argument("--videos", type=int, help="scenes of a small set, to try the script")
     given = parser.parse_args()
