@@ -16,6 +16,8 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sam2s.masklets.masks import bounding_window
+
 Pixels = Callable[[], np.ndarray]
 """Yields a frame as (H, W, 3) uint8 RGB; called only where appearance decides."""
 SURE = 0.5
@@ -76,10 +78,10 @@ class _Shape:
     def window(self) -> tuple[int, int, int, int]:
         """First row, first column, end of rows, end of columns."""
         assert self._mask is not None
-        rows = np.flatnonzero(self._mask.any(axis=1))
-        top, bottom = int(rows[0]), int(rows[-1]) + 1
-        columns = np.flatnonzero(self._mask[top:bottom].any(axis=0))
-        return top, int(columns[0]), bottom, int(columns[-1]) + 1
+        window = bounding_window(self._mask)
+        assert window is not None, "a region has pixels"
+        rows, columns = window
+        return rows.start, columns.start, rows.stop, columns.stop
 
     @cached_property
     def part(self) -> np.ndarray:

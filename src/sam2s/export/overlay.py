@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sam2s.files import replacing
+from sam2s.masklets.masks import bounding_window
 from sam2s.types import FrameResult
 
 COLOURS = (
@@ -83,11 +84,11 @@ def draw_overlay(
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     """(top, bottom, left, right), ends exclusive, of the True pixels of (H, W) bool; None when
     there are none."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
+    window = bounding_window(mask)
+    if window is None:
         return None
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    rows, columns = window
+    return rows.start, rows.stop, columns.start, columns.stop
 
 
 def fill_mask(canvas: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> None:

@@ -48,10 +48,9 @@ def _column_major(mask: np.ndarray) -> np.ndarray:
     """(H, W) bool -> the same as uint8, in memory column by column. Turning a whole plane takes as
     long as encoding it, so only what the object spans is turned."""
     plane = np.zeros(mask.shape, np.uint8, order="F")
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if len(rows):
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        plane[box] = mask[box]
+    window = bounding_window(mask)
+    if window is not None:
+        plane[window] = mask[window]
     return plane
 
 

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sam2s.clips.diverse_clips import DiverseSampler
 from sam2s.clips.doubles import DoubleConfig
 from sam2s.recipes.nano import parts_on_a_cpu
-from sam2s.recipes.nano_broad import broad
+from sam2s.recipes.nano_broad import WEIGHTS, broad
 from sam2s.recipes.nano_muon import by_muon, clips, pairs
 from sam2s.recipes.nano_stages import (
     AUGMENT,
-    CORRECTING,
     CROWD_LOSS,
+    CROWDED,
     FULL,
-    LEAVING,
     consecutive,
 )
 from sam2s.train.config import Clips, Schedule, Stage, Teaching, TrainConfig
@@ -30,7 +28,7 @@ from sam2s.train.unroll import UserConfig
 
 PICTURE_WEIGHTS = {"real": 25.0, "davis": 10.0, "pumavos": 10.0, "bedroom": 10.0, "polypgen": 0.18}
 """Of a video of each folder in part ``pictures``, beside 1 for a synthetic one."""
-MOVING_WEIGHTS = {"real": 20.0, "davis": 6.0, "pumavos": 8.0, "bedroom": 8.0, "polypgen": 0.15}
+MOVING_WEIGHTS = {**WEIGHTS, "real": 20.0}
 """The same in part ``moving``."""
 
 GENTLE = replace(AUGMENT, degrees=15.0, scale=(0.9, 1.4))
@@ -61,22 +59,11 @@ def pictures() -> TrainConfig:
 
 
 def moving() -> TrainConfig:
-    """Part 12: whole clips, a part of them DiveMem's."""
-    stage = Stage(
-        name="whole clips",
+    """Part 12: the whole clips of part ``clips`` (56 minutes of two cores, bf16)."""
+    (before,) = clips().stages
+    stage = replace(
+        before,
         schedule=Schedule(steps=900, lr=3e-4, lr_end=3e-6, warmup=20),
-        clips=Clips(
-            size=FULL,
-            batch=4,
-            accumulate=2,
-            sampler=replace(consecutive(6, 2, 8, 0.001, 0.8), gone=0.4),
-            diverse=0.4,
-            diverse_sampler=DiverseSampler(max_objects=2, max_stride=3, min_area=0.001),
-            stills=0.35,
-            still=LEAVING,
-            blended=True,
-            augment=replace(GENTLE, double=DoubleConfig(share=0.4, leaving=0.6, gone=0.4)),
-        ),
-        teaching=Teaching(user=CORRECTING, loss=CROWD_LOSS),
+        clips=replace(before.clips, augment=replace(GENTLE, double=CROWDED.double)),
     )
     return by_muon("moving", stage, 20, MOVING_WEIGHTS)

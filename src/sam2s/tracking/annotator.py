@@ -20,6 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from sam2s.errors import InputError
+from sam2s.masklets.masks import bounding_window
 from sam2s.types import Box, Points
 
 
@@ -64,10 +65,11 @@ def center_click(mask: np.ndarray, predicted: np.ndarray | None = None) -> Click
 def box_around(mask: np.ndarray) -> Box:
     """The box from the first to the last row and column that the mask touches. A side of one pixel
     is drawn one pixel long, since a box must not be empty. Raises InputError for an empty mask."""
-    if not mask.any():
+    window = bounding_window(mask)
+    if window is None:
         raise InputError("box: the mask is empty, so there is nothing to draw a box around")
-    (top, bottom), (left, right) = _extents(mask)
-    edges = np.array([left, top, right, bottom], np.float64)
+    rows, cols = window
+    edges = np.array([cols.start, rows.start, cols.stop - 1, rows.stop - 1], np.float64)
     edges[2:] = np.maximum(edges[2:], edges[:2] + 1)
     return Box(edges)
 
@@ -88,9 +90,9 @@ def deepest(region: np.ndarray) -> tuple[tuple[int, int], float]:
     reach = float(np.sqrt(2.0)) * float(chessboard.max())
     contenders = chessboard * 2.0 >= reach - 1e-6
     margin = int(np.ceil(reach)) + 1
-    rows, cols = (
-        slice(max(first - margin, 0), last + margin + 1) for first, last in _extents(contenders)
-    )
+    window = bounding_window(contenders)
+    assert window is not None, "the deepest pixel itself contends"
+    rows, cols = (slice(max(part.start - margin, 0), part.stop + margin) for part in window)
     depth = ndimage.distance_transform_edt(padded[rows, cols])
     depth[~contenders[rows, cols]] = 0.0
     y, x = divmod(int(np.argmax(depth)), depth.shape[1])
@@ -102,9 +104,3 @@ def _errors(mask: np.ndarray, predicted: np.ndarray | None) -> tuple[np.ndarray,
     if predicted is None:
         return mask, np.zeros_like(mask)
     return mask & ~predicted, predicted & ~mask
-
-
-def _extents(region: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """((first, last) row, (first, last) column) that a region touches; the region is not empty."""
-    rows, cols = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    return (int(rows[0]), int(rows[-1])), (int(cols[0]), int(cols[-1]))
